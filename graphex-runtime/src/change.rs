@@ -1,0 +1,127 @@
+//! What happened to one row.
+
+use std::fmt;
+
+use crate::model::Model;
+use crate::value::Value;
+
+/// What happened to a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The row was inserted.
+    Create,
+    /// The row was updated.
+    Update,
+    /// The row was deleted.
+    Delete,
+}
+
+impl Action {
+    /// All actions; the position of each is `action as usize`.
+    pub(crate) const ALL: [Self; 3] = [Self::Create, Self::Update, Self::Delete];
+
+    /// The action as topics and frames name it: `create`, `update`, `delete`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Which actions a client subscribes to: GraphQL's `ActionSubscriptionEnum`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SubscriptionAction {
+    /// `CREATE`.
+    Create,
+    /// `UPDATE`.
+    Update,
+    /// `DELETE`.
+    Delete,
+    /// `ALL_ACTIONS`: the three others at once.
+    AllActions,
+}
+
+impl SubscriptionAction {
+    /// The enum's values and their GraphQL names.
+    pub(crate) const VALUES: [(&'static str, Self); 4] = [
+        ("CREATE", Self::Create),
+        ("UPDATE", Self::Update),
+        ("DELETE", Self::Delete),
+        ("ALL_ACTIONS", Self::AllActions),
+    ];
+
+    /// The actions it stands for.
+    #[must_use]
+    pub const fn actions(self) -> &'static [Action] {
+        match self {
+            Self::Create => &[Action::Create],
+            Self::Update => &[Action::Update],
+            Self::Delete => &[Action::Delete],
+            Self::AllActions => &Action::ALL,
+        }
+    }
+}
+
+/// What a client does with a subscription: GraphQL's `OperationSubscriptionEnum`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SubscriptionOperation {
+    /// `SUBSCRIBE`.
+    Subscribe,
+    /// `UNSUBSCRIBE`.
+    Unsubscribe,
+}
+
+impl SubscriptionOperation {
+    /// The enum's values and their GraphQL names.
+    pub(crate) const VALUES: [(&'static str, Self); 2] = [
+        ("SUBSCRIBE", Self::Subscribe),
+        ("UNSUBSCRIBE", Self::Unsubscribe),
+    ];
+}
+
+/// One row as it was captured: a [`Value`] per field of its [`Model`], in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row(Box<[Value]>);
+
+impl Row {
+    /// The value of the field at this position of [`Model::fields`].
+    #[must_use]
+    pub fn value(&self, field: usize) -> &Value {
+        // A row has a value for each of its model's fields: both come from one derive.
+        &self.0[field]
+    }
+}
+
+impl<const FIELDS: usize> From<[Value; FIELDS]> for Row {
+    fn from(values: [Value; FIELDS]) -> Self {
+        Self(Box::new(values))
+    }
+}
+
+/// One committed action on one row.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The model of the row.
+    pub model: &'static Model,
+    /// What happened.
+    pub action: Action,
+    /// The row: as written by a create or update, as it was before a delete.
+    pub row: Row,
+}
+
+impl Change {
+    /// The row's primary key.
+    #[must_use]
+    pub fn key(&self) -> &Value {
+        self.row.value(self.model.key)
+    }
+}

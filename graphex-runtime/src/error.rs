@@ -1,0 +1,53 @@
+//! What a client is told when it gets no, and what a server's start can fail with.
+
+/// Why a subscription was not made or ended. Its text is what the client reads in `error`:
+/// a plain sentence, nothing of the server's insides.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No open channel has this id, or another identity opened it: the same answer for both.
+    #[error("unknown channel: connect to the WebSocket again and use the `channel_id` it sends")]
+    UnknownChannel,
+    /// The channel's endpoint serves other streams.
+    #[error("stream `{stream}` is not served by this endpoint")]
+    NotServed {
+        /// The stream asked for.
+        stream: &'static str,
+    },
+    /// The `id` argument cannot be a key of the model.
+    #[error("`id` must be {expected}")]
+    InvalidId {
+        /// What an id looks like.
+        expected: &'static str,
+    },
+    /// `UNSUBSCRIBE` found nothing to end.
+    #[error("no such subscription")]
+    NoSuchSubscription,
+    /// The channel holds as many subscriptions as it may.
+    #[error("too many subscriptions: this channel may hold {limit}")]
+    TooManySubscriptions {
+        /// [`Limits::subscriptions_per_channel`](crate::Limits::subscriptions_per_channel).
+        limit: usize,
+    },
+    /// `authorize` or `scope` said no, with this sentence.
+    #[error("{0}")]
+    Denied(String),
+    /// Something failed on the server; the log has it.
+    #[error("the subscription failed on the server; try again later")]
+    Internal,
+}
+
+/// Why a channel could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The identity has as many open channels as it may.
+    #[error("too many connections: close one of the {limit} that are open")]
+    TooManyChannels {
+        /// [`Limits::channels_per_identity`](crate::Limits::channels_per_identity).
+        limit: usize,
+    },
+    /// The operating system gave no random bits for a channel id.
+    #[error("no connection can be opened at the moment; try again later")]
+    NoRandomness,
+}

@@ -1,0 +1,210 @@
+//! The two-channel protocol's subscription field: a one-shot answer that joins or leaves.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use async_graphql::indexmap::IndexMap;
+use async_graphql::registry::Registry;
+use async_graphql::{Context, ID, Name, Response, ServerError, ServerResult};
+use async_graphql::{SubscriptionType, Value};
+use futures_util::Stream;
+use futures_util::stream::once;
+
+use super::registry::{Argument, confirmation_name, register_subscription, subscription_root_name};
+use crate::change::{SubscriptionAction, SubscriptionOperation};
+use crate::error::Refusal;
+use crate::hooks::Hooks;
+use crate::hub::{Hub, Identity, Subscription};
+use crate::model::{Model, ModelType, RawArgs};
+use crate::projection::Projection;
+
+/// The subscription root of a model in the two-channel protocol; `MessageSubscription` is
+/// `ModelSubscription<Message>`. Mount it in a `MergedSubscription`, or alone.
+///
+/// Its field answers once: `ok: true` when the channel has joined or left, `ok: false` with
+/// an `error` when not.
+pub struct ModelSubscription<M>(PhantomData<fn() -> M>);
+
+impl<M> Default for ModelSubscription<M> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<M> Clone for ModelSubscription<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for ModelSubscription<M> {}
+
+impl<M: ModelType> fmt::Debug for ModelSubscription<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}Subscription", M::MODEL.name)
+    }
+}
+
+impl<M: ModelType> SubscriptionType for ModelSubscription<M> {
+    fn type_name() -> Cow<'static, str> {
+        subscription_root_name(M::MODEL).into()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        register_subscription(registry, M::MODEL, std::any::type_name::<M>())
+    }
+
+    fn create_field_stream<'a>(
+        &'a self,
+        ctx: &'a Context<'_>,
+    ) -> Option<Pin<Box<dyn Stream<Item = Response> + Send + 'a>>> {
+        if ctx.item.node.name.node != M::MODEL.field {
+            return None;
+        }
+        Some(Box::pin(once(answer(ctx, M::MODEL, M::hooks()))))
+    }
+}
+
+/// Does what the field's arguments ask and answers with the selected fields.
+async fn answer(ctx: &Context<'_>, model: &'static Model, hooks: Hooks) -> Response {
+    let args = match read_args(ctx, model) {
+        Ok(args) => args,
+        Err(error) => return Response::from_errors(vec![ctx.set_error_path(error)]),
+    };
+    let outcome = carry_out(ctx, model, hooks, &args).await;
+    let key = ctx.item.node.response_key().node.clone();
+    let confirmation = confirm(ctx, model, &args, outcome.err());
+    Response::new(Value::Object(IndexMap::from_iter([(key, confirmation)])))
+}
+
+async fn carry_out(
+    ctx: &Context<'_>,
+    model: &'static Model,
+    hooks: Hooks,
+    args: &RawArgs,
+) -> Result<(), Refusal> {
+    let Some(hub) = ctx.data_opt::<Hub>() else {
+        tracing::error!("no hub in the schema; add `.data(hub.clone())` to `Schema::build(…)`");
+        return Err(Refusal::Internal);
+    };
+    let anonymous = Identity::anonymous();
+    let identity = ctx.data_opt::<Identity>().unwrap_or(&anonymous);
+    let channel_id = args.channel_id.as_deref().unwrap_or_default();
+    // Before the hooks, so that they do not run for who may not drive the channel.
+    let channel = hub.channel(channel_id, identity, model)?;
+    let key = |id: &ID| model.fields[model.key].ty.kind.parse_key(id);
+    let subscription = Subscription {
+        actions: args.action.actions(),
+        id: args
+            .id
+            .as_ref()
+            .map(key)
+            .transpose()
+            .map_err(|expected| Refusal::InvalidId { expected })?,
+    };
+    match args.operation {
+        SubscriptionOperation::Subscribe => {
+            let permit = hooks.permit(model, ctx, args.clone()).await?;
+            let projection = Projection::new(model, args.fields.as_deref());
+            hub.subscribe(&channel, permit, subscription, &projection)
+        }
+        SubscriptionOperation::Unsubscribe => hub.unsubscribe(&channel, model, subscription),
+    }
+}
+
+fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<RawArgs> {
+    let text = |name| -> ServerResult<Option<String>> {
+        Ok(match argument(ctx, name)? {
+            Some(Value::String(text)) => Some(text),
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        })
+    };
+    Ok(RawArgs {
+        action: enum_value(ctx, "action", &SubscriptionAction::VALUES)?,
+        operation: enum_value(ctx, "operation", &SubscriptionOperation::VALUES)?,
+        id: text("id")?.map(ID),
+        fields: argument(ctx, "data")?.map(|data| positions(model, &data)),
+        channel_id: text("channelId")?,
+    })
+}
+
+/// A null argument is an absent one.
+fn argument(ctx: &Context<'_>, name: &str) -> ServerResult<Option<Value>> {
+    let (_, Argument(value)) = ctx.param_value(name, None)?;
+    Ok(value.filter(|value| *value != Value::Null))
+}
+
+fn enum_value<T: Copy>(
+    ctx: &Context<'_>,
+    name: &str,
+    values: &[(&'static str, T)],
+) -> ServerResult<T> {
+    let asked = argument(ctx, name)?;
+    let known = asked.as_ref().and_then(enum_name).and_then(|asked| {
+        let mut known = values.iter();
+        known.find_map(|(name, value)| (*name == asked).then_some(*value))
+    });
+    known.ok_or_else(|| {
+        let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
+        let message = format!("argument `{name}` must be one of {}", names.join(", "));
+        ServerError::new(message, Some(ctx.item.pos))
+    })
+}
+
+/// Enum values are names in a document and strings in variables.
+fn enum_name(value: &Value) -> Option<&str> {
+    match value {
+        Value::Enum(name) => Some(name.as_str()),
+        Value::String(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// Positions among the visible fields that `data` names; a single name is a list of one, and
+/// nulls are ignored.
+fn positions(model: &Model, data: &Value) -> Vec<usize> {
+    let names = match data {
+        Value::List(names) => names.as_slice(),
+        name => std::slice::from_ref(name),
+    };
+    let position = |name: &str| {
+        let mut visible = model.visible();
+        visible.position(|field| model.fields[field].graphql == name)
+    };
+    names
+        .iter()
+        .filter_map(enum_name)
+        .filter_map(position)
+        .collect()
+}
+
+/// The selected fields of the confirmation. Fragments, `@skip` and `@include` are resolved
+/// by the selection already, and the type is one object, so every fragment applies.
+fn confirm(ctx: &Context<'_>, model: &Model, args: &RawArgs, refusal: Option<Refusal>) -> Value {
+    let mut object = IndexMap::new();
+    for field in ctx.field().selection_set() {
+        let value = match field.name() {
+            "ok" => Value::Boolean(refusal.is_none()),
+            "error" => refusal
+                .as_ref()
+                .map_or(Value::Null, |refusal| refusal.to_string().into()),
+            "stream" => model.stream.into(),
+            "operation" => name_of(args.operation, &SubscriptionOperation::VALUES),
+            "action" => name_of(args.action, &SubscriptionAction::VALUES),
+            "__typename" => confirmation_name(model).into(),
+            _ => continue,
+        };
+        object.insert(Name::new(field.alias().unwrap_or(field.name())), value);
+    }
+    Value::Object(object)
+}
+
+fn name_of<T: PartialEq>(value: T, values: &[(&'static str, T)]) -> Value {
+    let mut known = values.iter();
+    known
+        .find_map(|(name, known)| (*known == value).then(|| Value::Enum(Name::new(name))))
+        .unwrap_or_default()
+}

@@ -1,0 +1,112 @@
+//! One request, one response: what an HTTP endpoint answers.
+
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
+};
+use async_graphql::{Executor, Request, Response, ServerError};
+use futures_util::StreamExt as _;
+
+/// The argument that tells a two-channel subscription field from one that streams events.
+const CHANNEL_ID: &str = "channelId";
+
+/// Executes a query, a mutation, or the one-shot subscription of the two-channel protocol.
+///
+/// For applications that own their routes: put what resolvers and hooks need into the
+/// request, among it the [`Identity`](crate::Identity) of the caller, and send the response
+/// as it is.
+///
+/// ```
+/// # use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Schema};
+/// use graphex_runtime::{Identity, execute};
+///
+/// # struct Query;
+/// # #[Object]
+/// # impl Query { async fn hello(&self) -> &str { "world" } }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+/// let request = Request::new("{ hello }").data(Identity::new("user:1"));
+/// let response = execute(&schema, request).await;
+/// assert!(response.is_ok());
+/// # }
+/// ```
+///
+/// A subscription that streams events is answered with an error, and so is one with several
+/// root fields (GraphQL, section 5.2.3.1).
+pub async fn execute<E: Executor>(schema: &E, request: impl Into<Request>) -> Response {
+    let mut request = request.into();
+    let name = request.operation_name.clone();
+    let document = match request.parsed_query() {
+        Ok(document) => document,
+        Err(error) => return Response::from_errors(vec![error]),
+    };
+    let root = match subscription(document, name.as_deref()).map(root) {
+        None => return schema.execute(request).await,
+        Some(Err(error)) => return Response::from_errors(vec![error]),
+        Some(Ok(root)) => root,
+    };
+    if !root.has_channel_id {
+        return without_channel(schema, request, &root.name).await;
+    }
+    // A two-channel field ends after its one answer.
+    let mut answers = std::pin::pin!(schema.execute_stream(request, None));
+    answers.next().await.unwrap_or_else(|| {
+        let message = "the subscription gave no answer";
+        Response::from_errors(vec![ServerError::new(message, None)])
+    })
+}
+
+/// The operation to run, if it is a subscription.
+fn subscription<'d>(
+    document: &'d ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'d OperationDefinition> {
+    let operation = match (&document.operations, name) {
+        (DocumentOperations::Single(operation), _) => operation,
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name)?,
+        (DocumentOperations::Multiple(_), None) => return None,
+    };
+    (operation.node.ty == OperationType::Subscription).then_some(&operation.node)
+}
+
+/// The root field of a subscription.
+struct Root {
+    name: String,
+    has_channel_id: bool,
+}
+
+fn root(operation: &OperationDefinition) -> Result<Root, ServerError> {
+    let items = &operation.selection_set.node.items;
+    match items.as_slice() {
+        [one] => match &one.node {
+            Selection::Field(field) => Ok(Root {
+                name: field.node.name.node.to_string(),
+                has_channel_id: field.node.get_argument(CHANNEL_ID).is_some(),
+            }),
+            // async-graphql subscribes to plain root fields only and ignores the rest.
+            _ => Err(ServerError::new(
+                "the root field of a subscription must be written without a fragment",
+                Some(one.pos),
+            )),
+        },
+        items => Err(ServerError::new(
+            "a subscription must have exactly one root field; send one request for each",
+            items.get(1).map(|second| second.pos),
+        )),
+    }
+}
+
+/// Lets async-graphql say what else is wrong with the document; if nothing is, the field is
+/// one that streams events.
+async fn without_channel<E: Executor>(schema: &E, request: Request, field: &str) -> Response {
+    let mut response = schema.execute(request).await;
+    for error in &mut response.errors {
+        if error.locations.is_empty() && error.path.is_empty() {
+            error.message = format!(
+                "`{field}` streams events, which a single HTTP response cannot carry; \
+                 subscribe over a WebSocket"
+            );
+        }
+    }
+    response
+}

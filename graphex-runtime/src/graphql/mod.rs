@@ -1,0 +1,8 @@
+//! The GraphQL side: the types a model adds to a schema, and what its fields do.
+
+mod control;
+mod execute;
+mod registry;
+
+pub use control::ModelSubscription;
+pub use execute::execute;

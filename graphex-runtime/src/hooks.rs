@@ -1,0 +1,141 @@
+//! The user's `authorize` and `scope`, and the permit that they give.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+
+use async_graphql::{Context, Error, Result};
+use futures_util::FutureExt as _;
+
+use crate::error::Refusal;
+use crate::model::{Authorized, Model, RawArgs, ScopeValues as _, Scoped};
+use crate::predicate::Pins;
+
+type HookFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+type Hook<T> = for<'a> fn(&'a Context<'a>, RawArgs) -> HookFuture<'a, T>;
+
+/// A model's hooks with their types erased, so that what calls them is compiled once.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Hooks {
+    authorize: Hook<()>,
+    scope: Hook<Pins>,
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks").finish_non_exhaustive()
+    }
+}
+
+/// [`Authorized::authorize`] of a model.
+#[doc(hidden)]
+#[must_use]
+pub fn authorize<'a, M: Authorized>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'a, ()> {
+    Box::pin(async move { M::authorize(ctx, &args.into()).await })
+}
+
+/// [`Scoped::scope`] of a model.
+#[doc(hidden)]
+#[must_use]
+pub fn scope<'a, M: Scoped>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'a, Pins> {
+    Box::pin(async move { Ok(M::scope(ctx, &args.into()).await?.pins()) })
+}
+
+/// Leave to join a stream within a scope. Only [`Hooks::permit`] makes one, so nothing is
+/// joined that the hooks did not allow.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    pub(crate) model: &'static Model,
+    pub(crate) scope: Pins,
+    // Keeps other modules from writing a `Permit { .. }`.
+    _made_here: (),
+}
+
+impl Hooks {
+    /// Takes the two hooks of a model.
+    #[must_use]
+    pub fn new(authorize: Hook<()>, scope: Hook<Pins>) -> Self {
+        Self { authorize, scope }
+    }
+
+    /// Asks `authorize`, then `scope`.
+    pub(crate) async fn permit(
+        self,
+        model: &'static Model,
+        ctx: &Context<'_>,
+        args: RawArgs,
+    ) -> Result<Permit, Refusal> {
+        run(model, "authorize", || (self.authorize)(ctx, args.clone())).await?;
+        let scope = run(model, "scope", || (self.scope)(ctx, args)).await?;
+        Ok(Permit {
+            model,
+            scope,
+            _made_here: (),
+        })
+    }
+}
+
+/// Runs a hook to its end; a panic in it is an internal failure of this operation alone.
+async fn run<'a, T>(
+    model: &Model,
+    hook: &'static str,
+    call: impl FnOnce() -> HookFuture<'a, T>,
+) -> Result<T, Refusal> {
+    // The hook's state is dropped with it, so nobody sees what a panic left half done.
+    match AssertUnwindSafe(async { call().await })
+        .catch_unwind()
+        .await
+    {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(refusal(model, hook, error)),
+        Err(_) => {
+            tracing::error!(stream = model.stream, hook, "the hook panicked");
+            Err(Refusal::Internal)
+        }
+    }
+}
+
+/// A sentence is for the client; an error that came from elsewhere is for the log.
+fn refusal(model: &Model, hook: &'static str, error: Error) -> Refusal {
+    if is_sentence(&error) {
+        Refusal::Denied(error.message)
+    } else {
+        tracing::error!(
+            stream = model.stream,
+            hook,
+            error = error.message,
+            "the hook failed"
+        );
+        Refusal::Internal
+    }
+}
+
+/// `Error::new("…")` has no source and `"…".into()` has the text as its source; an error that
+/// was converted by `?` has itself. What `ctx.data::<T>()` says names a Rust type.
+fn is_sentence(error: &Error) -> bool {
+    let missing_data = error.message.starts_with("Data `");
+    !missing_data
+        && error
+            .source
+            .as_ref()
+            .is_none_or(|source| source.is::<String>() || source.is::<&'static str>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sentences_reach_the_client() {
+        assert!(is_sentence(&Error::new("not today")));
+        assert!(is_sentence(&"not today".into()));
+        assert!(is_sentence(&String::from("not today").into()));
+        assert!(!is_sentence(
+            &std::io::Error::other("relation users does not exist").into()
+        ));
+        assert!(!is_sentence(&Error::new(
+            "Data `chat::CurrentUser` does not exist."
+        )));
+    }
+}

@@ -1,0 +1,175 @@
+//! Channels: open connections and what each is subscribed to.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use super::plan::Seat;
+use super::queue::Outbox;
+use crate::change::Action;
+use crate::limits::Limits;
+use crate::value::Value;
+
+/// Who opened a channel or asks something of it.
+///
+/// The application reads it from the request; a channel obeys only requests of the identity
+/// that opened it. Two requests are of one identity when their texts are equal.
+///
+/// ```
+/// use graphex_runtime::Identity;
+///
+/// assert_eq!(Identity::new("user:1"), Identity::new(String::from("user:1")));
+/// assert_ne!(Identity::new("user:1"), Identity::anonymous());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Identity(Option<Arc<str>>);
+
+impl Identity {
+    /// A named identity, for example a user's or a session's id.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(Some(name.into()))
+    }
+
+    /// Everybody who has no name. Channels of anonymous clients are guarded by their
+    /// unguessable ids alone.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self(None)
+    }
+
+    /// Whether this is [`Identity::anonymous`].
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+/// A channel's id, `channel_id` on the wire: 160 random bits as 40 hexadecimal digits.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ChannelId(Arc<str>);
+
+impl ChannelId {
+    pub(crate) fn random() -> Result<Self, getrandom::Error> {
+        let mut bits = [0; 20];
+        getrandom::fill(&mut bits)?;
+        let digits: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self(digits.into()))
+    }
+
+    /// The id as clients send it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for ChannelId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The first digits only: who reads a log must not be able to drive the channel.
+impl fmt::Debug for ChannelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}…", self.0.get(..8).unwrap_or_default())
+    }
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) id: ChannelId,
+    pub(crate) identity: Identity,
+    /// The streams its endpoint serves; all of the hub's without a list.
+    served: Option<Arc<HashSet<String>>>,
+    pub(crate) outbox: Outbox,
+    /// Locked before the plans of a stream, never after.
+    pub(super) subscriptions: Mutex<Subscriptions>,
+}
+
+/// What a channel is subscribed to.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    /// Set once; nothing joins afterwards.
+    pub(super) closed: bool,
+    pub(super) held: HashMap<SubscriptionKey, Seats>,
+}
+
+/// What tells the subscriptions of a channel apart, together with the action.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct SubscriptionKey {
+    pub(super) stream: &'static str,
+    pub(super) id: Option<Value>,
+}
+
+/// The seat for each action, by `action as usize`.
+pub(super) type Seats = [Option<Seat>; Action::ALL.len()];
+
+impl Channel {
+    pub(super) fn new(
+        id: ChannelId,
+        identity: Identity,
+        served: Option<Arc<HashSet<String>>>,
+        limits: &Limits,
+    ) -> Self {
+        Self {
+            id,
+            identity,
+            served,
+            outbox: Outbox::new(limits),
+            subscriptions: Mutex::default(),
+        }
+    }
+
+    pub(super) fn serves(&self, stream: &str) -> bool {
+        self.served
+            .as_ref()
+            .is_none_or(|served| served.contains(stream))
+    }
+}
+
+/// The open channels and how many each named identity has.
+#[derive(Debug, Default)]
+pub(super) struct Channels {
+    by_id: HashMap<ChannelId, Arc<Channel>>,
+    per_identity: HashMap<Identity, usize>,
+}
+
+impl Channels {
+    pub(super) fn get(&self, id: &str) -> Option<&Arc<Channel>> {
+        self.by_id.get(id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Channel>> {
+        self.by_id.values()
+    }
+
+    /// How many channels the identity has; none for the anonymous one, which has no limit.
+    pub(super) fn count(&self, identity: &Identity) -> usize {
+        self.per_identity.get(identity).copied().unwrap_or(0)
+    }
+
+    pub(super) fn insert(&mut self, channel: Arc<Channel>) {
+        if !channel.identity.is_anonymous() {
+            *self
+                .per_identity
+                .entry(channel.identity.clone())
+                .or_default() += 1;
+        }
+        self.by_id.insert(channel.id.clone(), channel);
+    }
+
+    pub(super) fn remove(&mut self, channel: &Channel) {
+        if self.by_id.remove(&channel.id).is_none() {
+            return;
+        }
+        if let Some(count) = self.per_identity.get_mut(&channel.identity) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_identity.remove(&channel.identity);
+            }
+        }
+    }
+}

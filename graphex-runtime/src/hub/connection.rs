@@ -1,0 +1,237 @@
+//! Opening and closing channels, joining and leaving streams.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, PoisonError};
+
+use bytes::Bytes;
+
+use super::channel::{Channel, ChannelId, Identity, Seats, SubscriptionKey};
+use super::plan::{Member, Plan, Seat};
+use super::queue::CloseReason;
+use super::{Hub, lock};
+use crate::change::Action;
+use crate::error::{ConnectError, Refusal};
+use crate::hooks::Permit;
+use crate::model::Model;
+use crate::predicate::Predicate;
+use crate::projection::Projection;
+use crate::topic::Topic;
+use crate::value::Value;
+
+/// An open channel, for transports: send its id to the client, then what [`Connection::take`]
+/// gives. Dropped, the channel has left everything and its id is refused.
+///
+/// The WebSocket endpoint of the `axum` feature is one user of it; this is another:
+///
+/// ```
+/// use graphex_runtime::{Hub, Identity};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::builder().build();
+/// let connection = hub.connect(Identity::new("user:1"), None)?;
+/// assert_eq!(connection.id().as_str().len(), 40);
+/// drop(connection);
+/// assert_eq!(hub.stats().channels, 0);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    hub: Hub,
+    channel: Arc<Channel>,
+}
+
+impl Connection {
+    /// The channel's id: what the client sends as `channelId`.
+    #[must_use]
+    pub fn id(&self) -> &ChannelId {
+        &self.channel.id
+    }
+
+    /// Waits for notifications and takes all that are there, in order, each a JSON text.
+    ///
+    /// # Errors
+    ///
+    /// Why the hub closed the channel; what waited is dropped, and it stays closed.
+    pub async fn take(&mut self) -> Result<VecDeque<Bytes>, CloseReason> {
+        self.channel.outbox.take().await
+    }
+
+    /// Waits until the hub closes the channel.
+    pub async fn closed(&self) -> CloseReason {
+        self.channel.outbox.closed().await
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.hub.close(&self.channel);
+    }
+}
+
+/// What a client subscribes to, or ends.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) actions: &'static [Action],
+    pub(crate) id: Option<Value>,
+}
+
+impl Hub {
+    /// Opens a channel for this identity, on which it can subscribe to the served streams:
+    /// all of the hub's for `None`.
+    ///
+    /// # Errors
+    ///
+    /// When the identity has [`Limits::channels_per_identity`](crate::Limits) channels, or
+    /// the operating system has no random bits.
+    pub fn connect(
+        &self,
+        identity: Identity,
+        served: Option<Arc<HashSet<String>>>,
+    ) -> Result<Connection, ConnectError> {
+        self.engine.start();
+        let id = ChannelId::random().map_err(|error| {
+            tracing::error!(%error, "no random bits for a channel id");
+            ConnectError::NoRandomness
+        })?;
+        let limits = &self.engine.limits;
+        let mut channels = lock(&self.engine.channels);
+        let limit = limits.channels_per_identity;
+        if channels.count(&identity) >= limit && !identity.is_anonymous() {
+            return Err(ConnectError::TooManyChannels { limit });
+        }
+        let channel = Arc::new(Channel::new(id, identity, served, limits));
+        channels.insert(Arc::clone(&channel));
+        drop(channels);
+        Ok(Connection {
+            hub: self.clone(),
+            channel,
+        })
+    }
+
+    /// The open channel with this id, if this identity opened it and it serves the model.
+    pub(crate) fn channel(
+        &self,
+        id: &str,
+        identity: &Identity,
+        model: &Model,
+    ) -> Result<Arc<Channel>, Refusal> {
+        let channel = lock(&self.engine.channels)
+            .get(id)
+            .filter(|channel| channel.identity == *identity)
+            .cloned()
+            .ok_or(Refusal::UnknownChannel)?;
+        if !channel.serves(model.stream) || !self.has_model(model) {
+            let stream = model.stream;
+            return Err(Refusal::NotServed { stream });
+        }
+        Ok(channel)
+    }
+
+    /// Joins the permitted stream: one step, with the whole predicate in force. A
+    /// subscription that is there already keeps its place and takes the new predicate and
+    /// projection.
+    pub(crate) fn subscribe(
+        &self,
+        channel: &Arc<Channel>,
+        permit: Permit,
+        subscription: Subscription,
+        projection: &Projection,
+    ) -> Result<(), Refusal> {
+        let Permit { model, scope, .. } = permit;
+        let Some(stream) = self.engine.streams.get(model.stream) else {
+            let stream = model.stream;
+            return Err(Refusal::NotServed { stream });
+        };
+        let id = subscription.id;
+        let predicate = Predicate::new(scope, id.clone().map(|value| (model.key, value)));
+        let key = SubscriptionKey {
+            stream: model.stream,
+            id,
+        };
+        let mut subscriptions = lock(&channel.subscriptions);
+        if subscriptions.closed {
+            return Err(Refusal::UnknownChannel);
+        }
+        let limit = self.engine.limits.subscriptions_per_channel;
+        if subscriptions.held.len() >= limit && !subscriptions.held.contains_key(&key) {
+            return Err(Refusal::TooManySubscriptions { limit });
+        }
+        let seats = subscriptions.held.entry(key).or_default();
+        let mut plans = stream.plans.write().unwrap_or_else(PoisonError::into_inner);
+        for &action in subscription.actions {
+            let seat = &mut seats[action as usize];
+            let member = match seat.take() {
+                Some(seat) => {
+                    plans.leave(&seat);
+                    seat.member
+                }
+                None => Member::new(Arc::clone(channel)),
+            };
+            let topic = Topic::listened(model, action, &predicate);
+            let plan = Plan {
+                predicate: predicate.clone(),
+                projection: projection.clone(),
+            };
+            *seat = Some(plans.join(topic, plan, member));
+        }
+        Ok(())
+    }
+
+    /// Ends exactly this subscription; no frame of it is queued afterwards.
+    pub(crate) fn unsubscribe(
+        &self,
+        channel: &Channel,
+        model: &'static Model,
+        subscription: Subscription,
+    ) -> Result<(), Refusal> {
+        let key = SubscriptionKey {
+            stream: model.stream,
+            id: subscription.id,
+        };
+        let mut subscriptions = lock(&channel.subscriptions);
+        let seats = subscriptions
+            .held
+            .get_mut(&key)
+            .ok_or(Refusal::NoSuchSubscription)?;
+        let ended: Vec<_> = subscription
+            .actions
+            .iter()
+            .filter_map(|action| seats[*action as usize].take())
+            .collect();
+        if ended.is_empty() {
+            return Err(Refusal::NoSuchSubscription);
+        }
+        if seats.iter().all(Option::is_none) {
+            subscriptions.held.remove(&key);
+        }
+        self.leave(model.stream, ended.into_iter());
+        Ok(())
+    }
+
+    /// Closes the channel: it leaves everything, and nothing finds or joins it afterwards.
+    fn close(&self, channel: &Channel) {
+        lock(&self.engine.channels).remove(channel);
+        let mut subscriptions = lock(&channel.subscriptions);
+        subscriptions.closed = true;
+        let held = std::mem::take(&mut subscriptions.held);
+        for (key, seats) in held {
+            self.leave(key.stream, flatten(seats));
+        }
+    }
+
+    /// Called with the channel's subscriptions locked.
+    fn leave(&self, stream: &str, seats: impl Iterator<Item = Seat>) {
+        let Some(stream) = self.engine.streams.get(stream) else {
+            return;
+        };
+        let mut plans = stream.plans.write().unwrap_or_else(PoisonError::into_inner);
+        for seat in seats {
+            plans.leave(&seat);
+            seat.member.channel.outbox.retire(&seat.member.live);
+        }
+    }
+}
+
+fn flatten(seats: Seats) -> impl Iterator<Item = Seat> {
+    seats.into_iter().flatten()
+}

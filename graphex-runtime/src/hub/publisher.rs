@@ -1,0 +1,287 @@
+//! The ordered, bounded hand-over from writers to the layer.
+//!
+//! A transaction reserves its place *before* its `COMMIT` runs and fills it when the commit
+//! has succeeded. Two transactions that write one row are serialised by the database: the
+//! second reserves after the first has committed, so places are in commit order row by row,
+//! however the threads are scheduled afterwards. A place that is still open holds back only
+//! later changes of its own rows: a slow commit delays nobody else.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+
+use super::lock;
+use super::stats::Counters;
+use crate::change::Change;
+use crate::value::Value;
+
+/// The queue between the writers and the one task that feeds the layer.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    queue: Mutex<Queue>,
+    wake: Notify,
+    capacity: usize,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// Ascending by number.
+    places: VecDeque<Place>,
+    next_number: u64,
+    /// Changes in all places.
+    changes: usize,
+    /// Places whose commit is not decided.
+    open: usize,
+}
+
+#[derive(Debug)]
+struct Place {
+    number: u64,
+    open: bool,
+    changes: Vec<Arc<Change>>,
+}
+
+/// A row, as order is kept by it.
+type RowKey = (&'static str, Value);
+
+fn row_keys(changes: &[Arc<Change>]) -> impl Iterator<Item = RowKey> + '_ {
+    changes
+        .iter()
+        .map(|change| (change.model.stream, change.key().clone()))
+}
+
+impl Publisher {
+    pub(crate) fn new(capacity: usize, counters: Arc<Counters>) -> Self {
+        Self {
+            queue: Mutex::default(),
+            wake: Notify::new(),
+            capacity,
+            counters,
+        }
+    }
+
+    /// Queues changes that are committed.
+    pub(crate) fn publish(&self, changes: Vec<Change>) {
+        if self.place(changes, false).is_none() {
+            return;
+        }
+        self.wake.notify_one();
+    }
+
+    /// Reserves the place of a transaction that is about to commit.
+    pub(crate) fn reserve(self: &Arc<Self>, changes: Vec<Change>) -> Ticket {
+        let count = changes.len();
+        Ticket {
+            place: self.place(changes, true).ok_or(count),
+            publisher: Arc::clone(self),
+        }
+    }
+
+    /// Waits for changes whose turn it is and takes all of them.
+    pub(crate) async fn batch(&self) -> Vec<Arc<Change>> {
+        loop {
+            let batch = lock(&self.queue).take();
+            if !batch.is_empty() {
+                return batch;
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    /// `None` when there is no room; what is committed then is lost and counted.
+    fn place(&self, changes: Vec<Change>, open: bool) -> Option<u64> {
+        let mut queue = lock(&self.queue);
+        if queue.changes + changes.len() > self.capacity {
+            drop(queue);
+            if !open {
+                self.lose(changes.len());
+            }
+            return None;
+        }
+        let number = queue.next_number;
+        queue.next_number += 1;
+        queue.changes += changes.len();
+        queue.open += usize::from(open);
+        queue.places.push_back(Place {
+            number,
+            open,
+            changes: changes.into_iter().map(Arc::new).collect(),
+        });
+        Some(number)
+    }
+
+    fn close(&self, number: u64, committed: bool) {
+        let mut queue = lock(&self.queue);
+        if let Ok(position) = queue
+            .places
+            .binary_search_by_key(&number, |place| place.number)
+        {
+            queue.open -= 1;
+            let place = &mut queue.places[position];
+            place.open = false;
+            if !committed {
+                let dropped = std::mem::take(&mut place.changes).len();
+                queue.changes -= dropped;
+            }
+        }
+        drop(queue);
+        // Also when dropped: what it held back may go now.
+        self.wake.notify_one();
+    }
+
+    fn lose(&self, changes: usize) {
+        self.counters.changes_lost.add(changes);
+        tracing::error!(
+            changes,
+            capacity = self.capacity,
+            "the publisher's queue is full: committed changes reach no subscriber; raise \
+             `Limits::publisher_queue` or write slower"
+        );
+    }
+}
+
+impl Queue {
+    fn take(&mut self) -> Vec<Arc<Change>> {
+        let mut batch = Vec::new();
+        if self.open == 0 {
+            batch.extend(self.places.drain(..).flat_map(|place| place.changes));
+            self.changes = 0;
+            return batch;
+        }
+        let mut held_rows: HashSet<RowKey> = HashSet::new();
+        let mut held = VecDeque::new();
+        for place in self.places.drain(..) {
+            if place.open || row_keys(&place.changes).any(|row| held_rows.contains(&row)) {
+                held_rows.extend(row_keys(&place.changes));
+                held.push_back(place);
+            } else {
+                self.changes -= place.changes.len();
+                batch.extend(place.changes);
+            }
+        }
+        self.places = held;
+        batch
+    }
+}
+
+/// The reserved place of a transaction. Dropped without [`Ticket::commit`], its changes are
+/// dropped too.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Ticket {
+    publisher: Arc<Publisher>,
+    /// The place's number, or how many changes had no room.
+    place: Result<u64, usize>,
+}
+
+impl Ticket {
+    /// The transaction has committed.
+    pub(crate) fn commit(mut self) {
+        match std::mem::replace(&mut self.place, Err(0)) {
+            Ok(number) => self.publisher.close(number, true),
+            Err(changes) => self.publisher.lose(changes),
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Ok(number) = self.place {
+            self.publisher.close(number, false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Action, Row};
+    use crate::model::{FieldDescriptor, Model, Payload};
+
+    static MODEL: Model = Model {
+        name: "Note",
+        stream: "notes",
+        label: "chat.note",
+        field: "noteSubscription",
+        description: "",
+        payload: Payload::IdOnly,
+        key: 0,
+        fields: &[FieldDescriptor::key::<i64>("id", "ID")],
+        index: &[],
+        scope: &[],
+    };
+
+    fn change(id: i64) -> Change {
+        Change {
+            model: &MODEL,
+            action: Action::Update,
+            row: Row::from([Value::Int(id.into())]),
+        }
+    }
+
+    fn publisher(capacity: usize) -> Arc<Publisher> {
+        Arc::new(Publisher::new(capacity, Arc::default()))
+    }
+
+    fn taken(publisher: &Publisher) -> Vec<i64> {
+        let batch = lock(&publisher.queue).take();
+        batch
+            .iter()
+            .map(|change| match change.key() {
+                Value::Int(id) => i64::try_from(*id).unwrap(),
+                _ => unreachable!("ids are integers"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn changes_of_one_row_wait_for_an_earlier_commit_and_others_do_not() {
+        let publisher = publisher(100);
+        let slow = publisher.reserve(vec![change(1), change(2)]);
+        publisher.publish(vec![change(2), change(3)]);
+        publisher.publish(vec![change(3)]);
+        publisher.publish(vec![change(4)]);
+        // 3 waits as well: its transaction waits as a whole, and what follows it on row 3.
+        assert_eq!(taken(&publisher), [4]);
+        slow.commit();
+        assert_eq!(taken(&publisher), [1, 2, 2, 3, 3]);
+        assert_eq!(lock(&publisher.queue).changes, 0);
+    }
+
+    #[test]
+    fn a_dropped_ticket_publishes_nothing_and_lets_others_pass() {
+        let publisher = publisher(100);
+        let aborted = publisher.reserve(vec![change(1)]);
+        publisher.publish(vec![change(1)]);
+        drop(aborted);
+        assert_eq!(taken(&publisher), [1]);
+        assert_eq!(lock(&publisher.queue).changes, 0);
+    }
+
+    #[test]
+    fn what_has_no_room_is_counted_when_it_is_committed() {
+        let publisher = publisher(2);
+        let kept = publisher.reserve(vec![change(1), change(2)]);
+        drop(publisher.reserve(vec![change(3)]));
+        assert_eq!(publisher.counters.changes_lost.get(), 0);
+        publisher.reserve(vec![change(4), change(5)]).commit();
+        publisher.publish(vec![change(6)]);
+        assert_eq!(publisher.counters.changes_lost.get(), 3);
+        kept.commit();
+        assert_eq!(taken(&publisher), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_waits_for_the_commit() {
+        let publisher = publisher(100);
+        let ticket = publisher.reserve(vec![change(1)]);
+        let waiting = Arc::clone(&publisher);
+        let batch = tokio::spawn(async move { waiting.batch().await.len() });
+        tokio::task::yield_now().await;
+        assert!(!batch.is_finished());
+        ticket.commit();
+        assert_eq!(batch.await.unwrap(), 1);
+    }
+}

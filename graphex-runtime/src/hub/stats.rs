@@ -1,0 +1,58 @@
+//! What a hub holds and what it did.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A hub's state and counters at one moment, from [`Hub::stats`](crate::Hub::stats).
+///
+/// The first four tell what is there now and return to zero when every client has left; the
+/// others only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Open channels.
+    pub channels: usize,
+    /// Subscriptions of all channels; `ALL_ACTIONS` on one `id` is one.
+    pub subscriptions: usize,
+    /// Distinct plans that the subscriptions share.
+    pub plans: usize,
+    /// Topics that the plans listen on.
+    pub topics: usize,
+    /// Changes handed to the layer.
+    pub changes_published: u64,
+    /// Changes dropped because
+    /// [`Limits::publisher_queue`](crate::Limits::publisher_queue) was full.
+    pub changes_lost: u64,
+    /// Changes dropped because their model was not registered with the hub.
+    pub changes_unregistered: u64,
+    /// Frames encoded: one per plan and change.
+    pub frames_encoded: u64,
+    /// Frames queued to channels.
+    pub frames_queued: u64,
+    /// Channels closed because their client read too slowly.
+    pub slow_readers_closed: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) changes_published: Counter,
+    pub(crate) changes_lost: Counter,
+    pub(crate) changes_unregistered: Counter,
+    pub(crate) frames_encoded: Counter,
+    pub(crate) frames_queued: Counter,
+    pub(crate) slow_readers_closed: Counter,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, count: usize) {
+        // A `usize` has at most 64 bits on every target of Rust's standard library.
+        self.0.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

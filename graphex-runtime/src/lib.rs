@@ -1,0 +1,37 @@
+//! The runtime of [graphex](https://docs.rs/graphex): values, predicates, the hub, capture
+//! and transports. Use it through the `graphex` crate.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod change;
+mod error;
+mod graphql;
+mod hooks;
+mod hub;
+mod layer;
+mod limits;
+mod model;
+mod predicate;
+mod projection;
+mod topic;
+mod value;
+
+#[cfg(feature = "diesel")]
+mod capture;
+#[cfg(feature = "axum")]
+mod transport;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use change::{Action, Change, Row, SubscriptionAction, SubscriptionOperation};
+pub use error::{ConnectError, Refusal};
+pub use graphql::{ModelSubscription, execute};
+pub use hub::{ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
+pub use limits::Limits;
+pub use model::{Authorized, FieldDescriptor, Model, ModelType, Payload, ScopeEntry, Scoped};
+pub use value::{
+    Date, DateTime, Decimal, Equality, Field, FieldType, Instant, Key, Kind, Time, Value,
+};

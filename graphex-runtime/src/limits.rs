@@ -1,0 +1,70 @@
+//! Every limit of a hub with its default, in one place.
+
+use std::time::Duration;
+
+/// What a hub allows before it refuses, closes or drops and counts.
+///
+/// All limits are on by default. Change them when the hub is built:
+///
+/// ```
+/// use graphex_runtime::Hub;
+///
+/// let hub = Hub::builder()
+///     .limits(|limits| limits.subscriptions_per_channel = 20)
+///     .build();
+/// # drop(hub);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Largest frame a client may send over a WebSocket, in bytes. A larger one closes the
+    /// channel with 1009. Default: 65,536 (64 KiB).
+    pub inbound_frame: usize,
+    /// Largest body of an HTTP request, in bytes. A larger one is answered with 413.
+    /// Default: 1,048,576 (1 MiB).
+    pub http_body: usize,
+    /// Most operations in one HTTP batch; 1 turns batches off. Default: 20.
+    pub batch: usize,
+    /// Most subscriptions of one channel. `ALL_ACTIONS` on one `id` counts as one.
+    /// Default: 100.
+    pub subscriptions_per_channel: usize,
+    /// Most open channels of one named [`Identity`](crate::Identity); one more is answered
+    /// with 429. The anonymous identity is not limited, since it is everybody's.
+    /// Default: 100.
+    pub channels_per_identity: usize,
+    /// Most frames that wait for one slow reader. One more closes its channel with 1013.
+    /// Default: 1,024.
+    pub outbox_frames: usize,
+    /// Most bytes that wait for one slow reader. One more closes its channel with 1013.
+    /// Default: 1,048,576 (1 MiB).
+    pub outbox_bytes: usize,
+    /// Most changes that wait between the writers and the layer. Further ones are dropped,
+    /// counted in [`Stats::changes_lost`](crate::Stats::changes_lost) and logged.
+    /// Default: 65,536.
+    pub publisher_queue: usize,
+    /// Time between two pings of the server. Default: 15 s.
+    pub ping_interval: Duration,
+    /// Unanswered pings after which a peer counts as dead. Default: 2.
+    pub missed_pings: u32,
+    /// Time a peer has for taking the close frame before its connection is dropped.
+    /// Default: 5 s.
+    pub close_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            inbound_frame: 64 * 1024,
+            http_body: 1024 * 1024,
+            batch: 20,
+            subscriptions_per_channel: 100,
+            channels_per_identity: 100,
+            outbox_frames: 1024,
+            outbox_bytes: 1024 * 1024,
+            publisher_queue: 65_536,
+            ping_interval: Duration::from_secs(15),
+            missed_pings: 2,
+            close_wait: Duration::from_secs(5),
+        }
+    }
+}

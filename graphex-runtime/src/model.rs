@@ -1,0 +1,248 @@
+//! A model as data, and the traits that tie it to its Rust type.
+
+use async_graphql::{Context, ID, Result};
+
+use crate::change::{Row, SubscriptionAction, SubscriptionOperation};
+use crate::hooks::Hooks;
+use crate::predicate::Pins;
+use crate::value::{Field, FieldType, Key, Kind};
+
+/// What graphex knows of a model. `#[derive(ModelType)]` writes it.
+#[derive(Debug)]
+pub struct Model {
+    /// The prefix of the GraphQL types' names: the struct's name, or `name = "…"`.
+    pub name: &'static str,
+    /// The public name of the feed.
+    pub stream: &'static str,
+    /// The `model` of notifications, as `chat.message`.
+    pub label: &'static str,
+    /// The GraphQL subscription field of the two-channel protocol.
+    pub field: &'static str,
+    /// The description of that field.
+    pub description: &'static str,
+    /// What notifications carry.
+    pub payload: Payload,
+    /// Position of the primary key in `fields`.
+    pub key: usize,
+    /// The captured fields, in the struct's order.
+    pub fields: &'static [FieldDescriptor],
+    /// Positions of the index fields in `fields`.
+    pub index: &'static [usize],
+    /// The scope's entries.
+    pub scope: &'static [ScopeEntry],
+}
+
+impl Model {
+    /// Positions of the fields that clients may see, in order.
+    pub fn visible(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.fields.len()).filter(|position| !self.fields[*position].hidden)
+    }
+}
+
+/// What the notifications of a model carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// The primary key alone: `{"id": 5}`.
+    IdOnly,
+    /// Every visible field, or those that `data` names.
+    Full,
+}
+
+/// A captured field of a model.
+#[derive(Debug)]
+pub struct FieldDescriptor {
+    /// The key of the field in payloads and topics: its Rust name, or `rename = "…"`.
+    pub name: &'static str,
+    /// The field's value of the `<Model>Fields` enum.
+    pub graphql: &'static str,
+    /// What values it holds.
+    pub ty: FieldType,
+    /// Whether it never leaves the server (`skip`).
+    pub hidden: bool,
+}
+
+impl FieldDescriptor {
+    /// A visible field of type `T`.
+    #[must_use]
+    pub const fn new<T: Field>(name: &'static str, graphql: &'static str) -> Self {
+        Self {
+            name,
+            graphql,
+            ty: T::TYPE,
+            hidden: false,
+        }
+    }
+
+    /// The primary key, of type `T`.
+    #[must_use]
+    pub const fn key<T: Key>(name: &'static str, graphql: &'static str) -> Self {
+        Self::new::<T>(name, graphql)
+    }
+
+    /// A visible field that goes through serde.
+    #[must_use]
+    pub const fn opaque(name: &'static str, graphql: &'static str) -> Self {
+        Self {
+            name,
+            graphql,
+            ty: FieldType {
+                kind: Kind::Json,
+                nullable: true,
+            },
+            hidden: false,
+        }
+    }
+
+    /// The same field, kept on the server.
+    #[must_use]
+    pub const fn hidden(mut self) -> Self {
+        self.hidden = true;
+        self
+    }
+}
+
+/// One entry of `scope(…)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScopeEntry {
+    /// Position of the field in [`Model::fields`].
+    pub field: usize,
+    /// Whether every subscriber has it pinned to one value.
+    pub required: bool,
+}
+
+impl ScopeEntry {
+    /// `scope(field)`: always one value.
+    #[must_use]
+    pub const fn required(field: usize) -> Self {
+        Self {
+            field,
+            required: true,
+        }
+    }
+
+    /// `scope(optional(field))`: one value, or all.
+    #[must_use]
+    pub const fn optional(field: usize) -> Self {
+        Self {
+            field,
+            required: false,
+        }
+    }
+
+    /// `scope(any_of(field))`: one of several values.
+    #[must_use]
+    pub const fn any_of(field: usize) -> Self {
+        Self::optional(field)
+    }
+}
+
+/// A Rust struct whose rows clients can subscribe to.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a graphex model",
+    label = "this type has no stream",
+    note = "write `#[derive(graphex::ModelType)]` and `#[graphex(stream = \"…\")]` on `{Self}`"
+)]
+pub trait ModelType: Sized + Send + Sync + 'static {
+    /// What a client asked, as `scope` and `authorize` see it.
+    type Args: From<RawArgs> + Send + Sync + 'static;
+    /// What `scope` returns: a field per entry of `scope(…)`.
+    type Scope: ScopeValues + Send;
+
+    /// The model as data.
+    const MODEL: &'static Model;
+
+    /// Captures the row.
+    fn to_row(&self) -> Row;
+
+    /// The model's `authorize` and `scope`.
+    #[doc(hidden)]
+    fn hooks() -> Hooks;
+}
+
+/// The values the server forces on a subscriber: its tenant, its rooms.
+///
+/// Written by hand for a model with `scope(…)`. The hook runs once per `SUBSCRIBE`, after
+/// [`Authorized::authorize`] and before anything is joined, with the resolver's context. An
+/// `Err` made from a sentence (`Err("no such room".into())`) is shown to the client; an error
+/// of another type that came with `?` (a database error) is logged and answered by a generic
+/// sentence, as is a panic.
+///
+/// `NULL` equals nothing: a scope value `None` for a nullable field matches no row.
+#[diagnostic::on_unimplemented(
+    message = "model `{Self}` declares `scope(…)` but does not implement `Scoped`",
+    label = "who may see which rows is not said",
+    note = "write `impl Scoped for {Self} {{ async fn scope(ctx: &Context<'_>, args: &{Self}SubscriptionArgs) -> Result<{Self}Scope> {{ … }} }}`"
+)]
+pub trait Scoped: ModelType {
+    /// The scope of the subscriber behind `ctx`.
+    ///
+    /// # Errors
+    ///
+    /// The denial that the client reads in `error`.
+    fn scope(
+        ctx: &Context<'_>,
+        args: &Self::Args,
+    ) -> impl Future<Output = Result<Self::Scope>> + Send;
+}
+
+/// Who may subscribe at all.
+///
+/// Written by hand for a model with `authorize`. Asked on `SUBSCRIBE`, not on `UNSUBSCRIBE`;
+/// errors are treated as those of [`Scoped::scope`].
+#[diagnostic::on_unimplemented(
+    message = "model `{Self}` declares `authorize` but does not implement `Authorized`",
+    label = "who may subscribe is not said",
+    note = "write `impl Authorized for {Self} {{ async fn authorize(ctx: &Context<'_>, args: &{Self}SubscriptionArgs) -> Result<()> {{ … }} }}`"
+)]
+pub trait Authorized: ModelType {
+    /// Lets the subscriber behind `ctx` pass, or not.
+    ///
+    /// # Errors
+    ///
+    /// The denial that the client reads in `error`.
+    fn authorize(ctx: &Context<'_>, args: &Self::Args) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// A generated `<Model>Fields` enum.
+#[doc(hidden)]
+pub trait FieldsEnum: Copy + 'static {
+    /// All values, parallel to [`Model::visible`].
+    const ALL: &'static [Self];
+}
+
+/// A generated `<Model>Scope` struct.
+#[doc(hidden)]
+pub trait ScopeValues {
+    /// The predicates that it forces.
+    fn pins(self) -> Pins;
+}
+
+/// What a client asked, before the generated arguments type takes it.
+#[derive(Clone, Debug)]
+#[doc(hidden)]
+pub struct RawArgs {
+    pub action: SubscriptionAction,
+    pub operation: SubscriptionOperation,
+    pub id: Option<ID>,
+    /// Positions in [`FieldsEnum::ALL`].
+    pub fields: Option<Vec<usize>>,
+    pub channel_id: Option<String>,
+}
+
+impl RawArgs {
+    /// The fields asked for in `data`; `None` means all.
+    #[must_use]
+    pub fn data<F: FieldsEnum>(&self) -> Option<Vec<F>> {
+        let fields = self.fields.as_ref()?;
+        Some(fields.iter().map(|position| F::ALL[*position]).collect())
+    }
+}
+
+/// Ties a Diesel table to its model, so that `.broadcast()` knows what a statement changes.
+#[cfg(feature = "diesel")]
+#[diagnostic::on_unimplemented(
+    message = "no graphex model is bound to `{Self}`",
+    label = "`.broadcast()` cannot tell what this statement changes",
+    note = "write `#[derive(ModelType)]` and `#[diesel(table_name = …)]` on the struct that selects from this table"
+)]
+pub trait BroadcastTable<M: ModelType> {}

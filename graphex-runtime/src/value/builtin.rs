@@ -1,0 +1,129 @@
+//! [`Field`] for the types of the standard library and `serde_json`.
+
+use std::sync::Arc;
+
+use super::{Equality, Field, FieldType, Key, Kind, Value};
+
+macro_rules! integers {
+    ($($ty:ty),*) => {$(
+        impl Field for $ty {
+            // Every listed type fits an `i128`.
+            const TYPE: FieldType = FieldType::required(Kind::Int {
+                min: <$ty>::MIN as i128,
+                max: <$ty>::MAX as i128,
+            });
+
+            fn to_value(&self) -> Value {
+                Value::Int(*self as i128)
+            }
+        }
+        impl Equality for $ty {}
+        impl Key for $ty {}
+    )*};
+}
+
+integers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, usize);
+
+impl Field for bool {
+    const TYPE: FieldType = FieldType::required(Kind::Bool);
+
+    fn to_value(&self) -> Value {
+        Value::Bool(*self)
+    }
+}
+impl Equality for bool {}
+
+impl Field for f64 {
+    const TYPE: FieldType = FieldType::required(Kind::Float);
+
+    fn to_value(&self) -> Value {
+        Value::Float(*self)
+    }
+}
+
+impl Field for f32 {
+    const TYPE: FieldType = FieldType::required(Kind::Float);
+
+    fn to_value(&self) -> Value {
+        // The shortest decimal form of an `f32` always parses as an `f64`.
+        Value::Float(
+            self.to_string()
+                .parse()
+                .unwrap_or_else(|_| f64::from(*self)),
+        )
+    }
+}
+
+impl Field for String {
+    const TYPE: FieldType = FieldType::required(Kind::Text);
+
+    fn to_value(&self) -> Value {
+        Value::Text(self.clone())
+    }
+}
+impl Equality for String {}
+impl Key for String {}
+
+impl Field for serde_json::Value {
+    const TYPE: FieldType = FieldType::required(Kind::Json);
+
+    fn to_value(&self) -> Value {
+        Value::Json(Arc::new(self.clone()))
+    }
+}
+
+impl<T: Field> Field for Option<T> {
+    const TYPE: FieldType = FieldType {
+        kind: T::TYPE.kind,
+        nullable: true,
+    };
+
+    fn to_value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, T::to_value)
+    }
+}
+impl<T: Equality> Equality for Option<T> {}
+
+impl<T: Field> Field for Vec<T> {
+    const TYPE: FieldType = FieldType::required(Kind::List(&T::TYPE));
+
+    fn to_value(&self) -> Value {
+        Value::List(self.iter().map(T::to_value).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(value: &impl Field) -> String {
+        let mut out = Vec::new();
+        value.to_value().write_json(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_exact() {
+        assert_eq!(json(&i64::MIN), "-9223372036854775808");
+        assert_eq!(json(&u64::MAX), "18446744073709551615");
+        assert_eq!(json(&1.1_f32), "1.1");
+        assert_eq!(json(&0.1_f64), "0.1");
+        assert_eq!(json(&f64::NAN), "null");
+        assert_eq!(json(&f32::INFINITY), "null");
+    }
+
+    #[test]
+    fn the_rest_is_itself() {
+        assert_eq!(json(&"a\"b\u{1}é".to_owned()), "\"a\\\"b\\u0001é\"");
+        assert_eq!(json(&Some(true)), "true");
+        assert_eq!(json(&None::<bool>), "null");
+        assert_eq!(json(&vec![Some(1), None]), "[1,null]");
+        assert_eq!(json(&serde_json::json!({"a": [1]})), r#"{"a":[1]}"#);
+    }
+
+    #[test]
+    fn an_option_is_nullable() {
+        const { assert!(Option::<i32>::TYPE.nullable) }
+        const { assert!(!i32::TYPE.nullable) }
+    }
+}

@@ -1,0 +1,341 @@
+//! One row's values, typed, and the traits that bring Rust types to them.
+
+mod builtin;
+mod decimal;
+mod external;
+mod moment;
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+pub use decimal::Decimal;
+pub use moment::{Date, DateTime, Instant, Time};
+
+/// The value of one field of a row, independent of the Rust type it came from.
+///
+/// Equality is the one predicates use, but for [`Value::Null`], which here equals itself:
+/// decimals compare as numbers (`1.50` is `1.5`), instants as instants.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Value {
+    /// SQL `NULL`, a `None`.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// Any integer, exact.
+    Int(i128),
+    /// A floating point number. An `f32` is widened through its shortest decimal form, so
+    /// that `1.1_f32` is `1.1` on the wire.
+    Float(f64),
+    /// Text.
+    Text(String),
+    /// An exact decimal number with its scale.
+    Decimal(Decimal),
+    /// A UUID, most significant byte first.
+    Uuid([u8; 16]),
+    /// A calendar date.
+    Date(Date),
+    /// A time of day.
+    Time(Time),
+    /// A date and time without a zone.
+    DateTime(DateTime),
+    /// A point in time.
+    Instant(Instant),
+    /// A list, in order.
+    List(Vec<Value>),
+    /// Any JSON: `serde_json::Value` and `opaque` fields.
+    Json(Arc<serde_json::Value>),
+}
+
+impl Value {
+    /// Whether this is [`Value::Null`].
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Appends the value as JSON: integers exact, decimals as strings with their scale,
+    /// instants as RFC 3339 in UTC, a float that is no number as `null`.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.extend_from_slice(b"null"),
+            Self::Bool(value) => json(out, value),
+            Self::Int(value) => json(out, value),
+            Self::Float(value) => json(out, value),
+            Self::Text(value) => json(out, value),
+            Self::Json(value) => json(out, &**value),
+            Self::List(items) => {
+                out.push(b'[');
+                for (position, item) in items.iter().enumerate() {
+                    if position > 0 {
+                        out.push(b',');
+                    }
+                    item.write_json(out);
+                }
+                out.push(b']');
+            }
+            // The rest is text without a character that JSON escapes.
+            plain => {
+                let mut text = String::new();
+                plain.write_plain(&mut text);
+                out.push(b'"');
+                out.extend_from_slice(text.as_bytes());
+                out.push(b'"');
+            }
+        }
+    }
+
+    /// Appends the canonical text of a value with [`Equality`]: what topics are named by.
+    /// Equal values have equal text.
+    pub(crate) fn write_canonical(&self, out: &mut String) {
+        match self {
+            Self::Decimal(value) => out.push_str(&value.canonical()),
+            other => other.write_plain(out),
+        }
+    }
+
+    fn write_plain(&self, out: &mut String) {
+        match self {
+            Self::Null => {}
+            Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Self::Int(value) => out.push_str(&value.to_string()),
+            Self::Float(value) => out.push_str(&value.to_string()),
+            Self::Text(value) => out.push_str(value),
+            Self::Decimal(value) => out.push_str(value.as_str()),
+            Self::Uuid(bytes) => {
+                for (position, byte) in bytes.iter().enumerate() {
+                    if matches!(position, 4 | 6 | 8 | 10) {
+                        out.push('-');
+                    }
+                    out.push_str(&format!("{byte:02x}"));
+                }
+            }
+            Self::Date(value) => value.write(out),
+            Self::Time(value) => value.write(out),
+            Self::DateTime(value) => value.write(out),
+            Self::Instant(value) => value.write(out),
+            Self::List(_) | Self::Json(_) => {
+                let mut bytes = Vec::new();
+                self.write_json(&mut bytes);
+                out.push_str(&String::from_utf8_lossy(&bytes));
+            }
+        }
+    }
+}
+
+/// Appends text as a JSON string.
+pub(crate) fn write_json_text(out: &mut Vec<u8>, text: &str) {
+    json(out, text);
+}
+
+/// Writing JSON into memory fails only for types that are no JSON (a map with keys that are
+/// not strings); numbers, strings and `serde_json::Value` are.
+fn json(out: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
+    let start = out.len();
+    if serde_json::to_writer(&mut *out, value).is_err() {
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Int(a), Self::Int(b)) => a == b,
+            // By bits, so that equality is reflexive and agrees with `Hash`; predicates do
+            // not pin floats.
+            (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Decimal(a), Self::Decimal(b)) => a == b,
+            (Self::Uuid(a), Self::Uuid(b)) => a == b,
+            (Self::Date(a), Self::Date(b)) => a == b,
+            (Self::Time(a), Self::Time(b)) => a == b,
+            (Self::DateTime(a), Self::DateTime(b)) => a == b,
+            (Self::Instant(a), Self::Instant(b)) => a == b,
+            (Self::List(a), Self::List(b)) => a == b,
+            (Self::Json(a), Self::Json(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Value {}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Self::Null => {}
+            Self::Bool(value) => value.hash(state),
+            Self::Int(value) => value.hash(state),
+            Self::Float(value) => value.to_bits().hash(state),
+            Self::Text(value) => value.hash(state),
+            Self::Decimal(value) => value.hash(state),
+            Self::Uuid(value) => value.hash(state),
+            Self::Date(value) => value.hash(state),
+            Self::Time(value) => value.hash(state),
+            Self::DateTime(value) => value.hash(state),
+            Self::Instant(value) => value.hash(state),
+            Self::List(value) => value.hash(state),
+            Self::Json(value) => value.hash(state),
+        }
+    }
+}
+
+/// What values a field holds: its [`Kind`] and whether it may be null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldType {
+    /// The kind of value.
+    pub kind: Kind,
+    /// Whether the field may be null.
+    pub nullable: bool,
+}
+
+impl FieldType {
+    /// A field of this kind that is never null.
+    #[must_use]
+    pub const fn required(kind: Kind) -> Self {
+        Self {
+            kind,
+            nullable: false,
+        }
+    }
+}
+
+/// The kinds of [`Value`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// [`Value::Bool`].
+    Bool,
+    /// [`Value::Int`] within the bounds of the Rust type.
+    Int {
+        /// Smallest value.
+        min: i128,
+        /// Largest value.
+        max: i128,
+    },
+    /// [`Value::Float`].
+    Float,
+    /// [`Value::Text`].
+    Text,
+    /// [`Value::Decimal`].
+    Decimal,
+    /// [`Value::Uuid`].
+    Uuid,
+    /// [`Value::Date`].
+    Date,
+    /// [`Value::Time`].
+    Time,
+    /// [`Value::DateTime`].
+    DateTime,
+    /// [`Value::Instant`].
+    Instant,
+    /// [`Value::Json`].
+    Json,
+    /// [`Value::List`] of this.
+    List(&'static FieldType),
+}
+
+impl Kind {
+    /// Reads a primary key as a client sends it in `id`.
+    ///
+    /// # Errors
+    ///
+    /// What a valid id looks like, for the sentence "`id` must be …".
+    pub fn parse_key(self, text: &str) -> Result<Value, &'static str> {
+        match self {
+            Self::Int { min, max } => text
+                .parse()
+                .ok()
+                .filter(|value| (min..=max).contains(value))
+                .map(Value::Int)
+                .ok_or("an integer that the key can hold"),
+            Self::Uuid => parse_uuid(text).map(Value::Uuid).ok_or("a UUID"),
+            Self::Text if !text.is_empty() => Ok(Value::Text(text.to_owned())),
+            Self::Text => Err("a string that is not empty"),
+            _ => Err("left out: rows of this stream have no key that can be written as an id"),
+        }
+    }
+}
+
+fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let hyphenated = text.len() == 36
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| (byte == b'-') == matches!(at, 8 | 13 | 18 | 23));
+    if !hyphenated && (text.len() != 32 || text.contains('-')) {
+        return None;
+    }
+    let mut digits = text
+        .chars()
+        .filter(|digit| *digit != '-')
+        .map(|digit| digit.to_digit(16));
+    let mut bytes = [0; 16];
+    for byte in &mut bytes {
+        let (high, low) = (digits.next()??, digits.next()??);
+        *byte = u8::try_from(high << 4 | low).ok()?;
+    }
+    Some(bytes)
+}
+
+/// A type that a model's field may have.
+///
+/// Implemented for the integers up to 64 bits and `i128`, `f32`, `f64`, `bool`, `String`,
+/// `serde_json::Value`, `Option<T>` and `Vec<T>`; with the cargo features of these names for
+/// the types of `chrono`, `time`, `uuid`, `rust_decimal` (feature `decimal`) and `bigdecimal`.
+///
+/// A wrapper passes on what it wraps:
+///
+/// ```
+/// use graphex_runtime::{Equality, Field, FieldType, Key, Value};
+///
+/// struct MessageId(i64);
+///
+/// impl Field for MessageId {
+///     const TYPE: FieldType = i64::TYPE;
+///     fn to_value(&self) -> Value {
+///         self.0.to_value()
+///     }
+/// }
+/// impl Equality for MessageId {} // may be a scope or index field
+/// impl Key for MessageId {} // may be the primary key
+///
+/// assert_eq!(MessageId(7).to_value(), Value::Int(7));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of a graphex model",
+    label = "graphex has no values for this type",
+    note = "mark the field `#[graphex(opaque)]` to send it through serde, `#[graphex(skip)]` to keep it on the server, or implement `graphex::Field` for `{Self}`",
+    note = "types of chrono, time, uuid, rust_decimal and bigdecimal need the graphex features `chrono`, `time`, `uuid`, `decimal` and `bigdecimal`"
+)]
+pub trait Field {
+    /// What values [`Field::to_value`] gives.
+    const TYPE: FieldType;
+
+    /// The value as it is captured.
+    fn to_value(&self) -> Value;
+}
+
+/// A [`Field`] whose values are equal or not without doubt, so that a scope may pin it.
+///
+/// Floats, lists and JSON are not: pin an integer, a text, a UUID, a decimal or a date.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a scope field: its values have no exact equality",
+    label = "a scope compares this field by equality",
+    note = "scope and index fields are integers, `bool`, `String`, UUIDs, decimals, dates and times, or an `Option` of one",
+    note = "for a type of your own write `impl graphex::Equality for {Self} {{}}`"
+)]
+pub trait Equality: Field {}
+
+/// A [`Field`] that may be a primary key: it can be read from the `id` a client sends.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the primary key of a graphex model",
+    label = "clients name a row by this field",
+    note = "a primary key is an integer, a `String` or a UUID, and never null",
+    note = "for a type of your own write `impl graphex::Key for {Self} {{}}`"
+)]
+pub trait Key: Equality {}
