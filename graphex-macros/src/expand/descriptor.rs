@@ -1,0 +1,126 @@
+//! The model as data, and the capture of a row.
+
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::Path;
+use syn::spanned::Spanned;
+
+use crate::attr::value::ScopeForm;
+use crate::case::upper_snake;
+use crate::model::{Field, Model, Payload};
+
+/// Expands to `impl ModelType for Message`.
+pub(super) fn model_type(model: &Model) -> TokenStream {
+    let (private, subject) = (model.private(), model.subject());
+    let (args, scope) = (model.args_ident(), model.scope_ident());
+    let (data, values) = (data(model), values(model));
+    let authorize = blamed_self(model.authorize.as_ref());
+    let scoped = blamed_self(model.scope.as_ref().map(|scope| &scope.key));
+    let scope_values = super::scope::values(model);
+    quote! {
+        #scope_values
+        #[automatically_derived]
+        impl #private::ModelType for #subject {
+            type Args = #args;
+            type Scope = #scope;
+            const MODEL: &'static #private::Model = &#data;
+            fn to_row(&self) -> #private::Row {
+                #private::Row::from([#(#values),*])
+            }
+            fn hooks() -> #private::Hooks {
+                #private::Hooks::new(
+                    #private::authorize::<#authorize>,
+                    #private::scope::<#scoped>,
+                )
+            }
+        }
+    }
+}
+
+/// `Self`, placed at the key that obliges the user to write an impl: a missing one is reported
+/// there.
+fn blamed_self(key: Option<&Path>) -> TokenStream {
+    let span = key.map_or_else(Span::call_site, Spanned::span);
+    quote_spanned!(span=> Self)
+}
+
+/// Expands to the `Model { .. }` literal.
+fn data(model: &Model) -> TokenStream {
+    let private = model.private();
+    let Model {
+        name,
+        stream,
+        label,
+        field,
+        description,
+        ..
+    } = model;
+    let (name, stream, field) = (&name.text, &stream.text, &field.text);
+    let payload = match model.payload {
+        Payload::Full => quote!(Full),
+        Payload::IdOnly => quote!(IdOnly),
+    };
+    // A model without a key has been refused.
+    let key = position(model, model.key.unwrap_or_default());
+    let fields = model
+        .described()
+        .map(|(at, field)| descriptor(model, at, field));
+    let index = model
+        .index_entries()
+        .iter()
+        .map(|entry| position(model, entry.field));
+    let scope = model.scope_entries().iter().map(|entry| {
+        let position = position(model, entry.field.field);
+        let form = match entry.form {
+            ScopeForm::Required => quote!(required),
+            ScopeForm::Optional => quote!(optional),
+            ScopeForm::AnyOf => quote!(any_of),
+        };
+        quote!(#private::ScopeEntry::#form(#position))
+    });
+    quote! {
+        #private::Model {
+            name: #name,
+            stream: #stream,
+            label: #label,
+            field: #field,
+            description: #description,
+            payload: #private::Payload::#payload,
+            key: #key,
+            fields: &[#(#fields),*],
+            index: &[#(#index),*],
+            scope: &[#(#scope),*],
+        }
+    }
+}
+
+fn position(model: &Model, field: usize) -> Literal {
+    Literal::usize_unsuffixed(model.position(field))
+}
+
+fn descriptor(model: &Model, at: usize, field: &Field) -> TokenStream {
+    let (private, ty, name) = (model.private(), &field.ty, &field.name.text);
+    let upper = upper_snake(name);
+    if field.opaque.is_some() {
+        return quote!(#private::FieldDescriptor::opaque(#name, #upper));
+    }
+    let made = if model.key == Some(at) {
+        quote!(key)
+    } else {
+        quote!(new)
+    };
+    let hidden = field.skip.as_ref().map(|_| quote!(.hidden()));
+    quote!(#private::FieldDescriptor::#made::<#ty>(#name, #upper) #hidden)
+}
+
+/// Expands to one `Value` for each described field.
+fn values(model: &Model) -> impl Iterator<Item = TokenStream> {
+    let private = model.private();
+    model.described().map(move |(_, field)| {
+        let (ident, ty) = (&field.ident, &field.ty);
+        match field.opaque {
+            Some(_) => quote!(#private::opaque_value::<#ty>(&self.#ident)),
+            None => quote!(<#ty as #private::Field>::to_value(&self.#ident)),
+        }
+    })
+}

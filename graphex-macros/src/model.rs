@@ -1,0 +1,182 @@
+//! The checked model: what the expanders know of a struct, with the tokens to blame kept beside
+//! each name. After an error it still exists, with what could be made out, for the stubs.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::{Attribute, Path, Visibility};
+
+use crate::attr::value::ScopeForm;
+
+/// A struct that is a model.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
+    /// The user's `#[allow(...)]`s, which must hold for what is made from the struct too.
+    pub(crate) allows: Vec<Attribute>,
+    /// Whether the struct has type, lifetime or const parameters. Only in front of stubs.
+    pub(crate) generic: bool,
+    pub(crate) krate: Path,
+    /// The prefix of the GraphQL type names.
+    pub(crate) name: Spelled,
+    pub(crate) stream: Spelled,
+    /// The GraphQL field of the subscription.
+    pub(crate) field: Spelled,
+    pub(crate) label: String,
+    pub(crate) description: String,
+    pub(crate) payload: Payload,
+    /// The `authorize` key, when the user writes `Authorized`.
+    pub(crate) authorize: Option<Path>,
+    pub(crate) scope: Option<Listed<ScopeEntry>>,
+    pub(crate) index: Option<Listed<Reference>>,
+    pub(crate) fields: Vec<Field>,
+    /// The field of the primary key; `None` only in front of stubs.
+    pub(crate) key: Option<usize>,
+    pub(crate) table: Option<Path>,
+}
+
+/// A name and the tokens that spell it, or that it was derived from.
+#[derive(Debug)]
+pub(crate) struct Spelled {
+    pub(crate) text: String,
+    pub(crate) at: TokenStream,
+}
+
+/// What a notification carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Payload {
+    Full,
+    IdOnly,
+}
+
+/// The fields that a key lists.
+#[derive(Debug)]
+pub(crate) struct Listed<T> {
+    pub(crate) key: Path,
+    pub(crate) entries: Vec<T>,
+    /// Whether each entry could be read and resolved: rules about what is *missing* ask first.
+    pub(crate) complete: bool,
+}
+
+/// A field named in a key.
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    pub(crate) field: usize,
+    pub(crate) at: Ident,
+    /// Whether the name was mistyped, and this the field it resembles.
+    pub(crate) guessed: bool,
+}
+
+/// A field that the server pins.
+#[derive(Clone, Debug)]
+pub(crate) struct ScopeEntry {
+    pub(crate) form: ScopeForm,
+    pub(crate) field: Reference,
+}
+
+/// A field with its keys; each key is kept as the tokens to blame.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) ident: Ident,
+    /// The type as it reads outside the struct.
+    pub(crate) ty: TokenStream,
+    /// Its name in payloads, filters and topics.
+    pub(crate) name: Spelled,
+    pub(crate) column: String,
+    pub(crate) skip: Option<Path>,
+    pub(crate) rename: Option<Path>,
+    pub(crate) opaque: Option<Path>,
+    pub(crate) expose: Option<Path>,
+}
+
+impl Field {
+    pub(crate) fn visible(&self) -> bool {
+        self.skip.is_none()
+    }
+}
+
+impl Model {
+    /// The fields that clients may see, in the order of the struct.
+    pub(crate) fn visible(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| field.visible())
+    }
+
+    /// The fields of the descriptor and of each row: the visible ones and those that the server
+    /// routes or restricts by. All others stay in the struct.
+    pub(crate) fn described(&self) -> impl Iterator<Item = (usize, &Field)> {
+        let is_described = |&(at, _): &(usize, &Field)| self.is_described(at);
+        self.fields.iter().enumerate().filter(is_described)
+    }
+
+    /// The position of a field in the descriptor.
+    pub(crate) fn position(&self, field: usize) -> usize {
+        self.described().take_while(|&(at, _)| at < field).count()
+    }
+
+    fn is_described(&self, at: usize) -> bool {
+        self.fields[at].visible() || self.references().any(|reference| reference.field == at)
+    }
+
+    /// Every field named by `scope` and `index_fields`.
+    pub(crate) fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.index_entries()
+            .iter()
+            .chain(self.scope_entries().iter().map(|entry| &entry.field))
+    }
+
+    pub(crate) fn scope_entries(&self) -> &[ScopeEntry] {
+        self.scope.as_ref().map_or(&[], |scope| &scope.entries)
+    }
+
+    pub(crate) fn index_entries(&self) -> &[Reference] {
+        self.index.as_ref().map_or(&[], |index| &index.entries)
+    }
+
+    /// A field as the user wrote it.
+    pub(crate) fn spell(&self, field: usize) -> String {
+        self.fields[field].ident.to_string()
+    }
+
+    /// What generated code may call.
+    pub(crate) fn private(&self) -> TokenStream {
+        let krate = &self.krate;
+        quote!(#krate::__private)
+    }
+
+    /// The struct, named from inside the derive: rustc then keeps silent where the user has
+    /// marked the struct `#[deprecated]`.
+    pub(crate) fn subject(&self) -> Ident {
+        within_derive(&self.ident)
+    }
+
+    pub(crate) fn fields_ident(&self) -> Ident {
+        format_ident!("{}Fields", self.ident)
+    }
+
+    pub(crate) fn args_ident(&self) -> Ident {
+        format_ident!("{}SubscriptionArgs", self.ident)
+    }
+
+    pub(crate) fn scope_ident(&self) -> Ident {
+        format_ident!("{}Scope", self.ident)
+    }
+
+    pub(crate) fn subscription_ident(&self) -> Ident {
+        format_ident!("{}Subscription", self.ident)
+    }
+}
+
+impl Spelled {
+    pub(crate) fn new(text: impl Into<String>, at: &impl ToTokens) -> Self {
+        Self {
+            text: text.into(),
+            at: at.to_token_stream(),
+        }
+    }
+}
+
+pub(crate) fn within_derive(ident: &Ident) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(ident.span().resolved_at(Span::call_site()));
+    ident
+}
