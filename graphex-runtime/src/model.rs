@@ -65,10 +65,18 @@ impl FieldDescriptor {
     /// A visible field of type `T`.
     #[must_use]
     pub const fn new<T: Field>(name: &'static str, graphql: &'static str) -> Self {
+        Self::of(name, graphql, T::TYPE)
+    }
+
+    /// A visible field of this type. Generated code writes `<T as Field>::TYPE`, because rustc
+    /// then words a missing impl as it does for the capture of the value, and reports it once.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn of(name: &'static str, graphql: &'static str, ty: FieldType) -> Self {
         Self {
             name,
             graphql,
-            ty: T::TYPE,
+            ty,
             hidden: false,
         }
     }

@@ -104,23 +104,27 @@ fn descriptor(model: &Model, at: usize, field: &Field) -> TokenStream {
     if field.opaque.is_some() {
         return quote!(#private::FieldDescriptor::opaque(#name, #upper));
     }
-    let made = if model.key == Some(at) {
-        quote!(key)
+    let ty = if model.key == Some(at) {
+        quote!(<#ty as #private::Key>::KEY)
     } else {
-        quote!(new)
+        quote!(<#ty as #private::Field>::TYPE)
     };
     let hidden = field.skip.as_ref().map(|_| quote!(.hidden()));
-    quote!(#private::FieldDescriptor::#made::<#ty>(#name, #upper) #hidden)
+    quote!(#private::FieldDescriptor::of(#name, #upper, #ty) #hidden)
 }
 
-/// Expands to one `Value` for each described field.
+/// Expands to one `Value` for each described field. The traits are named as in [`descriptor`], so
+/// that a type without them is one error, not two.
 fn values(model: &Model) -> impl Iterator<Item = TokenStream> {
     let private = model.private();
-    model.described().map(move |(_, field)| {
+    model.described().map(move |(at, field)| {
         let (ident, ty) = (&field.ident, &field.ty);
-        match field.opaque {
-            Some(_) => quote!(#private::opaque_value::<#ty>(&self.#ident)),
-            None => quote!(<#ty as #private::Field>::to_value(&self.#ident)),
+        if field.opaque.is_some() {
+            quote!(#private::opaque_value::<#ty>(&self.#ident))
+        } else if model.key == Some(at) {
+            quote!(<#ty as #private::Key>::key_value(&self.#ident))
+        } else {
+            quote!(<#ty as #private::Field>::to_value(&self.#ident))
         }
     })
 }

@@ -338,4 +338,14 @@ pub trait Equality: Field {}
     note = "a primary key is an integer, a `String` or a UUID, and never null",
     note = "for a type of your own write `impl graphex::Key for {Self} {{}}`"
 )]
-pub trait Key: Equality {}
+pub trait Key: Equality {
+    // Generated code goes through these two, so that a type that is not even a `Field` is
+    // reported once, as a bad key.
+    #[doc(hidden)]
+    const KEY: FieldType = Self::TYPE;
+
+    #[doc(hidden)]
+    fn key_value(&self) -> Value {
+        self.to_value()
+    }
+}
