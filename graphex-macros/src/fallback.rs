@@ -11,8 +11,8 @@ pub(crate) fn fallback(mut model: Model, errors: &syn::Error) -> TokenStream {
     let errors = errors.to_compile_error();
     let (subject, stand_in) = subject(&mut model);
     let named = expand::named_items(&model, &subject);
-    let table = expand::table(&model, &subject);
     let (private, args, scope) = (model.private(), model.args_ident(), model.scope_ident());
+    let table = expand::table(&model, &subject, &private);
     quote! {
         #errors
         #stand_in

@@ -12,6 +12,8 @@ mod help;
 mod lower;
 mod model;
 mod secret;
+#[cfg(test)]
+mod tests;
 mod ty;
 
 use proc_macro2::TokenStream;
@@ -19,7 +21,114 @@ use syn::{DeriveInput, parse_macro_input};
 
 use crate::error::Errors;
 
-/// Docs
+/// Makes a struct a model: clients can subscribe to the creates, updates and deletes of its rows.
+///
+/// The struct has named fields, one for each column, and no generic parameters. Everything that
+/// is wrong with it is reported in one run, each mistake at its place.
+///
+/// ```ignore
+/// /// A chat message.
+/// #[derive(Clone, Queryable, Selectable, ModelType)]
+/// #[diesel(table_name = messages)]
+/// #[graphex(stream = "messages", serialize_data, scope(tenant, optional(room)), index_fields(tenant, room))]
+/// pub struct Message {
+///     pub id: i64,
+///     pub tenant: i64,
+///     pub room: i64,
+///     pub text: String,
+///     #[graphex(skip)]
+///     pub draft: Option<String>,
+/// }
+///
+/// impl Scoped for Message {
+///     async fn scope(ctx: &Context<'_>, _: &MessageSubscriptionArgs) -> Result<MessageScope> {
+///         let user = ctx.data::<CurrentUser>()?;
+///         Ok(MessageScope { tenant: user.tenant, room: user.current_room })
+///     }
+/// }
+/// ```
+///
+/// # What is generated
+///
+/// | Item | What it is |
+/// |---|---|
+/// | `MessageFields` | the visible fields as a GraphQL enum; with `serialize_data` only |
+/// | `MessageSubscriptionArgs` | what a client asked, as `scope` and `authorize` see it |
+/// | `MessageScope` | one field for each entry of `scope` |
+/// | `MessageSubscription` | the root to mount in the schema |
+/// | impls | `ModelType`; `Scoped` without `scope`; `Authorized` without `authorize`; with the cargo feature `diesel` and a `table_name`, what lets `.broadcast()` find the model |
+///
+/// All have the visibility of the struct, and its `#[allow(...)]`s.
+///
+/// # Keys of the struct
+///
+/// Required:
+///
+/// * `stream = "messages"`: the public name of the feed.
+///   *Errors*: it is missing; it is not 1 to 64 of the characters `A-Z a-z 0-9 _ . -`.
+///
+/// Optional:
+///
+/// * `serialize_data`, `serialize_data = true`, `serialize_data = false`: whether notifications
+///   carry the visible fields, or the primary key alone. By default the key alone; the cargo
+///   feature `serialize-data` turns the default.
+///   *Errors*: another value; two fields with one enum value (`created_at` and `createdAt`) or
+///   one Rust variant (`room1` and `room_1`).
+/// * `scope(tenant, optional(room), any_of(label))`: what the server pins for each subscriber, who
+///   can neither widen nor drop it. `tenant` pins one value, `optional(room)` one value or none,
+///   `any_of(label)` a list. The struct implements `Scoped`.
+///   *Errors*: an unknown or repeated field; an unknown form; an `opaque` field; no field at all;
+///   a type without `Equality`; `Scoped` is not implemented.
+/// * `index_fields(tenant, room)`: what changes are routed by. A subscriber whose scope pins them
+///   all hears of no other rows, at no cost.
+///   *Errors*: no `scope`; a field that is not in the scope; an unknown, repeated or `opaque` field.
+/// * `authorize`: who may subscribe at all. The struct implements `Authorized`.
+///   *Errors*: a value; `Authorized` is not implemented.
+/// * `field = "messageSubscription"`: the GraphQL subscription field. By default `<struct>Subscription`
+///   in camel case. *Errors*: no GraphQL name.
+/// * `name = "Message"`: the prefix of the GraphQL types. By default the name of the struct; give
+///   one where that is no GraphQL name (`Größe`), or where two models have the same.
+///   *Errors*: no GraphQL name.
+/// * `label = "chat.message"`: the `model` of notifications. By default `<crate>.<struct>` in lower
+///   case. *Errors*: it is empty.
+/// * `description = "A chat message"`: the description of the subscription field. By default the
+///   doc comment of the struct, else `Subscription Type for Message model`. Only text is read,
+///   not a doc comment made by a macro such as `include_str!`. *Errors*: it is empty.
+/// * `crate = "path::to::graphex"`: where graphex is, when it is renamed or re-exported.
+///   *Errors*: no path.
+///
+/// # Keys of a field
+///
+/// * `skip`: never leaves the server and cannot be filtered on. It may be a scope or index field;
+///   else its type may be any. *Errors*: it is the primary key; there is another key beside it.
+/// * `rename = "text"`: its name in payloads, filters and the `data` argument. By default the
+///   Rust name, without `r#`.
+///   *Errors*: no GraphQL name; `__` inside, which separates lookups; a name that another field has.
+/// * `opaque`: sent through serde, not filterable, for types without `Field`.
+///   *Errors*: it is the primary key, or a scope or index field; its type has no `Serialize`.
+/// * `expose`: the name speaks of a secret, and the field may be seen all the same.
+///   *Errors*: the name does not speak of a secret.
+///
+/// A visible field whose name speaks of a secret is an error without `skip` or `expose`. A name
+/// does when one of its words is `password`, `secret`, `token`, `salt`, `credentials`, `otp`,
+/// `ssn` or the like, or two are `api_key`, `private_key` or the like. It does not when the last
+/// word tells something about the secret (`token_count`, `password_changed_at`) or the first asks
+/// (`has_password`).
+///
+/// Unknown keys, keys in the wrong place and repeated keys are errors.
+///
+/// # Keys of `#[diesel(...)]` that count here
+///
+/// * `table_name = messages`: the table, for `.broadcast()`.
+/// * `primary_key(id)`: the column of the primary key, by default `id`.
+///   *Errors*: several columns; no field for the column; a type without `Key`.
+/// * `column_name = text`: the column of a field, by default its Rust name.
+///
+/// # Expanded code
+///
+/// The struct above, without `table_name`, expands to:
+///
+#[doc = concat!("```ignore\n", include_str!("tests/message.expanded.rs"), "```")]
 #[proc_macro_derive(ModelType, attributes(graphex, diesel))]
 pub fn model_type(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     derive(&parse_macro_input!(input as DeriveInput)).into()

@@ -109,11 +109,11 @@ fn payload(value: Option<darling::Result<Switch>>, errors: &mut Errors) -> Paylo
 /// is no name to give.
 fn default_label(ident: &Ident) -> String {
     let model = case::unraw(ident).to_lowercase();
-    std::env::var("CARGO_CRATE_NAME")
-        .or_else(|_| std::env::var("CARGO_PKG_NAME"))
-        .map_or(model.clone(), |krate| {
-            format!("{}.{model}", krate.to_lowercase())
-        })
+    let krate = std::env::var("CARGO_CRATE_NAME").or_else(|_| std::env::var("CARGO_PKG_NAME"));
+    match krate {
+        Ok(krate) => format!("{}.{model}", krate.replace('-', "_").to_lowercase()),
+        Err(_) => model,
+    }
 }
 
 fn default_description(input: &DeriveInput, name: &Spelled) -> String {

@@ -65,20 +65,7 @@ impl FieldDescriptor {
     /// A visible field of type `T`.
     #[must_use]
     pub const fn new<T: Field>(name: &'static str, graphql: &'static str) -> Self {
-        Self::of(name, graphql, T::TYPE)
-    }
-
-    /// A visible field of this type. Generated code writes `<T as Field>::TYPE`, because rustc
-    /// then words a missing impl as it does for the capture of the value, and reports it once.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn of(name: &'static str, graphql: &'static str, ty: FieldType) -> Self {
-        Self {
-            name,
-            graphql,
-            ty,
-            hidden: false,
-        }
+        T::TYPE.named(name, graphql)
     }
 
     /// The primary key, of type `T`.
@@ -106,6 +93,21 @@ impl FieldDescriptor {
     pub const fn hidden(mut self) -> Self {
         self.hidden = true;
         self
+    }
+}
+
+impl FieldType {
+    /// A visible field of this type. Generated code writes `<T as Field>::TYPE.named(…)`: rustc
+    /// then words a missing impl as it does for the capture of the value, and reports it once.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn named(self, name: &'static str, graphql: &'static str) -> FieldDescriptor {
+        FieldDescriptor {
+            name,
+            graphql,
+            ty: self,
+            hidden: false,
+        }
     }
 }
 

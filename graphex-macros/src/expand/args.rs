@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::alias;
 use crate::case::unraw;
 use crate::model::{Model, Payload};
 
@@ -17,7 +18,7 @@ pub(super) fn args(model: &Model) -> TokenStream {
                 /// The fields asked for; `None` means all.
                 #vis data: ::core::option::Option<#private::Vec<#fields>>,
             },
-            quote!(data: raw.data(),),
+            quote!(data: __raw.data(),),
         ),
         Payload::IdOnly => (TokenStream::new(), TokenStream::new()),
     };
@@ -39,13 +40,13 @@ pub(super) fn args(model: &Model) -> TokenStream {
         }
         #[automatically_derived]
         impl ::core::convert::From<#private::RawArgs> for #ident {
-            fn from(raw: #private::RawArgs) -> Self {
+            fn from(__raw: #private::RawArgs) -> Self {
                 Self {
                     #taken
-                    action: raw.action,
-                    operation: raw.operation,
-                    id: raw.id,
-                    channel_id: raw.channel_id,
+                    action: __raw.action,
+                    operation: __raw.operation,
+                    id: __raw.id,
+                    channel_id: __raw.channel_id,
                 }
             }
         }
@@ -57,7 +58,7 @@ pub(super) fn open_to_all(model: &Model) -> TokenStream {
     if model.authorize.is_some() {
         return TokenStream::new();
     }
-    let (private, subject) = (model.private(), model.subject());
+    let (private, subject) = (alias(), model.subject());
     quote! {
         #[automatically_derived]
         impl #private::Authorized for #subject {

@@ -5,13 +5,14 @@ use quote::{quote, quote_spanned};
 use syn::Path;
 use syn::spanned::Spanned;
 
+use super::alias;
 use crate::attr::value::ScopeForm;
 use crate::case::upper_snake;
 use crate::model::{Field, Model, Payload};
 
 /// Expands to `impl ModelType for Message`.
 pub(super) fn model_type(model: &Model) -> TokenStream {
-    let (private, subject) = (model.private(), model.subject());
+    let (private, subject) = (alias(), model.subject());
     let (args, scope) = (model.args_ident(), model.scope_ident());
     let (data, values) = (data(model), values(model));
     let authorize = blamed_self(model.authorize.as_ref());
@@ -46,7 +47,7 @@ fn blamed_self(key: Option<&Path>) -> TokenStream {
 
 /// Expands to the `Model { .. }` literal.
 fn data(model: &Model) -> TokenStream {
-    let private = model.private();
+    let private = alias();
     let Model {
         name,
         stream,
@@ -99,7 +100,7 @@ fn position(model: &Model, field: usize) -> Literal {
 }
 
 fn descriptor(model: &Model, at: usize, field: &Field) -> TokenStream {
-    let (private, ty, name) = (model.private(), &field.ty, &field.name.text);
+    let (private, ty, name) = (alias(), &field.ty, &field.name.text);
     let upper = upper_snake(name);
     if field.opaque.is_some() {
         return quote!(#private::FieldDescriptor::opaque(#name, #upper));
@@ -110,13 +111,13 @@ fn descriptor(model: &Model, at: usize, field: &Field) -> TokenStream {
         quote!(<#ty as #private::Field>::TYPE)
     };
     let hidden = field.skip.as_ref().map(|_| quote!(.hidden()));
-    quote!(#private::FieldDescriptor::of(#name, #upper, #ty) #hidden)
+    quote!(#ty.named(#name, #upper) #hidden)
 }
 
 /// Expands to one `Value` for each described field. The traits are named as in [`descriptor`], so
 /// that a type without them is one error, not two.
 fn values(model: &Model) -> impl Iterator<Item = TokenStream> {
-    let private = model.private();
+    let private = alias();
     model.described().map(move |(at, field)| {
         let (ident, ty) = (&field.ident, &field.ty);
         if field.opaque.is_some() {

@@ -13,17 +13,29 @@ use quote::quote;
 
 use crate::model::Model;
 
-/// Everything that a sound model expands to.
+/// Everything that a sound model expands to. The impls name the runtime by a short alias, out of
+/// sight of the user's own names.
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let subject = model.subject();
+    let (named, private, alias) = (named_items(model, &subject), model.private(), alias());
     let impls = [
         descriptor::model_type(model),
         args::open_to_all(model),
         scope::open_scope(model),
-        table(model, &subject),
+        table(model, &subject, &alias),
     ];
-    let named = named_items(model, &subject);
-    quote!(#named #(#impls)*)
+    quote! {
+        #named
+        const _: () = {
+            use #private as #alias;
+            #(#impls)*
+        };
+    }
+}
+
+/// What the impls call `graphex::__private`.
+fn alias() -> TokenStream {
+    quote!(__gx)
 }
 
 /// The items that users name. They exist after an error too.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 
+use super::alias;
 use crate::attr::value::ScopeForm;
 use crate::case::unraw;
 use crate::model::{Model, ScopeEntry};
@@ -40,7 +41,7 @@ pub(super) fn scope(model: &Model) -> TokenStream {
 
 /// Expands to the predicates that the struct forces.
 pub(super) fn values(model: &Model) -> TokenStream {
-    let (private, ident) = (model.private(), model.scope_ident());
+    let (private, ident) = (alias(), model.scope_ident());
     let pins = entries(model).map(|entry| {
         let field = &model.fields[entry.field.field];
         let (name, ty) = (&field.ident, &field.ty);
@@ -67,7 +68,7 @@ pub(super) fn open_scope(model: &Model) -> TokenStream {
     if model.scope.is_some() {
         return TokenStream::new();
     }
-    let (private, subject, ident) = (model.private(), model.subject(), model.scope_ident());
+    let (private, subject, ident) = (alias(), model.subject(), model.scope_ident());
     let made = quote_spanned!(ident.span()=> #ident {});
     quote! {
         #[automatically_derived]

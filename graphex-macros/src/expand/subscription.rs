@@ -23,11 +23,10 @@ pub(crate) fn subscription(model: &Model, subject: &Ident) -> TokenStream {
 }
 
 /// Expands to the tie between the model and its Diesel table.
-pub(crate) fn table(model: &Model, subject: &Ident) -> TokenStream {
+pub(crate) fn table(model: &Model, subject: &Ident, private: &TokenStream) -> TokenStream {
     let (Some(table), true) = (&model.table, cfg!(feature = "diesel")) else {
         return TokenStream::new();
     };
-    let private = model.private();
     quote! {
         #[automatically_derived]
         impl #private::BroadcastTable<#subject> for #table::table {}
