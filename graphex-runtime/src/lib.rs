@@ -22,6 +22,13 @@ mod capture;
 #[cfg(feature = "axum")]
 mod transport;
 
+/// Endpoints for [axum](https://docs.rs/axum).
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub mod axum {
+    pub use crate::transport::{Endpoints, router};
+}
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;

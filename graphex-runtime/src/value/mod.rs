@@ -3,12 +3,14 @@
 mod builtin;
 mod decimal;
 mod external;
+mod kind;
 mod moment;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 pub use decimal::Decimal;
+pub use kind::{FieldType, Kind};
 pub use moment::{Date, DateTime, Instant, Time};
 
 /// The value of one field of a row, independent of the Rust type it came from.
@@ -182,104 +184,6 @@ impl Hash for Value {
             Self::Json(value) => value.hash(state),
         }
     }
-}
-
-/// What values a field holds: its [`Kind`] and whether it may be null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FieldType {
-    /// The kind of value.
-    pub kind: Kind,
-    /// Whether the field may be null.
-    pub nullable: bool,
-}
-
-impl FieldType {
-    /// A field of this kind that is never null.
-    #[must_use]
-    pub const fn required(kind: Kind) -> Self {
-        Self {
-            kind,
-            nullable: false,
-        }
-    }
-}
-
-/// The kinds of [`Value`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kind {
-    /// [`Value::Bool`].
-    Bool,
-    /// [`Value::Int`] within the bounds of the Rust type.
-    Int {
-        /// Smallest value.
-        min: i128,
-        /// Largest value.
-        max: i128,
-    },
-    /// [`Value::Float`].
-    Float,
-    /// [`Value::Text`].
-    Text,
-    /// [`Value::Decimal`].
-    Decimal,
-    /// [`Value::Uuid`].
-    Uuid,
-    /// [`Value::Date`].
-    Date,
-    /// [`Value::Time`].
-    Time,
-    /// [`Value::DateTime`].
-    DateTime,
-    /// [`Value::Instant`].
-    Instant,
-    /// [`Value::Json`].
-    Json,
-    /// [`Value::List`] of this.
-    List(&'static FieldType),
-}
-
-impl Kind {
-    /// Reads a primary key as a client sends it in `id`.
-    ///
-    /// # Errors
-    ///
-    /// What a valid id looks like, for the sentence "`id` must be …".
-    pub fn parse_key(self, text: &str) -> Result<Value, &'static str> {
-        match self {
-            Self::Int { min, max } => text
-                .parse()
-                .ok()
-                .filter(|value| (min..=max).contains(value))
-                .map(Value::Int)
-                .ok_or("an integer that the key can hold"),
-            Self::Uuid => parse_uuid(text).map(Value::Uuid).ok_or("a UUID"),
-            Self::Text if !text.is_empty() => Ok(Value::Text(text.to_owned())),
-            Self::Text => Err("a string that is not empty"),
-            _ => Err("left out: rows of this stream have no key that can be written as an id"),
-        }
-    }
-}
-
-fn parse_uuid(text: &str) -> Option<[u8; 16]> {
-    let hyphenated = text.len() == 36
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(at, byte)| (byte == b'-') == matches!(at, 8 | 13 | 18 | 23));
-    if !hyphenated && (text.len() != 32 || text.contains('-')) {
-        return None;
-    }
-    let mut digits = text
-        .chars()
-        .filter(|digit| *digit != '-')
-        .map(|digit| digit.to_digit(16));
-    let mut bytes = [0; 16];
-    for byte in &mut bytes {
-        let (high, low) = (digits.next()??, digits.next()??);
-        *byte = u8::try_from(high << 4 | low).ok()?;
-    }
-    Some(bytes)
 }
 
 /// A type that a model's field may have.

@@ -1,0 +1,189 @@
+//! The endpoints of an application as a router.
+
+use std::sync::Arc;
+
+use ::http::request::Parts;
+use async_graphql::{Data, Executor};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::routing::{MethodRouter, any};
+
+use super::http::Http;
+use super::two_channel::TwoChannel;
+use crate::hub::{Hub, Identity};
+
+/// Reads who asks from a request.
+pub(super) type IdentityOf = Arc<dyn Fn(&Parts) -> Identity + Send + Sync>;
+/// Adds an application's data to a GraphQL request.
+pub(super) type AddData = Arc<dyn Fn(&Parts, &mut Data) + Send + Sync>;
+
+/// Serves the schema on `/graphql` and the hub's notifications on `/ws/`.
+///
+/// Every client is anonymous and resolvers see no request; an application with users takes
+/// [`Endpoints`].
+///
+/// ```
+/// # use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
+/// use graphex_runtime::{Hub, axum};
+///
+/// # struct Query;
+/// # #[Object]
+/// # impl Query { async fn hello(&self) -> &str { "world" } }
+/// let hub = Hub::builder().build();
+/// let schema = Schema::build(Query, EmptyMutation, EmptySubscription)
+///     .data(hub.clone())
+///     .finish();
+/// let app = axum::router(schema, hub);
+/// # let _ = app;
+/// ```
+pub fn router<E: Executor>(schema: E, hub: Hub) -> Router {
+    Endpoints::new(schema, hub).into_router()
+}
+
+/// The endpoints of one schema and hub, with the application's say in them.
+///
+/// What needs a database or an `await`, such as looking up a session, belongs into an axum
+/// middleware that leaves its result in the request's extensions; the closures here read it
+/// from there.
+///
+/// ```
+/// # use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
+/// use graphex_runtime::{Hub, Identity, axum::Endpoints};
+///
+/// #[derive(Clone)]
+/// struct CurrentUser { id: i64 }
+/// # struct Query;
+/// # #[Object]
+/// # impl Query { async fn hello(&self) -> &str { "world" } }
+/// # let hub = Hub::builder().build();
+/// # let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+///
+/// let app = Endpoints::new(schema, hub)
+///     .identity(|request| match request.extensions.get::<CurrentUser>() {
+///         Some(user) => Identity::new(format!("user:{}", user.id)),
+///         None => Identity::anonymous(),
+///     })
+///     .data(|request, data| {
+///         if let Some(user) = request.extensions.get::<CurrentUser>() {
+///             data.insert(user.clone());
+///         }
+///     })
+///     .allowed_origins(["https://app.example.com"])
+///     .into_router();
+/// # let _ = app;
+/// ```
+#[derive(Clone)]
+#[must_use = "call `into_router`, or `http` and `ws`"]
+pub struct Endpoints<E> {
+    schema: E,
+    add_data: AddData,
+    graphql_path: String,
+    ws_path: String,
+    two_channel: TwoChannel,
+}
+
+impl<E> std::fmt::Debug for Endpoints<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoints")
+            .field("graphql_path", &self.graphql_path)
+            .field("ws_path", &self.ws_path)
+            .field("hub", &self.two_channel.hub)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: Executor> Endpoints<E> {
+    /// Endpoints on `/graphql` and `/ws/` for anonymous clients of the same origin.
+    pub fn new(schema: E, hub: Hub) -> Self {
+        Self {
+            schema,
+            add_data: Arc::new(|_, _| {}),
+            graphql_path: "/graphql".to_owned(),
+            ws_path: "/ws/".to_owned(),
+            two_channel: TwoChannel {
+                hub,
+                identity: Arc::new(|_| Identity::anonymous()),
+                allowed_origins: Arc::default(),
+                streams: None,
+            },
+        }
+    }
+
+    /// Reads who asks, on connect and on every GraphQL request. A channel obeys only
+    /// requests of the identity that opened it. Default: everybody is anonymous.
+    pub fn identity(
+        mut self,
+        identity: impl Fn(&Parts) -> Identity + Send + Sync + 'static,
+    ) -> Self {
+        self.two_channel.identity = Arc::new(identity);
+        self
+    }
+
+    /// Adds to the data of every GraphQL request what resolvers, `scope` and `authorize`
+    /// read with `ctx.data::<T>()`. The [`Hub`] and the [`Identity`] are there already.
+    pub fn data(mut self, add: impl Fn(&Parts, &mut Data) + Send + Sync + 'static) -> Self {
+        self.add_data = Arc::new(add);
+        self
+    }
+
+    /// Pages of these origins, as `https://app.example.com`, may open the WebSocket too.
+    /// Default: only pages of the same host.
+    pub fn allowed_origins<O: Into<String>>(
+        mut self,
+        origins: impl IntoIterator<Item = O>,
+    ) -> Self {
+        self.two_channel.allowed_origins = origins.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The WebSocket serves these streams alone; a channel of it cannot subscribe to others.
+    /// Default: all of the hub's.
+    pub fn streams<S: Into<String>>(mut self, streams: impl IntoIterator<Item = S>) -> Self {
+        let streams = streams.into_iter().map(Into::into).collect();
+        self.two_channel.streams = Some(Arc::new(streams));
+        self
+    }
+
+    /// Where [`Endpoints::into_router`] puts the HTTP endpoint. Default: `/graphql`.
+    pub fn graphql_path(mut self, path: impl Into<String>) -> Self {
+        self.graphql_path = path.into();
+        self
+    }
+
+    /// Where [`Endpoints::into_router`] puts the WebSocket. Default: `/ws/`.
+    pub fn ws_path(mut self, path: impl Into<String>) -> Self {
+        self.ws_path = path.into();
+        self
+    }
+
+    /// The HTTP endpoint alone: POST and GET per the GraphQL-over-HTTP specification, and
+    /// GraphiQL for a browser.
+    pub fn http(&self) -> MethodRouter {
+        let hub = &self.two_channel.hub;
+        let http = Http {
+            schema: self.schema.clone(),
+            hub: hub.clone(),
+            identity: Arc::clone(&self.two_channel.identity),
+            add_data: Arc::clone(&self.add_data),
+        };
+        any(move |request: Request| http.clone().handle(request))
+            .layer(DefaultBodyLimit::max(hub.limits().http_body))
+    }
+
+    /// The WebSocket endpoint alone.
+    pub fn ws(&self) -> MethodRouter {
+        let two_channel = self.two_channel.clone();
+        axum::routing::get(move |request: Request| two_channel.clone().handle(request))
+    }
+
+    /// Both endpoints on their paths.
+    ///
+    /// # Panics
+    ///
+    /// As [`Router::route`], when a path is not one axum accepts or both are the same.
+    pub fn into_router(self) -> Router {
+        Router::new()
+            .route(&self.graphql_path, self.http())
+            .route(&self.ws_path, self.ws())
+    }
+}

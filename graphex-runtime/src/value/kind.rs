@@ -1,0 +1,144 @@
+//! What values a field holds, as data.
+
+use super::Value;
+
+/// What values a field holds: its [`Kind`] and whether it may be null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldType {
+    /// The kind of value.
+    pub kind: Kind,
+    /// Whether the field may be null.
+    pub nullable: bool,
+}
+
+impl FieldType {
+    /// A field of this kind that is never null.
+    #[must_use]
+    pub const fn required(kind: Kind) -> Self {
+        Self {
+            kind,
+            nullable: false,
+        }
+    }
+}
+
+/// The kinds of [`Value`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// [`Value::Bool`].
+    Bool,
+    /// [`Value::Int`] within the bounds of the Rust type.
+    Int {
+        /// Smallest value.
+        min: i128,
+        /// Largest value.
+        max: i128,
+    },
+    /// [`Value::Float`].
+    Float,
+    /// [`Value::Text`].
+    Text,
+    /// [`Value::Decimal`].
+    Decimal,
+    /// [`Value::Uuid`].
+    Uuid,
+    /// [`Value::Date`].
+    Date,
+    /// [`Value::Time`].
+    Time,
+    /// [`Value::DateTime`].
+    DateTime,
+    /// [`Value::Instant`].
+    Instant,
+    /// [`Value::Json`].
+    Json,
+    /// [`Value::List`] of this.
+    List(&'static FieldType),
+}
+
+impl Kind {
+    /// Reads a primary key as a client sends it in `id`.
+    ///
+    /// # Errors
+    ///
+    /// What a valid id looks like, for the sentence "`id` must be …".
+    pub fn parse_key(self, text: &str) -> Result<Value, &'static str> {
+        match self {
+            Self::Int { min, max } => text
+                .parse()
+                .ok()
+                .filter(|value| (min..=max).contains(value))
+                .map(Value::Int)
+                .ok_or("an integer that the key can hold"),
+            Self::Uuid => parse_uuid(text).map(Value::Uuid).ok_or("a UUID"),
+            Self::Text if !text.is_empty() => Ok(Value::Text(text.to_owned())),
+            Self::Text => Err("a string that is not empty"),
+            _ => Err("left out: rows of this stream have no key that can be written as an id"),
+        }
+    }
+}
+
+fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let hyphenated = text.len() == 36
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| (byte == b'-') == matches!(at, 8 | 13 | 18 | 23));
+    if !hyphenated && (text.len() != 32 || text.contains('-')) {
+        return None;
+    }
+    let mut digits = text
+        .chars()
+        .filter(|digit| *digit != '-')
+        .map(|digit| digit.to_digit(16));
+    let mut bytes = [0; 16];
+    for byte in &mut bytes {
+        let (high, low) = (digits.next()??, digits.next()??);
+        *byte = u8::try_from(high << 4 | low).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Field as _;
+
+    #[test]
+    fn keys_are_read_by_their_type_and_nothing_else() {
+        assert_eq!(i32::TYPE.kind.parse_key("-5"), Ok(Value::Int(-5)));
+        for text in ["", " 5", "5.0", "5x", "2147483648", "null"] {
+            assert!(i32::TYPE.kind.parse_key(text).is_err(), "{text:?}");
+        }
+        assert!(u8::TYPE.kind.parse_key("-1").is_err());
+        let max = u64::MAX.to_string();
+        assert_eq!(u64::TYPE.kind.parse_key(&max), Ok(u64::MAX.to_value()));
+        assert_eq!(
+            String::TYPE.kind.parse_key("5"),
+            Ok(Value::Text("5".into()))
+        );
+        assert!(String::TYPE.kind.parse_key("").is_err());
+        assert!(f64::TYPE.kind.parse_key("5").is_err());
+    }
+
+    #[test]
+    fn a_uuid_has_its_hyphens_in_place_or_none() {
+        let right = "00112233-4455-6677-8899-aabbccddeeff";
+        let value = Kind::Uuid.parse_key(right).unwrap();
+        assert_eq!(
+            Kind::Uuid.parse_key(&right.to_uppercase()),
+            Ok(value.clone())
+        );
+        assert_eq!(Kind::Uuid.parse_key(&right.replace('-', "")), Ok(value));
+        for text in [
+            "",
+            "00112233-4455-6677-8899-aabbccddeef",
+            "001122334455-6677-8899-aabbccdd-eeff",
+            "g0112233-4455-6677-8899-aabbccddeeff",
+            "{00112233-4455-6677-8899-aabbccddeeff}",
+        ] {
+            assert!(Kind::Uuid.parse_key(text).is_err(), "{text:?}");
+        }
+    }
+}
