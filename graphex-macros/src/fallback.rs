@@ -32,7 +32,7 @@ pub(crate) fn fallback(mut model: Model, errors: &syn::Error) -> TokenStream {
                 key: 0, fields: &[], index: &[], scope: &[],
             };
             fn to_row(&self) -> #private::Row {
-                #private::Row::from([])
+                ::core::convert::From::from([])
             }
             fn hooks() -> #private::Hooks {
                 ::core::unreachable!()

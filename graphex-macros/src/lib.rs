@@ -1,6 +1,14 @@
 //! The derive macro of [graphex](https://docs.rs/graphex). Use it through the `graphex` crate.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout
+    )
+)]
 
 mod attr;
 mod case;

@@ -11,6 +11,7 @@ use crate::attr::value::ScopeForm;
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) ident: Ident,
+    /// The struct's visibility, for every generated item.
     pub(crate) vis: Visibility,
     /// The user's `#[allow(...)]`s, which must hold for what is made from the struct too.
     pub(crate) allows: Vec<Attribute>,

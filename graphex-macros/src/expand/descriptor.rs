@@ -26,7 +26,7 @@ pub(super) fn model_type(model: &Model) -> TokenStream {
             type Scope = #scope;
             const MODEL: &'static #private::Model = &#data;
             fn to_row(&self) -> #private::Row {
-                #private::Row::from([#(#values),*])
+                ::core::convert::From::from([#(#values),*])
             }
             fn hooks() -> #private::Hooks {
                 #private::Hooks::new(

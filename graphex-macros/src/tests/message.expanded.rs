@@ -92,7 +92,7 @@ const _: () = {
             scope: &[__gx::ScopeEntry::required(1), __gx::ScopeEntry::optional(2)],
         };
         fn to_row(&self) -> __gx::Row {
-            __gx::Row::from([
+            ::core::convert::From::from([
                 <i64 as __gx::Key>::key_value(&self.id),
                 <i64 as __gx::Field>::to_value(&self.tenant),
                 <i64 as __gx::Field>::to_value(&self.room),
