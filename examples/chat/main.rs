@@ -1,0 +1,76 @@
+//! A chat server with live updates: `cargo run --example chat`.
+//!
+//! Where to read on: `models.rs` declares the streams, `mutations.rs` writes rows with
+//! `.broadcast()`, `database.rs` attaches the connections to the hub, and this file puts it
+//! together.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for a terminal"
+)]
+
+mod database;
+mod models;
+mod mutations;
+mod queries;
+mod schema;
+mod viewer;
+mod welcome;
+
+use std::error::Error;
+
+use axum::response::Redirect;
+use axum::routing::get;
+use graphex::prelude::*;
+use tokio::net::TcpListener;
+
+use crate::database::Database;
+use crate::models::{Message, MessageSubscription, Note, NoteSubscription, User, UserSubscription};
+use crate::mutations::Mutation;
+use crate::queries::Query;
+use crate::viewer::Viewer;
+
+/// The three generated subscription fields, on one root.
+#[derive(MergedSubscription, Default)]
+struct Subscription(UserSubscription, MessageSubscription, NoteSubscription);
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let hub = Hub::builder()
+        .model::<User>()
+        .model::<Message>()
+        .model::<Note>()
+        .build();
+    let database = Database::open(&hub)?;
+    let schema = Schema::build(Query, Mutation::default(), Subscription::default())
+        .data(hub.clone())
+        .data(database)
+        .finish();
+    let app = graphex::axum::Endpoints::new(schema, hub)
+        .identity(|request| Viewer::of(request).identity())
+        .data(|request, data| {
+            data.insert(Viewer::of(request));
+        })
+        .into_router()
+        .route("/", get(|| async { Redirect::temporary("/graphql") }));
+
+    let listener = listen().await?;
+    println!("{}", welcome::text(listener.local_addr()?));
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+/// Listens on the port that `PORT` names; 0 takes a free one.
+async fn listen() -> Result<TcpListener, Box<dyn Error + Send + Sync>> {
+    let port = match std::env::var("PORT") {
+        Ok(text) => text
+            .parse()
+            .map_err(|_| format!("PORT is `{text}`, but must be a number from 0 to 65535"))?,
+        Err(_) => 8000_u16,
+    };
+    let listener = TcpListener::bind(("127.0.0.1", port)).await;
+    Ok(listener.map_err(|error| {
+        format!("cannot listen on port {port} ({error}); choose another, as in PORT=8001")
+    })?)
+}

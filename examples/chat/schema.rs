@@ -1,0 +1,34 @@
+//! The tables, as Diesel sees them. `migrations/` creates them.
+
+diesel::table! {
+    users (id) {
+        id -> Integer,
+        name -> Text,
+        tenant -> Integer,
+        password_hash -> Text,
+    }
+}
+
+diesel::table! {
+    messages (id) {
+        id -> Integer,
+        tenant -> Integer,
+        room -> Integer,
+        author -> Nullable<Integer>,
+        text -> Text,
+        priority -> Integer,
+        pinned -> Bool,
+        score -> Nullable<Double>,
+        // A date and time with its offset, so that clients get `2026-03-04T05:06:07Z`.
+        created -> TimestamptzSqlite,
+        meta -> Json,
+    }
+}
+
+diesel::table! {
+    notes (id) {
+        id -> Integer,
+        owner -> Integer,
+        text -> Text,
+    }
+}

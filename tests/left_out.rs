@@ -1,0 +1,16 @@
+//! Says what a plain `cargo test` does not run, so that nobody takes silence for success.
+
+#![expect(clippy::print_stdout, reason = "to print is all it does")]
+
+fn main() {
+    // A test runner that asks for a list of tests gets an empty one.
+    if std::env::args().any(|arg| arg == "--list") {
+        return;
+    }
+    println!();
+    println!("left out of `cargo test`: the capture tests on PostgreSQL, which need a server");
+    println!("    all of it:      ./tests/run.sh    (starts a server of its own)");
+    println!("    only these:     GRAPHEX_POSTGRES_URL=postgres://user@host/database \\");
+    println!("                        cargo test --package graphex-postgres-tests");
+    println!();
+}

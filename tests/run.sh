@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# Every check of the project, from formatting to PostgreSQL. It stops at the first failure.
+#
+# Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), and PostgreSQL's
+# server and client library. As root on Debian or Ubuntu it installs what is missing of the
+# last two; otherwise it says what to install.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+crates=(--package graphex-macros --package graphex-runtime --package graphex)
+target=${CARGO_TARGET_DIR:-$PWD/target}
+tools=$target/tools
+export PATH=$tools/bin:$PATH
+
+fail() {
+    printf '\ntests/run.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+# step <title> <command...>
+step() {
+    local started=$SECONDS
+    current=$1
+    shift
+    printf '\n=== %s\n    %s\n' "$current" "$*"
+    # Not `|| fail`: that would turn `set -e` off inside of functions. `finish` speaks instead.
+    "$@"
+    printf -- '--- %s: %ss\n' "$current" $((SECONDS - started))
+    current=
+}
+
+current= data=
+finish() {
+    local status=$?
+    stop_postgres
+    [ -z "$current" ] || printf '\ntests/run.sh: failed at: %s\n' "$current" >&2
+    exit "$status"
+}
+trap finish EXIT
+
+# ---------------------------------------------------------------- what has to be there
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+# need <package> <test...>: makes sure of a Debian package, or says that it is missing.
+need() {
+    local package=$1
+    shift
+    "$@" && return
+    if is_root && command -v apt-get >/dev/null; then
+        printf 'installing %s\n' "$package"
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends "$package" ||
+            fail "apt-get could not install the package $package"
+        "$@" && return
+        fail "the package $package is installed, but does not bring what is needed"
+    fi
+    fail "the package $package is missing (its name on Debian): install it, or run this as root"
+}
+
+has_compiler() { command -v cc >/dev/null; }
+has_libpq() { [ -n "${PQ_LIB_DIR:-}" ] || command -v pg_config >/dev/null; }
+
+# Debian keeps the server's programs out of PATH.
+postgres_bin() {
+    local initdb
+    initdb=$(command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -n 1)
+    [ -n "$initdb" ] && dirname "$(readlink -f "$initdb")"
+}
+has_postgres() { postgres_bin >/dev/null; }
+
+install_tools() {
+    command -v cargo >/dev/null || fail 'Rust is missing: install it from https://rustup.rs'
+    cargo clippy --version >/dev/null || fail 'clippy is missing: rustup component add clippy'
+    cargo fmt --version >/dev/null || fail 'rustfmt is missing: rustup component add rustfmt'
+    need gcc has_compiler
+    need libpq-dev has_libpq
+    need postgresql has_postgres
+    cargo hack --version >/dev/null 2>&1 ||
+        cargo install cargo-hack --locked --quiet --root "$tools" ||
+        fail 'cargo-hack could not be installed: it comes from crates.io'
+}
+
+# ---------------------------------------------------------------- a PostgreSQL of its own
+
+# PostgreSQL refuses to run as root.
+as_postgres() {
+    if is_root; then
+        (cd "$data" && runuser -u postgres -- "$@")
+    else
+        (cd "$data" && "$@")
+    fi
+}
+
+stop_postgres() {
+    [ -n "$data" ] || return 0
+    as_postgres "$bin/pg_ctl" stop --pgdata "$data/db" --mode immediate >/dev/null 2>&1 || true
+    rm -rf "$data"
+}
+
+# A directory that the server's user can reach: below target/ if it can be.
+make_data_directory() {
+    mkdir -p "$target"
+    data=$(mktemp -d "$target/postgres.XXXXXX")
+    is_root || return 0
+    chown postgres "$data"
+    runuser -u postgres -- test -w "$data" 2>/dev/null && return
+    rm -rf "$data"
+    data=$(mktemp -d)
+    chown postgres "$data"
+}
+
+start_postgres() {
+    local attempt port
+    bin=$(postgres_bin)
+    make_data_directory
+    as_postgres "$bin/initdb" --pgdata "$data/db" --username graphex --auth trust \
+        --encoding UTF8 --locale C --no-sync >"$data/log" 2>&1 ||
+        { cat "$data/log"; return 1; }
+    # Another program may take the port first, so try a few.
+    for attempt in 1 2 3 4 5; do
+        port=$((20000 + RANDOM % 20000))
+        if as_postgres "$bin/pg_ctl" start --pgdata "$data/db" --wait --silent --log "$data/db/log" \
+            --options "-h 127.0.0.1 -p $port -c unix_socket_directories= -c fsync=off"; then
+            export GRAPHEX_POSTGRES_URL=postgres://graphex@127.0.0.1:$port/postgres
+            printf 'PostgreSQL listens on port %s\n' "$port"
+            return
+        fi
+    done
+    cat "$data/db/log"
+    return 1
+}
+
+# ---------------------------------------------------------------- checks that are not one command
+
+documentation() {
+    RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features "${crates[@]}"
+}
+
+# Who does not serve HTTP, use Diesel or Redis does not build them.
+bare_dependencies() {
+    local tree
+    tree=$(cargo tree --package graphex --edges normal --no-default-features --prefix none)
+    ! grep -E '^(axum|diesel|redis)' <<<"$tree"
+}
+
+# ---------------------------------------------------------------- all of it
+
+step 'what has to be there' install_tools
+step 'start PostgreSQL' start_postgres
+
+step 'formatting' cargo fmt --all --check
+step 'lints, all features' \
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+step 'lints, no default features' \
+    cargo clippy "${crates[@]}" --all-targets --no-default-features -- -D warnings
+step 'documentation' documentation
+step 'each feature alone' cargo hack check --workspace --each-feature
+step 'no axum, Diesel or Redis without features' bare_dependencies
+
+step 'tests, default features' cargo test
+step 'tests, all features' cargo test --all-features
+step 'tests on PostgreSQL' cargo test --package graphex-postgres-tests
+
+step 'packages, built as they would be published' cargo package --allow-dirty "${crates[@]}"
+
+printf '\nall checks passed in %s minutes\n' $(((SECONDS + 59) / 60))
