@@ -115,20 +115,47 @@ async fn carry_out(
 }
 
 fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<RawArgs> {
-    let text = |name| -> ServerResult<Option<String>> {
-        Ok(match argument(ctx, name)? {
-            Some(Value::String(text)) => Some(text),
-            Some(Value::Number(number)) => Some(number.to_string()),
-            _ => None,
-        })
-    };
     Ok(RawArgs {
         action: enum_value(ctx, "action", &SubscriptionAction::VALUES)?,
         operation: enum_value(ctx, "operation", &SubscriptionOperation::VALUES)?,
-        id: text("id")?.map(ID),
-        fields: argument(ctx, "data")?.map(|data| positions(model, &data)),
-        channel_id: text("channelId")?,
+        id: read(ctx, "id", "a string or an integer", id_text)?.map(ID),
+        fields: read(ctx, "data", "names of the model's fields", |data| {
+            positions(model, data)
+        })?,
+        channel_id: read(ctx, "channelId", "a string", |value| match value {
+            Value::String(text) => Some(text.clone()),
+            _ => None,
+        })?,
     })
+}
+
+/// An argument as `convert` takes it. async-graphql has checked the literals of a document,
+/// but not all that a variable can bring.
+fn read<T>(
+    ctx: &Context<'_>,
+    name: &str,
+    expected: &str,
+    convert: impl FnOnce(&Value) -> Option<T>,
+) -> ServerResult<Option<T>> {
+    let Some(value) = argument(ctx, name)? else {
+        return Ok(None);
+    };
+    let converted = convert(&value).ok_or_else(|| {
+        ServerError::new(
+            format!("argument `{name}` must be {expected}"),
+            Some(ctx.item.pos),
+        )
+    })?;
+    Ok(Some(converted))
+}
+
+/// GraphQL's `ID` takes strings and integers (section 3.5.5).
+fn id_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 /// A null argument is an absent one.
@@ -137,20 +164,22 @@ fn argument(ctx: &Context<'_>, name: &str) -> ServerResult<Option<Value>> {
     Ok(value.filter(|value| *value != Value::Null))
 }
 
+/// A required argument that is one of these values.
 fn enum_value<T: Copy>(
     ctx: &Context<'_>,
     name: &str,
     values: &[(&'static str, T)],
 ) -> ServerResult<T> {
-    let asked = argument(ctx, name)?;
-    let known = asked.as_ref().and_then(enum_name).and_then(|asked| {
-        let mut known = values.iter();
-        known.find_map(|(name, value)| (*name == asked).then_some(*value))
-    });
-    known.ok_or_else(|| {
-        let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
-        let message = format!("argument `{name}` must be one of {}", names.join(", "));
-        ServerError::new(message, Some(ctx.item.pos))
+    let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
+    let expected = format!("one of {}", names.join(", "));
+    let value = read(ctx, name, &expected, |value| {
+        let asked = enum_name(value)?;
+        values
+            .iter()
+            .find_map(|(name, value)| (*name == asked).then_some(*value))
+    })?;
+    value.ok_or_else(|| {
+        ServerError::new(format!("argument `{name}` is missing"), Some(ctx.item.pos))
     })
 }
 
@@ -165,19 +194,18 @@ fn enum_name(value: &Value) -> Option<&str> {
 
 /// Positions among the visible fields that `data` names; a single name is a list of one, and
 /// nulls are ignored.
-fn positions(model: &Model, data: &Value) -> Vec<usize> {
+fn positions(model: &Model, data: &Value) -> Option<Vec<usize>> {
     let names = match data {
         Value::List(names) => names.as_slice(),
         name => std::slice::from_ref(name),
     };
-    let position = |name: &str| {
-        let mut visible = model.visible();
-        visible.position(|field| model.fields[field].graphql == name)
-    };
+    let names = names.iter().filter(|name| **name != Value::Null);
     names
-        .iter()
-        .filter_map(enum_name)
-        .filter_map(position)
+        .map(|name| {
+            let name = enum_name(name)?;
+            let mut visible = model.visible();
+            visible.position(|field| model.fields[field].graphql == name)
+        })
         .collect()
 }
 

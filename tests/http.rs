@@ -1,0 +1,329 @@
+//! GraphQL over HTTP: status codes, media types, batches, and every kind of bad request.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod harness;
+
+use async_graphql::{Enum, Object};
+use futures_util::Stream;
+use graphex::prelude::*;
+use harness::{Server, answer, endpoints};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+#[derive(Clone, ModelType)]
+#[graphex(stream = "notes", serialize_data)]
+struct Note {
+    id: i32,
+}
+
+struct Query;
+
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+enum Colour {
+    Red,
+}
+
+#[Object]
+impl Query {
+    async fn hello(&self, ctx: &Context<'_>) -> &str {
+        ctx.insert_http_header("x-greeted", "yes");
+        "world"
+    }
+
+    async fn fails(&self) -> Result<i32> {
+        Err("it failed".into())
+    }
+
+    async fn colour(&self, colour: Colour) -> Colour {
+        colour
+    }
+}
+
+struct Mutation;
+
+#[Object]
+impl Mutation {
+    async fn twice(&self, number: i32) -> i32 {
+        number * 2
+    }
+}
+
+#[derive(Default)]
+struct Ticks;
+
+#[async_graphql::Subscription]
+impl Ticks {
+    async fn ticks(&self) -> impl Stream<Item = i32> {
+        futures_util::stream::pending()
+    }
+}
+
+#[derive(MergedSubscription, Default)]
+struct Subscription(NoteSubscription, Ticks);
+
+async fn server() -> Server {
+    let hub = Hub::builder()
+        .model::<Note>()
+        .limits(|limits| {
+            limits.http_body = 4_096;
+            limits.batch = 3;
+        })
+        .build();
+    let schema = Schema::build(Query, Mutation, Subscription::default()).finish();
+    Server::start(endpoints(schema, &hub).into_router(), hub).await
+}
+
+/// POSTs this text as JSON; the status and the first error's message.
+async fn error_of(server: &Server, body: impl Into<reqwest::Body>) -> (u16, String) {
+    let request = server
+        .request(Method::POST)
+        .header("content-type", "application/json")
+        .body(body);
+    let (status, body) = answer(request).await;
+    assert_eq!(body.get("data"), None, "{body}");
+    let message = body["errors"][0]["message"].as_str().unwrap_or_default();
+    (status, message.to_owned())
+}
+
+async fn query_error(server: &Server, query: &str) -> (u16, String) {
+    error_of(server, json!({"query": query}).to_string()).await
+}
+
+#[tokio::test]
+async fn queries_and_mutations_are_answered() {
+    let server = server().await;
+    let (status, body) = server.post(None, json!({"query": "{ b: hello a: hello }"})).await;
+    assert_eq!((status, body), (200, json!({"data": {"b": "world", "a": "world"}})));
+    let body = json!({"query": "mutation($n: Int!) { twice(number: $n) }", "variables": {"n": 4}, "extensions": null});
+    assert_eq!(server.post(None, body).await, (200, json!({"data": {"twice": 8}})));
+}
+
+#[tokio::test]
+async fn an_error_while_executing_is_200_with_its_path() {
+    let server = server().await;
+    let (status, body) = server.post(None, json!({"query": "{ fails }"})).await;
+    assert_eq!(status, 200);
+    assert_eq!(body["data"], Value::Null);
+    assert_eq!(body["errors"][0]["path"], json!(["fails"]));
+}
+
+#[tokio::test]
+async fn the_media_type_is_the_clients_choice() {
+    let server = server().await;
+    for (accept, expected) in [
+        ("application/json", "application/json; charset=utf-8"),
+        ("*/*", "application/graphql-response+json; charset=utf-8"),
+    ] {
+        let response = server
+            .request(Method::POST)
+            .header("accept", accept)
+            .json(&json!({"query": "{ hello }"}))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.headers()["content-type"], expected);
+        assert_eq!(response.headers()["x-greeted"], "yes");
+    }
+    let request = server.request(Method::POST).header("accept", "text/plain");
+    let (status, body) = answer(request.json(&json!({"query": "{ hello }"}))).await;
+    assert_eq!(status, 406);
+    assert_eq!(
+        body["errors"][0]["message"],
+        "this endpoint answers with application/graphql-response+json or application/json"
+    );
+}
+
+#[tokio::test]
+async fn a_get_queries_and_changes_nothing() {
+    let server = server().await;
+    let get = |query: &str| server.request(Method::GET).query(&[("query", query)]);
+    assert_eq!(answer(get("{ hello }")).await, (200, json!({"data": {"hello": "world"}})));
+    let request = get("query A { hello } query B($c: Colour!) { colour(colour: $c) }")
+        .query(&[("operationName", "B"), ("variables", r#"{"c": "RED"}"#)]);
+    assert_eq!(answer(request).await, (200, json!({"data": {"colour": "RED"}})));
+    let client = server.connect(None).await;
+    let subscribe = format!(
+        "subscription {{ noteSubscription(channelId: \"{}\", action: CREATE, operation: SUBSCRIBE) {{ ok }} }}",
+        client.channel_id
+    );
+    for query in ["mutation { twice(number: 1) }", &subscribe] {
+        let response = get(query).send().await.unwrap();
+        assert_eq!(response.status(), 405);
+        assert_eq!(response.headers()["allow"], "GET, POST");
+    }
+    assert_eq!(server.hub.stats().subscriptions, 0);
+    assert_eq!(answer(server.request(Method::GET)).await.0, 400);
+    assert_eq!(answer(get("{ hello }").query(&[("variables", "{")])).await.0, 400);
+    assert_eq!(answer(get("{ unknown }")).await.0, 400);
+    assert_eq!(answer(server.request(Method::PUT)).await.0, 405);
+}
+
+#[tokio::test]
+async fn a_browser_gets_a_page() {
+    let server = server().await;
+    let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let response = server.request(Method::GET).header("accept", accept).send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    let page = response.text().await.unwrap();
+    assert!(page.contains("createUrl('/graphql')"), "{page}");
+    // The address bar of a browser can also query.
+    let request = server.request(Method::GET).header("accept", accept).query(&[("query", "{ hello }")]);
+    assert_eq!(answer(request).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_batch_is_answered_in_order() {
+    let server = server().await;
+    let batch = json!([
+        {"query": "mutation { twice(number: 1) }"},
+        {"query": "{ nonsense }"},
+        {"query": "{ hello }"},
+    ]);
+    let (status, body) = server.post(None, batch).await;
+    assert_eq!(status, 200);
+    assert_eq!(body[0], json!({"data": {"twice": 2}}));
+    assert_eq!(body[1]["errors"].as_array().unwrap().len(), 1);
+    assert_eq!(body[2], json!({"data": {"hello": "world"}}));
+    let too_many = json!([{"query": "{ hello }"}, {"query": "{ hello }"}, {"query": "{ hello }"}, {"query": "{ hello }"}]);
+    for batch in [json!([]), too_many] {
+        let message = error_of(&server, batch.to_string()).await;
+        assert_eq!(message, (400, "a batch has 1 to 3 requests".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_request_says_what_is_wrong() {
+    let server = server().await;
+    for (body, expected) in [
+        ("{\"query\": ", "the body is not JSON: EOF while parsing a value at line 1 column 10"),
+        ("", "the body is not JSON: EOF while parsing a value at line 1 column 0"),
+        ("3", "the body must be a JSON object with a `query`"),
+        ("{}", "the body has no `query`"),
+        ("{\"query\": null}", "the body has no `query`"),
+        ("{\"query\": 3}", "`query` must be a string"),
+        ("{\"query\": \"{ hello }\", \"variables\": []}", "`variables` must be an object"),
+        ("{\"query\": \"{ hello }\", \"operationName\": 1}", "`operationName` must be a string"),
+        ("[{\"query\": 3}]", "`query` must be a string"),
+    ] {
+        assert_eq!(error_of(&server, body).await, (400, expected.into()), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_another_type_or_too_large_is_refused() {
+    let server = server().await;
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"] {
+        let request = server.request(Method::POST).header("content-type", content_type);
+        let (status, _) = answer(request.body(r#"{"query": "{ hello }"}"#)).await;
+        assert_eq!(status, 415, "{content_type}");
+    }
+    let body = json!({"query": format!("{{ hello }} #{}", "x".repeat(5_000))}).to_string();
+    assert_eq!(error_of(&server, body).await, (413, "the body is too large".into()));
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_executed_is_400_and_joins_nothing() {
+    let server = server().await;
+    let client = server.connect(None).await;
+    let channel = &client.channel_id;
+    let ask = |arguments: &str| {
+        format!("subscription {{ noteSubscription(channelId: \"{channel}\", {arguments}) {{ ok }} }}")
+    };
+    for query in [
+        "{",
+        "{ unknown }",
+        "query A { hello } query B { hello }",
+        "subscription { unknownSubscription(channelId: \"x\") { ok } }",
+        "subscription { noteSubscription(action: CREATE, operation: SUBSCRIBE) { ok } }",
+        &ask("action: CREATE"),
+        &ask("action: EVERYTHING, operation: SUBSCRIBE"),
+        &ask("action: CREATE, operation: SUBSCRIBE, data: [[ID]]"),
+        &ask("action: CREATE, operation: SUBSCRIBE, id: 5.5"),
+        &ask("action: CREATE, operation: SUBSCRIBE, data: [NAME]"),
+        &ask("action: CREATE, operation: SUBSCRIBE, data: 3"),
+        &ask("action: CREATE, operation: SUBSCRIBE, id: {a: 1}"),
+        &ask("action: CREATE, operation: SUBSCRIBE, id: true"),
+        &ask("action: CREATE, operation: SUBSCRIBE, filters: {id: 1}"),
+    ] {
+        let (status, message) = query_error(&server, query).await;
+        assert_eq!(status, 400, "{query}");
+        assert!(!message.is_empty());
+    }
+    let (status, message) =
+        error_of(&server, json!({"query": "query A { hello }", "operationName": "B"}).to_string()).await;
+    assert_eq!(status, 400);
+    assert!(message.contains('B'), "{message}");
+    // Of the wrong type by a variable: the same.
+    for (ty, value) in [("ID", json!(true)), ("ID", json!(1.5)), ("[NoteFields]", json!(["NAME"]))] {
+        let argument = if ty == "ID" { "id" } else { "data" };
+        let query = ask(&format!("action: CREATE, operation: SUBSCRIBE, {argument}: $v"));
+        let query = query.replace("subscription {", &format!("subscription($v: {ty}) {{"));
+        let body = json!({"query": query, "variables": {"v": value}}).to_string();
+        assert_eq!(error_of(&server, body).await.0, 400, "{value}");
+    }
+    let query = "subscription($a: ActionSubscriptionEnum!) { noteSubscription(channelId: \"x\", action: $a, operation: SUBSCRIBE) { ok } }";
+    for value in [json!("EVERYTHING"), json!(3), Value::Null] {
+        let body = json!({"query": query, "variables": {"a": value}}).to_string();
+        assert_eq!(error_of(&server, body).await.0, 400);
+    }
+    assert_eq!(server.hub.stats().subscriptions, 0);
+    drop(client);
+    server.until_empty().await;
+}
+
+#[tokio::test]
+async fn a_subscription_has_exactly_one_root_field() {
+    let server = server().await;
+    let client = server.connect(None).await;
+    let field = format!(
+        "noteSubscription(channelId: \"{}\", action: CREATE, operation: SUBSCRIBE) {{ ok }}",
+        client.channel_id
+    );
+    let (status, message) = query_error(&server, &format!("subscription {{ {field} b: {field} }}")).await;
+    assert_eq!(status, 400);
+    assert_eq!(message, "a subscription must have exactly one root field; send one request for each");
+    let fragment = format!("subscription {{ ...F }} fragment F on Subscription {{ {field} }}");
+    let (status, message) = query_error(&server, &fragment).await;
+    assert_eq!(status, 400);
+    assert_eq!(message, "the root field of a subscription must be written without a fragment");
+    assert_eq!(server.hub.stats().subscriptions, 0);
+}
+
+#[tokio::test]
+async fn a_field_that_streams_events_is_not_for_http() {
+    let server = server().await;
+    let (status, message) = query_error(&server, "subscription { ticks }").await;
+    assert_eq!(status, 400);
+    assert_eq!(
+        message,
+        "`ticks` streams events, which a single HTTP response cannot carry; subscribe over a WebSocket"
+    );
+}
+
+#[tokio::test]
+async fn a_schema_without_a_hub_tells_nothing_of_it() {
+    let schema = Schema::build(Query, Mutation, NoteSubscription::default()).finish();
+    let query = "subscription { noteSubscription(channelId: \"x\", action: CREATE, operation: SUBSCRIBE) { ok error } }";
+    let answer = graphex::execute(&schema, query).await.into_result().unwrap();
+    let answer = answer.data.into_json().unwrap();
+    assert_eq!(
+        answer["noteSubscription"],
+        json!({"ok": false, "error": "the subscription failed on the server; try again later"})
+    );
+}
+
+#[tokio::test]
+async fn the_plain_router_serves_the_documented_paths() {
+    let hub = Hub::builder().model::<Note>().build();
+    let schema = Schema::build(Query, Mutation, Subscription::default()).finish();
+    let server = Server::start(graphex::axum::router(schema, hub.clone()), hub).await;
+    let mut client = server.connect(None).await;
+    server.done(&client, "noteSubscription", "action: CREATE, operation: SUBSCRIBE").await;
+    server.hub.publish(Action::Create, &Note { id: 7 });
+    assert_eq!(client.json().await["payload"]["data"], json!({"id": 7}));
+    let unknown = format!("http://{}/nowhere/", server.address);
+    assert_eq!(reqwest::get(unknown).await.unwrap().status(), 404);
+    let plain = format!("http://{}/ws/", server.address);
+    assert_eq!(reqwest::get(plain).await.unwrap().status(), 400);
+}
