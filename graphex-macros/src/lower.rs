@@ -90,7 +90,10 @@ fn stream(
     value: Option<darling::Result<Text>>,
     errors: &mut Errors,
 ) -> Spelled {
-    if value.is_none() {
+    let is_list = |a: &&Attribute| matches!(a.meta, Meta::List(_));
+    let mut attributes = input.attrs.iter().filter(|a| a.path().is_ident("graphex"));
+    // An attribute that is no list has been reported, and with it the stream it might name.
+    if value.is_none() && attributes.all(|a| is_list(&a)) {
         errors.push(err!(input.ident, "the model has no `stream`"; help: help::form("stream")));
     }
     spelled(value, errors, || Spelled::new(PLACEHOLDER, &input.ident))

@@ -8,10 +8,11 @@ pub(crate) mod value;
 
 use darling::FromMeta;
 use darling::ast::NestedMeta;
-use proc_macro2::{TokenStream, TokenTree};
-use syn::{Attribute, Meta};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned;
+use syn::{Attribute, Expr, Meta, MetaNameValue, Token};
 
-use crate::case;
 use crate::error::{Errors, err};
 use crate::help::{self, Key};
 
@@ -27,15 +28,17 @@ pub(crate) trait Keys: FromMeta + Default {
 /// Reads all `#[graphex(...)]` of an item. Unknown and repeated keys, and what is no key at all,
 /// are reported here in graphex's voice, so darling sees only known keys, each of them once.
 pub(crate) fn read<K: Keys>(attributes: &[Attribute], errors: &mut Errors) -> K {
-    let mut items: Vec<NestedMeta> = Vec::new();
-    for attribute in attributes.iter().filter(|a| a.path().is_ident("graphex")) {
-        for item in keys_of::<K>(attribute, errors) {
-            match accept::<K>(&item, &items) {
-                Ok(()) => items.push(NestedMeta::Meta(item)),
-                Err(error) => errors.push(error),
-            }
+    let attributes = attributes.iter().filter(|a| a.path().is_ident("graphex"));
+    let found: Vec<Meta> = attributes.flat_map(|a| keys_of::<K>(a, errors)).collect();
+    let mut accepted = Vec::new();
+    for item in &found {
+        if is_accepted::<K>(item, &accepted, errors) {
+            accepted.push(item.clone());
+        } else if let Some(meant) = resembled::<K>(item, &found) {
+            accepted.push(meant);
         }
     }
+    let items: Vec<NestedMeta> = accepted.into_iter().map(NestedMeta::Meta).collect();
     errors
         .keep(K::from_list(&items).map_err(syn::Error::from))
         .unwrap_or_default()
@@ -50,51 +53,82 @@ fn keys_of<K: Keys>(attribute: &Attribute, errors: &mut Errors) -> Vec<Meta> {
         );
         return Vec::new();
     };
-    let mut keys = Vec::new();
-    for piece in split(&list.tokens) {
-        let piece = errors.keep(piece);
-        keys.extend(piece.and_then(|piece| errors.keep(parse_key::<K>(piece))));
-    }
-    keys
+    let pieces = split(&list.tokens).into_iter();
+    pieces
+        .filter_map(|piece| {
+            errors
+                .keep(piece)
+                .and_then(|piece| parse_key::<K>(piece, errors))
+        })
+        .collect()
 }
 
-fn parse_key<K: Keys>(piece: TokenStream) -> syn::Result<Meta> {
-    match piece.clone().into_iter().next() {
-        Some(TokenTree::Literal(literal)) => {
-            let known = help::list(K::KEYS.iter().map(|key| key.name));
-            let help = format!("the keys of a {} are {known}", K::PLACE);
-            Err(err!(literal, "expected a key, found a literal"; help: help))
+/// One key with its value. A value that cannot be parsed stays as its tokens: what the key takes
+/// instead is known where its value is read.
+fn parse_key<K: Keys>(piece: TokenStream, errors: &mut Errors) -> Option<Meta> {
+    let mut tokens = piece.clone().into_iter();
+    let Some(TokenTree::Ident(key)) = tokens.next() else {
+        let help = format!(
+            "the keys of a {} are {}",
+            K::PLACE,
+            help::list(names::<K>())
+        );
+        errors.push(err!(piece, "expected a key"; help: help));
+        return None;
+    };
+    let parser = |input: ParseStream| Ok((input.parse::<Meta>()?, input.parse::<TokenStream>()?));
+    match parser.parse2(piece) {
+        Ok((item, rest)) if rest.is_empty() => Some(item),
+        Ok((item @ (Meta::List(_) | Meta::NameValue(_)), rest)) => {
+            errors.push(err!(rest, "expected `,` before this"));
+            Some(item)
         }
-        // `index_fields` alone is a `Meta::Path`; so is the first half of `index_fields tenant`.
-        Some(TokenTree::Ident(name)) => {
-            let form = help::form(&case::unraw(&name));
-            syn::parse2(piece).map_err(|error| match form.is_empty() {
-                true => error,
-                false => syn::Error::new(error.span(), format!("{error}\n\nhelp: {form}")),
-            })
-        }
-        _ => syn::parse2(piece),
+        _ => Some(Meta::NameValue(MetaNameValue {
+            path: key.into(),
+            eq_token: Token![=](Span::call_site()),
+            value: Expr::Verbatim(tokens.collect()),
+        })),
     }
 }
 
-fn accept<K: Keys>(item: &Meta, before: &[NestedMeta]) -> syn::Result<()> {
+/// Whether this is a known key, here for the first time.
+fn is_accepted<K: Keys>(item: &Meta, before: &[Meta], errors: &mut Errors) -> bool {
     let path = item.path();
     let name = value::name_of(path);
     let (elsewhere, other_keys) = K::ELSEWHERE;
     if other_keys.iter().any(|key| key.name == name) {
-        return Err(
-            err!(path, "`{name}` is a key of a {elsewhere}, not of a {}", K::PLACE; help: help::form(&name)),
+        errors.push(err!(path, "`{name}` is a key of a {elsewhere}, not of a {}", K::PLACE; help: help::form(&name)));
+    } else if !names::<K>().any(|key| key == name) {
+        errors.push(
+            err!(path, "unknown key `{name}`"; help: help::instead_of("key", &name, names::<K>())),
         );
+    } else if before.iter().any(|item| item.path() == path) {
+        errors.push(err!(path, "duplicate key `{name}`"; help: "remove one of the two"));
+    } else {
+        return true;
     }
-    if !K::KEYS.iter().any(|key| key.name == name) {
-        let help = help::instead_of("key", &name, K::KEYS.iter().map(|key| key.name));
-        return Err(err!(path, "unknown key `{name}`"; help: help));
-    }
-    let seen = |item: &NestedMeta| matches!(item, NestedMeta::Meta(meta) if meta.path() == path);
-    if before.iter().any(seen) {
-        return Err(err!(path, "duplicate key `{name}`"; help: "remove one of the two"));
-    }
-    Ok(())
+    false
+}
+
+/// A mistyped key as the one it resembles, if that is not there: what follows is then read, and
+/// nobody misses it.
+fn resembled<K: Keys>(item: &Meta, found: &[Meta]) -> Option<Meta> {
+    let meant = help::nearest(&value::name_of(item.path()), names::<K>())?;
+    let is_there = found
+        .iter()
+        .any(|item| value::name_of(item.path()) == meant);
+    let mut item = item.clone();
+    let path = match &mut item {
+        Meta::Path(path) => path,
+        Meta::List(list) => &mut list.path,
+        Meta::NameValue(pair) => &mut pair.path,
+    };
+    *path = Ident::new(meant, path.span()).into();
+    (!is_there).then_some(item)
+}
+
+fn names<K: Keys>() -> impl Iterator<Item = &'static str> {
+    K::KEYS.iter().map(|key| key.name)
 }
 
 /// The pieces between commas. A comma with nothing before it is an error in its place.
