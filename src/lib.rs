@@ -13,5 +13,7 @@ pub use graphex_runtime::__private;
 pub mod prelude {
     pub use async_graphql::{Context, MergedSubscription, Result, Schema};
 
+    #[cfg(feature = "diesel")]
+    pub use crate::BroadcastDsl;
     pub use crate::{Action, Authorized, Hub, Identity, ModelType, Scoped};
 }

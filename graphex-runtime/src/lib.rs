@@ -33,6 +33,8 @@ pub mod axum {
 #[path = "private.rs"]
 pub mod __private;
 
+#[cfg(feature = "diesel")]
+pub use capture::{AttachError, Broadcast, BroadcastDsl, CaptureError, HubCustomizer};
 pub use change::{Action, Change, Row, SubscriptionAction, SubscriptionOperation};
 pub use error::{ConnectError, Refusal};
 pub use graphql::{ModelSubscription, execute};

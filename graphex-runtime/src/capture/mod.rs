@@ -1,1 +1,164 @@
-//! x
+//! Hearing of committed changes where they are written: in Diesel.
+//!
+//! [`Hub::attach`] puts a tracker on a connection, as its Diesel instrumentation;
+//! [`broadcast`](BroadcastDsl::broadcast) wraps a statement so that the rows it changes are read
+//! back with `RETURNING` and handed to the tracker. The tracker hears `BEGIN`, `COMMIT`,
+//! `SAVEPOINT` and `ROLLBACK` from Diesel and publishes what has been committed, when it has
+//! been: plain `conn.transaction(…)` needs no wrapper.
+
+mod broadcast;
+mod error;
+mod pool;
+mod reading;
+mod returning;
+mod statement;
+mod tracker;
+mod uncommitted;
+
+use diesel::connection::{Connection, Instrumentation};
+
+pub use broadcast::{Broadcast, BroadcastDsl};
+pub use error::{AttachError, CaptureError};
+pub use pool::HubCustomizer;
+
+use tracker::Tracker;
+
+use crate::hub::Hub;
+
+/// # Capturing changes
+///
+/// With the feature `diesel`. SQLite needs Diesel's feature `returning_clauses_for_sqlite_3_35`.
+///
+/// ```
+/// use diesel::prelude::*;
+/// use graphex_macros::ModelType;
+/// use graphex_runtime::{BroadcastDsl, Hub};
+///
+/// diesel::table! { messages (id) { id -> BigInt, text -> Text, } }
+///
+/// #[derive(Queryable, Selectable, ModelType)]
+/// #[diesel(table_name = messages)]
+/// #[graphex(stream = "messages", crate = "graphex_runtime")]
+/// struct Message { id: i64, text: String }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::builder().model::<Message>().build();
+/// let mut conn = SqliteConnection::establish(":memory:")?;
+/// hub.attach(&mut conn)?;
+/// # diesel::sql_query("CREATE TABLE messages (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+/// #     .execute(&mut conn)?;
+///
+/// let message: Message = diesel::insert_into(messages::table)
+///     .values(messages::text.eq("hi"))
+///     .broadcast()
+///     .get_result(&mut conn)?;
+/// assert_eq!(message.text, "hi");
+///
+/// // Both changes are published when the transaction has committed, or neither.
+/// let gone: Vec<i64> = conn.transaction(|conn| {
+///     diesel::update(messages::table).set(messages::text.eq("bye")).broadcast().execute(conn)?;
+///     diesel::delete(messages::table).broadcast().returning(messages::id).get_results(conn)
+/// })?;
+/// assert_eq!(gone, [message.id]);
+/// # Ok(()) }
+/// ```
+///
+/// What holds:
+///
+/// * A change is published after its transaction has committed, once, and not otherwise: a
+///   rollback, a savepoint that rolls back, a failed `COMMIT`, a panic and a dropped connection
+///   drop what was not committed. On PostgreSQL this includes the `COMMIT` of a transaction that
+///   an ignored error had aborted, which rolls back and reports success.
+/// * The changes of one transaction arrive in the order they were made, and those of one row in
+///   the order of their commits. For this a `.broadcast()` outside of a transaction runs in one
+///   of its own.
+/// * A `.broadcast()` on a connection that is not attached, or of a model that its hub does not
+///   know, fails before anything is written; see [`CaptureError`].
+/// * Nothing is published from Diesel's test transactions: they never commit.
+///
+/// What is not heard of:
+///
+/// * Writes without `.broadcast()`, by triggers, by `ON DELETE CASCADE` and by other processes.
+///   Use [`Hub::publish`].
+/// * `BEGIN`, `COMMIT`, `SAVEPOINT` and `ROLLBACK` as SQL text through `sql_query` or
+///   `batch_execute`, and what SQLite does for `ON CONFLICT ROLLBACK` and `ON CONFLICT FAIL`.
+///   Use Diesel's transactions.
+/// * A `COPY … TO` of PostgreSQL that breaks off halfway and whose error is ignored, and whether
+///   a `COMMIT` took place during which the connection broke.
+/// * A row that changed but cannot be read as the model, or as what `returning` asks for, when
+///   that error is ignored and the transaction commits. It is logged.
+impl Hub {
+    /// Hears of the changes that `.broadcast()` statements make on this connection, once for
+    /// the connection's life. An instrumentation that came from Diesel's
+    /// [`set_default_instrumentation`](diesel::connection::set_default_instrumentation) is kept
+    /// as a new one from there. Attaching twice changes nothing.
+    ///
+    /// The tracker is the connection's instrumentation: `set_instrumentation` afterwards would
+    /// detach it.
+    ///
+    /// # Errors
+    ///
+    /// When the connection has an instrumentation of its own, which cannot be moved: see
+    /// [`attach_with`](Self::attach_with). When it is attached to another hub and has
+    /// uncommitted changes.
+    pub fn attach<C: Connection>(&self, conn: &mut C) -> Result<(), AttachError>
+    where
+        C::Backend: 'static,
+    {
+        Tracker::attach(conn, self)
+    }
+
+    /// Like [`attach`](Self::attach), and calls this instrumentation for every event, instead
+    /// of one that is there.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use diesel::connection::InstrumentationEvent;
+    /// # use graphex_runtime::Hub;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let hub = Hub::builder().build();
+    /// # let mut conn = SqliteConnection::establish(":memory:")?;
+    /// let (sender, events) = std::sync::mpsc::channel();
+    /// hub.attach_with(&mut conn, move |event: InstrumentationEvent<'_>| {
+    ///     if let InstrumentationEvent::StartQuery { query, .. } = event {
+    ///         sender.send(query.to_string()).ok();
+    ///     }
+    /// })?;
+    /// conn.transaction(|_| QueryResult::Ok(()))?;
+    /// assert_eq!(events.try_iter().collect::<Vec<_>>(), ["BEGIN", "COMMIT"]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the connection is attached to another hub and has uncommitted changes.
+    pub fn attach_with<C: Connection>(
+        &self,
+        conn: &mut C,
+        instrumentation: impl Instrumentation,
+    ) -> Result<(), AttachError>
+    where
+        C::Backend: 'static,
+    {
+        Tracker::attach_with(conn, self, instrumentation)
+    }
+
+    /// Attaches every connection of an r2d2 pool.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// use diesel::r2d2::{ConnectionManager, Pool};
+    /// # use graphex_runtime::Hub;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let hub = Hub::builder().build();
+    /// let pool = Pool::builder()
+    ///     .connection_customizer(Box::new(hub.customizer()))
+    ///     .build(ConnectionManager::<SqliteConnection>::new(":memory:"))?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn customizer(&self) -> HubCustomizer {
+        HubCustomizer::new(self.clone())
+    }
+}

@@ -152,6 +152,12 @@ impl Hub {
             .is_some_and(|known| (known.model.name, known.model.label) == (model.name, model.label))
     }
 
+    /// Whether this is a handle to the same hub.
+    #[cfg(feature = "diesel")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.engine, &other.engine)
+    }
+
     /// Reserves the place of a transaction that is about to commit.
     #[cfg(feature = "diesel")]
     pub(crate) fn reserve(&self, changes: Vec<Change>) -> Ticket {

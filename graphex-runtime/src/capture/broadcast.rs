@@ -1,0 +1,261 @@
+//! `.broadcast()`: running a statement and recording what it changed.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use diesel::RunQueryDsl;
+use diesel::connection::{AnsiTransactionManager, Connection};
+use diesel::query_builder::Query;
+use diesel::query_builder::{DeleteStatement, InsertStatement, ReturningClause, UpdateStatement};
+use diesel::query_dsl::methods::LoadQuery;
+use diesel::query_source::{QuerySource, Table};
+use diesel::r2d2::{ManageConnection, PoolTransactionManager, PooledConnection, R2D2Connection};
+use diesel::result::{Error, QueryResult};
+
+use super::reading::{Executable, Reading};
+use super::returning::AlsoReturning;
+use super::statement::{Kind, Statement};
+use super::tracker::{Tracker, depth};
+use crate::change::Change;
+use crate::model::{BroadcastTable, ModelType};
+
+/// Adds [`broadcast`](Self::broadcast) to Diesel's insert, update and delete statements.
+pub trait BroadcastDsl<K>: Sized {
+    /// Tells the subscribers of `M` which rows the statement changes, once its transaction
+    /// has committed.
+    ///
+    /// Run the result as any statement: `execute`, `get_result`, `get_results`, `load`. It
+    /// returns rows of `M`, or what `returning` asks for. `M` follows from the table; write
+    /// `.broadcast::<Message>()` where a table has several models.
+    fn broadcast<M>(self) -> Broadcast<Self, M, K>
+    where
+        M: ModelType,
+        Self: Statement<K, Table: BroadcastTable<M>>,
+    {
+        Broadcast {
+            statement: self,
+            _marker: PhantomData,
+        }
+    }
+}
+
+impl<K, T: QuerySource, U, Op, Ret> BroadcastDsl<K> for InsertStatement<T, U, Op, Ret> {}
+impl<K, T: QuerySource, U, V, Ret> BroadcastDsl<K> for UpdateStatement<T, U, V, Ret> {}
+impl<K, T: QuerySource, U, Ret> BroadcastDsl<K> for DeleteStatement<T, U, Ret> {}
+
+/// A statement whose changes reach the subscribers of `M`; from
+/// [`broadcast`](BroadcastDsl::broadcast).
+///
+/// It runs in a transaction: the one that is open, else one of its own, in which case
+/// nothing is written if it fails. A statement that changes many rows tells of all of them,
+/// also when `get_result` returns only the first.
+#[must_use = "a statement does nothing until it is run with `execute`, `get_result` or `load`"]
+pub struct Broadcast<S, M, K> {
+    statement: S,
+    _marker: PhantomData<fn() -> (M, K)>,
+}
+
+impl<S: fmt::Debug, M, K> fmt::Debug for Broadcast<S, M, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Broadcast").field(&self.statement).finish()
+    }
+}
+
+impl<S, M, K> Broadcast<S, M, K> {
+    /// Returns this expression for each changed row, instead of the model.
+    pub fn returning<E>(self, returns: E) -> Broadcast<S::Returning, M, K>
+    where
+        S: Returning<E>,
+    {
+        Broadcast {
+            statement: self.statement.returning(returns),
+            _marker: PhantomData,
+        }
+    }
+
+    /// Runs the statement and returns how many rows it changed.
+    ///
+    /// The other ways to run it (`get_result`, `get_results`, `load`) are those of Diesel's
+    /// [`RunQueryDsl`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the statement. A [`CaptureError`](crate::CaptureError) before it runs.
+    pub fn execute<'query, Conn>(self, conn: &mut Conn) -> QueryResult<usize>
+    where
+        Conn: Connection<TransactionManager: Reach<Conn>>,
+        M: ModelType,
+        K: Kind<M, Conn::Backend>,
+        S: AlsoReturning<K::Selection>,
+        S::Reading: Executable + Reading<K, M, Conn::Backend, M>,
+        S::Query:
+            LoadQuery<'query, Bare<Conn>, <S::Reading as Reading<K, M, Conn::Backend, M>>::Row>,
+    {
+        Ok(RunQueryDsl::load::<M>(self, conn)?.len())
+    }
+}
+
+/// A statement that may get a `RETURNING` clause.
+pub trait Returning<E> {
+    /// The statement with it.
+    type Returning;
+
+    /// Adds it.
+    fn returning(self, returns: E) -> Self::Returning;
+}
+
+impl<T, U, Op, E> Returning<E> for InsertStatement<T, U, Op>
+where
+    T: QuerySource,
+    InsertStatement<T, U, Op, ReturningClause<E>>: Query,
+{
+    type Returning = InsertStatement<T, U, Op, ReturningClause<E>>;
+
+    fn returning(self, returns: E) -> Self::Returning {
+        self.returning(returns)
+    }
+}
+
+impl<T, U, V, E> Returning<E> for UpdateStatement<T, U, V>
+where
+    T: Table,
+    UpdateStatement<T, U, V, ReturningClause<E>>: Query,
+{
+    type Returning = UpdateStatement<T, U, V, ReturningClause<E>>;
+
+    fn returning(self, returns: E) -> Self::Returning {
+        self.returning(returns)
+    }
+}
+
+impl<T, U, E> Returning<E> for DeleteStatement<T, U>
+where
+    T: Table,
+    E: diesel::SelectableExpression<T>,
+    DeleteStatement<T, U, ReturningClause<E>>: Query,
+{
+    type Returning = DeleteStatement<T, U, ReturningClause<E>>;
+
+    fn returning(self, returns: E) -> Self::Returning {
+        self.returning(returns)
+    }
+}
+
+/// The way to the connection inside of a pool's: Diesel runs SQLite's batches on a bare
+/// connection only. Told apart by the transaction manager, since both are connections.
+pub trait Reach<Conn: Connection> {
+    /// The bare connection.
+    type Bare: Connection<Backend = Conn::Backend>;
+
+    /// Borrows it.
+    fn bare(conn: &mut Conn) -> &mut Self::Bare;
+}
+
+impl<Conn: Connection> Reach<Conn> for AnsiTransactionManager {
+    type Bare = Conn;
+
+    fn bare(conn: &mut Conn) -> &mut Conn {
+        conn
+    }
+}
+
+impl<Manager, T> Reach<PooledConnection<Manager>> for PoolTransactionManager<T>
+where
+    Manager: ManageConnection,
+    Manager::Connection: R2D2Connection + Send + 'static,
+{
+    type Bare = Manager::Connection;
+
+    fn bare(conn: &mut PooledConnection<Manager>) -> &mut Manager::Connection {
+        conn
+    }
+}
+
+/// The connection that statements of this one run on.
+type Bare<Conn> = <<Conn as Connection>::TransactionManager as Reach<Conn>>::Bare;
+
+impl<S, M, K, Conn> RunQueryDsl<Conn> for Broadcast<S, M, K> {}
+
+impl<'query, S, M, K, Conn, U> LoadQuery<'query, Conn, U> for Broadcast<S, M, K>
+where
+    Conn: Connection<TransactionManager: Reach<Conn>>,
+    M: ModelType,
+    K: Kind<M, Conn::Backend>,
+    S: AlsoReturning<K::Selection>,
+    S::Reading: Reading<K, M, Conn::Backend, U>,
+    S::Query: LoadQuery<'query, Bare<Conn>, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
+{
+    type RowIter<'conn>
+        = std::iter::Map<std::vec::IntoIter<U>, fn(U) -> QueryResult<U>>
+    where
+        Conn: 'conn;
+
+    fn internal_load(self, conn: &mut Conn) -> QueryResult<Self::RowIter<'_>> {
+        let query = self.statement.also_returning(K::selection());
+        let conn = Conn::TransactionManager::bare(conn);
+        let returned = run::<_, M, _, _, _>(conn, query, S::Reading::read)?;
+        Ok(returned.into_iter().map(Ok))
+    }
+}
+
+/// Runs a statement in a transaction and records its changes there. Without one around it
+/// takes its own: only a transaction tells before its commit what it will publish, and so
+/// keeps the order of the commits.
+fn run<'query, C, M, Q, R, U>(
+    conn: &mut C,
+    query: Q,
+    read: fn(R) -> (Change, U),
+) -> QueryResult<Vec<U>>
+where
+    C: Connection,
+    M: ModelType,
+    Q: LoadQuery<'query, C, R>,
+{
+    Tracker::of::<_, M>(conn)?;
+    if depth(conn)? == 0 {
+        conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read))
+    } else {
+        record::<_, M, _, _, _>(conn, query, read)
+    }
+}
+
+fn record<'query, C, M, Q, R, U>(
+    conn: &mut C,
+    query: Q,
+    read: fn(R) -> (Change, U),
+) -> QueryResult<Vec<U>>
+where
+    C: Connection,
+    M: ModelType,
+    Q: LoadQuery<'query, C, R>,
+{
+    let (mut changes, mut returned) = (Vec::new(), Vec::new());
+    let mut unread = None;
+    for row in query.internal_load(conn)? {
+        match row.map(read) {
+            Ok((change, value)) => {
+                changes.push(change);
+                returned.push(value);
+            }
+            // The row is changed all the same, and there may be more.
+            Err(Error::DeserializationError(error)) => unread = unread.or(Some(error)),
+            // The database has taken the statement back.
+            Err(error) => return Err(error),
+        }
+    }
+    let depth = depth(conn)?;
+    Tracker::of::<_, M>(conn)?.record(depth, changes);
+    match unread {
+        None => Ok(returned),
+        Some(error) => {
+            // A transaction of the user's can still commit, if this error is ignored.
+            tracing::error!(
+                model = M::MODEL.name,
+                %error,
+                "a changed row cannot be read; if its transaction commits, subscribers do not \
+                 hear of it"
+            );
+            Err(Error::DeserializationError(error))
+        }
+    }
+}

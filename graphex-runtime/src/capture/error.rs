@@ -1,0 +1,50 @@
+//! Why a connection could not be attached or a statement not be broadcast.
+
+/// Why [`Hub::attach`](crate::Hub::attach) left a connection as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// The connection has an instrumentation that cannot be moved into a tracker.
+    #[error(
+        "the connection has an instrumentation already; give it to \
+         `hub.attach_with(&mut conn, instrumentation)`, which keeps and calls it"
+    )]
+    Instrumented,
+    /// The connection is attached to another hub, with changes of an open transaction.
+    #[error(
+        "the connection holds uncommitted changes for another hub; attach it when its \
+         transaction has ended"
+    )]
+    Uncommitted,
+}
+
+/// Why a `.broadcast()` statement did not run. Diesel's methods return it as
+/// [`diesel::result::Error::QueryBuilderError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaptureError {
+    /// No hub listens to this connection.
+    #[error(
+        "nobody would hear of this change of `{model}`: the connection is not attached to a \
+         hub; call `hub.attach(&mut conn)` once, or build the pool with `hub.customizer()`"
+    )]
+    NotAttached {
+        /// The model whose row was to be written.
+        model: &'static str,
+    },
+    /// The hub of this connection does not serve the model.
+    #[error(
+        "the hub of this connection does not know `{model}`; add `.model::<{model}>()` to \
+         `Hub::builder()`"
+    )]
+    UnknownModel {
+        /// The model whose row was to be written.
+        model: &'static str,
+    },
+}
+
+impl From<CaptureError> for diesel::result::Error {
+    fn from(error: CaptureError) -> Self {
+        Self::QueryBuilderError(Box::new(error))
+    }
+}

@@ -1,0 +1,172 @@
+//! Statements with what capture reads added to their `RETURNING`.
+
+use diesel::RunQueryDsl;
+use diesel::backend::{Backend, DieselReserveSpecialization};
+use diesel::expression::{
+    AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate,
+};
+use diesel::query_builder::{
+    AstPass, DeleteStatement, InsertStatement, Query, QueryFragment, QueryId, ReturningClause,
+    UpdateStatement,
+};
+use diesel::query_source::{QuerySource, Table};
+use diesel::result::QueryResult;
+use diesel::sql_types::Bool;
+
+use super::reading::{Alone, Beside};
+
+/// A statement that can also return a selection of ours, after what its user wants returned.
+pub trait AlsoReturning<Sel> {
+    /// The statement with both.
+    type Query;
+    /// Whether the user wants something returned: [`Alone`] or [`Beside`].
+    type Reading;
+
+    /// Adds the selection.
+    fn also_returning(self, selection: Sel) -> Self::Query;
+}
+
+impl<T, U, Op, Sel> AlsoReturning<Sel> for InsertStatement<T, U, Op>
+where
+    T: QuerySource,
+    InsertStatement<T, U, Op, ReturningClause<Sel>>: Query,
+{
+    type Query = InsertStatement<T, U, Op, ReturningClause<Sel>>;
+    type Reading = Alone;
+
+    fn also_returning(self, selection: Sel) -> Self::Query {
+        self.returning(selection)
+    }
+}
+
+impl<T, U, Op, E, Sel> AlsoReturning<Sel> for InsertStatement<T, U, Op, ReturningClause<E>>
+where
+    T: QuerySource,
+{
+    // Rebuilt rather than wrapped: SQLite runs batches through impls for this very type.
+    type Query = InsertStatement<T, U, Op, ReturningClause<(E, Sel)>>;
+    type Reading = Beside;
+
+    fn also_returning(self, selection: Sel) -> Self::Query {
+        let returning = ReturningClause((self.returning.0, selection));
+        InsertStatement::new(self.target, self.records, self.operator, returning)
+    }
+}
+
+impl<T, U, V, Sel> AlsoReturning<Sel> for UpdateStatement<T, U, V>
+where
+    T: Table,
+    UpdateStatement<T, U, V, ReturningClause<Sel>>: Query,
+{
+    type Query = UpdateStatement<T, U, V, ReturningClause<Sel>>;
+    type Reading = Alone;
+
+    fn also_returning(self, selection: Sel) -> Self::Query {
+        self.returning(selection)
+    }
+}
+
+impl<T, U, V, E, Sel> AlsoReturning<Sel> for UpdateStatement<T, U, V, ReturningClause<E>>
+where
+    T: QuerySource,
+{
+    type Query = Appended<Self, Sel>;
+    type Reading = Beside;
+
+    fn also_returning(self, selection: Sel) -> Self::Query {
+        Appended {
+            statement: self,
+            selection,
+        }
+    }
+}
+
+impl<T, U, Sel> AlsoReturning<Sel> for DeleteStatement<T, U>
+where
+    T: Table,
+    Sel: SelectableExpression<T>,
+    DeleteStatement<T, U, ReturningClause<Sel>>: Query,
+{
+    type Query = DeleteStatement<T, U, ReturningClause<Sel>>;
+    type Reading = Alone;
+
+    fn also_returning(self, selection: Sel) -> Self::Query {
+        self.returning(selection)
+    }
+}
+
+impl<T, U, E, Sel> AlsoReturning<Sel> for DeleteStatement<T, U, ReturningClause<E>>
+where
+    T: QuerySource,
+{
+    type Query = Appended<Self, Sel>;
+    type Reading = Beside;
+
+    fn also_returning(self, selection: Sel) -> Self::Query {
+        Appended {
+            statement: self,
+            selection,
+        }
+    }
+}
+
+/// A statement that ends with its `RETURNING` clause, and a selection appended to it.
+#[derive(Debug)]
+pub struct Appended<S, Sel> {
+    statement: S,
+    selection: Sel,
+}
+
+impl<S, Sel, DB> QueryFragment<DB> for Appended<S, Sel>
+where
+    DB: Backend + DieselReserveSpecialization,
+    S: QueryFragment<DB>,
+    Sel: QueryFragment<DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.statement.walk_ast(out.reborrow())?;
+        out.push_sql(", ");
+        self.selection.walk_ast(out)
+    }
+}
+
+impl<S, Sel> QueryId for Appended<S, Sel> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<S: Query, Sel: Expression> Query for Appended<S, Sel> {
+    type SqlType = (S::SqlType, Sel::SqlType);
+}
+
+impl<S, Sel, Conn> RunQueryDsl<Conn> for Appended<S, Sel> {}
+
+/// PostgreSQL: whether an upsert inserted the row. A row that was there is locked before it
+/// is updated, and its new version carries the lock.
+#[derive(Clone, Copy, Debug)]
+pub struct WasInserted;
+
+impl<DB: Backend> QueryFragment<DB> for WasInserted {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("xmax = 0");
+        Ok(())
+    }
+}
+
+impl QueryId for WasInserted {
+    type QueryId = Self;
+
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Expression for WasInserted {
+    type SqlType = Bool;
+}
+
+impl<G> ValidGrouping<G> for WasInserted {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl<T: Table> AppearsOnTable<T> for WasInserted {}
+impl<T: Table> SelectableExpression<T> for WasInserted {}

@@ -1,0 +1,193 @@
+//! The instrumentation that hears of a connection's commits.
+
+use std::any::TypeId;
+use std::fmt;
+
+use diesel::connection::{
+    Connection, DynInstrumentation, Instrumentation, InstrumentationEvent, TransactionManager,
+    get_default_instrumentation,
+};
+use diesel::pg::Pg;
+use diesel::result::{DatabaseErrorKind, Error, QueryResult};
+
+use super::error::{AttachError, CaptureError};
+use super::uncommitted::{Finish, Uncommitted};
+use crate::change::Change;
+use crate::hub::{Hub, Ticket};
+use crate::model::ModelType;
+
+/// A user's instrumentation, which a tracker keeps and calls.
+type Inner = Option<Box<dyn Instrumentation>>;
+
+/// Collects a connection's changes and hands them over when their transaction has committed.
+pub(super) struct Tracker {
+    hub: Hub,
+    uncommitted: Uncommitted,
+    /// The place of the transaction whose `COMMIT` runs.
+    committing: Option<Ticket>,
+    inner: Inner,
+}
+
+impl fmt::Debug for Tracker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracker")
+            .field("hub", &self.hub)
+            .field("uncommitted", &self.uncommitted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tracker {
+    fn put<C: Connection>(conn: &mut C, hub: &Hub, inner: Inner)
+    where
+        C::Backend: 'static,
+    {
+        let aborts_on_error = TypeId::of::<C::Backend>() == TypeId::of::<Pg>();
+        conn.set_instrumentation(Self {
+            hub: hub.clone(),
+            uncommitted: Uncommitted::new(aborts_on_error),
+            committing: None,
+            inner,
+        });
+    }
+
+    /// Puts a tracker on the connection that keeps the instrumentation which is there.
+    pub(super) fn attach<C: Connection>(conn: &mut C, hub: &Hub) -> Result<(), AttachError>
+    where
+        C::Backend: 'static,
+    {
+        let there = conn.instrumentation();
+        let inner = if let Some(tracker) = there.downcast_mut::<Self>() {
+            if tracker.hub.is(hub) {
+                return Ok(());
+            }
+            tracker.leave()?
+        } else {
+            take_known(there).ok_or(AttachError::Instrumented)?
+        };
+        Self::put(conn, hub, inner);
+        Ok(())
+    }
+
+    /// Puts a tracker on the connection that calls this instrumentation.
+    pub(super) fn attach_with<C: Connection>(
+        conn: &mut C,
+        hub: &Hub,
+        instrumentation: impl Instrumentation,
+    ) -> Result<(), AttachError>
+    where
+        C::Backend: 'static,
+    {
+        let inner: Inner = Some(Box::new(instrumentation));
+        if let Some(tracker) = conn.instrumentation().downcast_mut::<Self>() {
+            if tracker.hub.is(hub) {
+                tracker.inner = inner;
+                return Ok(());
+            }
+            tracker.leave()?;
+        }
+        Self::put(conn, hub, inner);
+        Ok(())
+    }
+
+    /// The connection's tracker, if it can take changes of `M`.
+    pub(super) fn of<C: Connection, M: ModelType>(conn: &mut C) -> QueryResult<&mut Self> {
+        let tracker = conn.instrumentation().downcast_mut::<Self>();
+        let model = M::MODEL.name;
+        match tracker {
+            None => Err(CaptureError::NotAttached { model }.into()),
+            Some(tracker) if !tracker.hub.has_model(M::MODEL) => {
+                Err(CaptureError::UnknownModel { model }.into())
+            }
+            Some(tracker) => Ok(tracker),
+        }
+    }
+
+    /// Adds changes made at this transaction depth.
+    pub(super) fn record(&mut self, depth: u32, changes: Vec<Change>) {
+        self.uncommitted.record(depth, changes);
+    }
+
+    fn leave(&mut self) -> Result<Inner, AttachError> {
+        if self.uncommitted.is_empty() {
+            Ok(self.inner.take())
+        } else {
+            Err(AttachError::Uncommitted)
+        }
+    }
+
+    fn hear(&mut self, event: &InstrumentationEvent<'_>) {
+        match event {
+            InstrumentationEvent::BeginTransaction { depth, .. } => {
+                self.committing = None;
+                self.uncommitted.begin(depth.get());
+            }
+            // Sent before COMMIT runs: whoever waits for a row of this transaction reserves
+            // its place after this one.
+            InstrumentationEvent::CommitTransaction { depth, .. } => {
+                let changes = self.uncommitted.commit(depth.get());
+                self.committing = (!changes.is_empty()).then(|| self.hub.reserve(changes));
+            }
+            InstrumentationEvent::RollbackTransaction { depth, .. } => {
+                self.committing = None;
+                self.uncommitted.rollback(depth.get());
+            }
+            InstrumentationEvent::StartQuery { .. } => self.uncommitted.start_query(),
+            InstrumentationEvent::FinishQuery { error, .. } => {
+                let finish = error.map_or(Finish::Done, finish_of);
+                if self.uncommitted.finish_query(finish)
+                    && let Some(ticket) = self.committing.take()
+                    && finish == Finish::Done
+                {
+                    ticket.commit();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Instrumentation for Tracker {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        // First, so that a panic of the user's code costs no commit.
+        self.hear(&event);
+        if let Some(inner) = &mut self.inner {
+            inner.on_connection_event(event);
+        }
+    }
+}
+
+fn finish_of(error: &Error) -> Finish {
+    match error {
+        // libpq found the command impossible (too many binds); the server never saw it.
+        Error::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _) => Finish::Failed,
+        Error::DatabaseError(..) => Finish::Refused,
+        _ => Finish::Failed,
+    }
+}
+
+/// Takes an instrumentation out of its connection, if its type is known: a value of an
+/// unknown type cannot be moved out from behind a reference.
+fn take_known(there: &mut dyn Instrumentation) -> Option<Inner> {
+    if type_of(there) == type_of(&*DynInstrumentation::none()) {
+        return Some(None);
+    }
+    if let Some(boxed) = there.downcast_mut::<Inner>() {
+        return Some(boxed.take());
+    }
+    // Made for this connection by the global default, so that another one is as good.
+    let default = get_default_instrumentation()?;
+    (type_of(there) == type_of(&*default)).then_some(Some(default))
+}
+
+fn type_of(instrumentation: &dyn Instrumentation) -> TypeId {
+    instrumentation.as_any().type_id()
+}
+
+/// The connection's transaction depth; 0 outside of a transaction.
+pub(super) fn depth<C: Connection>(conn: &mut C) -> QueryResult<u32> {
+    let status = C::TransactionManager::transaction_manager_status_mut(conn);
+    Ok(status
+        .transaction_depth()?
+        .map_or(0, std::num::NonZeroU32::get))
+}

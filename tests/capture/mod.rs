@@ -1,0 +1,152 @@
+//! A model, and what its subscribers are told.
+
+#![allow(dead_code, reason = "each test target uses its part")]
+
+pub(crate) mod script;
+
+use std::time::Duration;
+
+use async_graphql::{EmptyMutation, Object, Request, Schema};
+use diesel::prelude::*;
+use graphex::{Action, Connection, Hub, Identity, ModelType, execute};
+
+diesel::table! {
+    notes (id) {
+        id -> BigInt,
+        text -> Text,
+    }
+}
+
+/// A note.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, ModelType)]
+#[diesel(table_name = notes)]
+#[graphex(stream = "notes", serialize_data)]
+pub(crate) struct Note {
+    pub(crate) id: i64,
+    pub(crate) text: String,
+}
+
+impl Note {
+    pub(crate) fn new(id: i64, text: &str) -> Self {
+        let text = text.to_owned();
+        Self { id, text }
+    }
+}
+
+/// What a subscriber is told of one change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Told {
+    pub(crate) action: &'static str,
+    pub(crate) id: i64,
+    pub(crate) text: String,
+}
+
+pub(crate) fn told(action: Action, id: i64, text: &str) -> Told {
+    Told {
+        action: action.name(),
+        id,
+        text: text.to_owned(),
+    }
+}
+
+pub(crate) fn created(id: i64, text: &str) -> Told {
+    told(Action::Create, id, text)
+}
+
+pub(crate) fn updated(id: i64, text: &str) -> Told {
+    told(Action::Update, id, text)
+}
+
+pub(crate) fn deleted(id: i64, text: &str) -> Told {
+    told(Action::Delete, id, text)
+}
+
+struct Query;
+
+#[Object]
+impl Query {
+    async fn hello(&self) -> &str {
+        "world"
+    }
+}
+
+/// A hub with a subscriber to everything.
+pub(crate) struct Feed {
+    pub(crate) hub: Hub,
+    connection: Connection,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// Marks the end of what was published so far.
+const SENTINEL: i64 = i64::MIN;
+
+impl Feed {
+    pub(crate) fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let _entered = runtime.enter();
+        let hub = Hub::builder()
+            .model::<Note>()
+            .limits(|limits| {
+                limits.outbox_frames = 1_000_000;
+                limits.outbox_bytes = 1_000_000_000;
+                limits.publisher_queue = 1_000_000;
+            })
+            .build();
+        let schema = Schema::build(Query, EmptyMutation, NoteSubscription::default())
+            .data(hub.clone())
+            .finish();
+        let identity = Identity::new("reader");
+        let connection = hub.connect(identity.clone(), None).unwrap();
+        let subscribe = format!(
+            "subscription {{ noteSubscription(channelId: \"{}\", action: ALL_ACTIONS, \
+             operation: SUBSCRIBE) {{ ok }} }}",
+            connection.id().as_str()
+        );
+        let answer = runtime.block_on(execute(&schema, Request::new(subscribe).data(identity)));
+        assert_eq!(answer.data.to_string(), "{noteSubscription: {ok: true}}");
+        drop(_entered);
+        Self {
+            hub,
+            connection,
+            runtime,
+        }
+    }
+
+    /// Everything published since the last call, in order.
+    pub(crate) fn told(&mut self) -> Vec<Told> {
+        self.hub.publish(Action::Create, &Note::new(SENTINEL, ""));
+        let mut all = Vec::new();
+        let reading = async {
+            loop {
+                for frame in self.connection.take().await.unwrap() {
+                    let one = read(&frame);
+                    if one.id == SENTINEL {
+                        return;
+                    }
+                    all.push(one);
+                }
+            }
+        };
+        self.runtime
+            .block_on(async { tokio::time::timeout(Duration::from_secs(60), reading).await })
+            .expect("the sentinel did not arrive");
+        all
+    }
+}
+
+fn read(frame: &[u8]) -> Told {
+    let frame: serde_json::Value = serde_json::from_slice(frame).unwrap();
+    let payload = &frame["payload"];
+    let actions = [Action::Create, Action::Update, Action::Delete];
+    let action = actions
+        .into_iter()
+        .find(|action| payload["action"] == action.name());
+    Told {
+        action: action.unwrap().name(),
+        id: payload["data"]["id"].as_i64().unwrap(),
+        text: payload["data"]["text"].as_str().unwrap().to_owned(),
+    }
+}
