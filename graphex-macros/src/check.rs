@@ -29,9 +29,9 @@ fn check_stream_name(model: &Model, errors: &mut Errors) {
     let Spelled { text, at } = &model.stream;
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     if text.len() > 64 {
-        errors.push(err!(at, "a stream's name of {} characters", text.chars().count(); help: help::STREAM_NAME));
+        errors.push(err!(at, "a stream's name of {} characters is too long", text.chars().count(); help: help::STREAM_NAME));
     } else if let Some(bad) = text.chars().find(|&c| !legal(c)) {
-        errors.push(err!(at, "`{bad}` in a stream's name"; help: help::STREAM_NAME));
+        errors.push(err!(at, "a stream's name cannot hold `{bad}`"; help: help::STREAM_NAME));
     }
 }
 
@@ -49,7 +49,7 @@ fn check_graphql_names(model: &Model, errors: &mut Errors) {
 fn bad_field_name(field: &Spelled) -> syn::Error {
     let Spelled { text, at } = field;
     err!(at, "`{text}` is no name for a GraphQL field";
-        help: format!("{}; choose one with {}", help::GRAPHQL_NAME, help::form("field")))
+        help: format!("{}; choose one with `#[graphex(field = \"messageSubscription\")]`", help::GRAPHQL_NAME))
 }
 
 fn check_entries_differ(model: &Model, errors: &mut Errors) {
@@ -75,7 +75,7 @@ fn report_repeated<'a>(
 
 /// Without a scope the server pins nothing, so no subscriber could be routed by an index.
 fn check_index_has_scope(model: &Model, errors: &mut Errors) {
-    let (Some(index), None) = (&model.index, &model.scope) else {
+    let (Some(index), None, false) = (&model.index, &model.scope, model.fields.is_empty()) else {
         return;
     };
     let fields: Vec<String> = index
@@ -83,8 +83,13 @@ fn check_index_has_scope(model: &Model, errors: &mut Errors) {
         .iter()
         .map(|entry| model.spell(entry.field))
         .collect();
+    let scope = if fields.is_empty() {
+        "...".to_owned()
+    } else {
+        fields.join(", ")
+    };
     errors.push(err!(index.key, "`index_fields` without `scope`";
-        help: format!("add `scope({})`: the fields that the server pins for each subscriber", fields.join(", "))));
+        help: format!("add `scope({scope})`: the fields that the server pins for each subscriber")));
 }
 
 /// A subscriber listens on the narrow topic only when its scope pins each index field.

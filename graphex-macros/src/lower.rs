@@ -178,13 +178,13 @@ impl Columns {
                         known: true,
                     };
                 }
-                Fields::Unnamed(_) => "tuple struct",
-                Fields::Unit => "unit struct",
+                Fields::Unnamed(_) => "a tuple struct",
+                Fields::Unit => "a unit struct",
             },
-            Data::Enum(_) => "enum",
-            Data::Union(_) => "union",
+            Data::Enum(_) => "an enum",
+            Data::Union(_) => "a union",
         };
-        errors.push(err!(input.ident, "a {other} cannot be a model";
+        errors.push(err!(input.ident, "{other} cannot be a model";
             help: "a model is a struct with named fields, one for each column"));
         Self {
             fields: Vec::new(),

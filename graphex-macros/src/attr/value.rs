@@ -159,7 +159,7 @@ impl Entry for Ident {
     fn parse(key: &Path, piece: TokenStream) -> syn::Result<Self> {
         match one_or_two(piece.clone()) {
             (Some(TokenTree::Ident(field)), None) => Ok(field),
-            (Some(TokenTree::Literal(_)), None) => {
+            (Some(TokenTree::Literal(text)), None) if text.to_string().starts_with('"') => {
                 Err(err!(piece, "a field is named without quotes"; help: help::form(&name_of(key))))
             }
             _ => Err(err!(piece, "expected the name of a field"; help: help::form(&name_of(key)))),

@@ -1,4 +1,7 @@
 //! [`Field`] for the types of the standard library and `serde_json`.
+//!
+//! Impls for single types are `do_not_recommend`: the notes of the traits say better than rustc's
+//! list, which changes with the cargo features, what to do about a type without them.
 
 use std::sync::Arc;
 
@@ -6,6 +9,7 @@ use super::{Equality, Field, FieldType, Key, Kind, Value};
 
 macro_rules! integers {
     ($($ty:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Field for $ty {
             // Every listed type fits an `i128`.
             const TYPE: FieldType = FieldType::required(Kind::Int {
@@ -17,13 +21,16 @@ macro_rules! integers {
                 Value::Int(*self as i128)
             }
         }
+        #[diagnostic::do_not_recommend]
         impl Equality for $ty {}
+        #[diagnostic::do_not_recommend]
         impl Key for $ty {}
     )*};
 }
 
 integers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, usize);
 
+#[diagnostic::do_not_recommend]
 impl Field for bool {
     const TYPE: FieldType = FieldType::required(Kind::Bool);
 
@@ -31,8 +38,10 @@ impl Field for bool {
         Value::Bool(*self)
     }
 }
+#[diagnostic::do_not_recommend]
 impl Equality for bool {}
 
+#[diagnostic::do_not_recommend]
 impl Field for f64 {
     const TYPE: FieldType = FieldType::required(Kind::Float);
 
@@ -41,6 +50,7 @@ impl Field for f64 {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Field for f32 {
     const TYPE: FieldType = FieldType::required(Kind::Float);
 
@@ -54,6 +64,7 @@ impl Field for f32 {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Field for String {
     const TYPE: FieldType = FieldType::required(Kind::Text);
 
@@ -61,9 +72,12 @@ impl Field for String {
         Value::Text(self.clone())
     }
 }
+#[diagnostic::do_not_recommend]
 impl Equality for String {}
+#[diagnostic::do_not_recommend]
 impl Key for String {}
 
+#[diagnostic::do_not_recommend]
 impl Field for serde_json::Value {
     const TYPE: FieldType = FieldType::required(Kind::Json);
 

@@ -9,6 +9,7 @@
 ))]
 macro_rules! field {
     ($ty:ty, $kind:ident, |$it:ident| $value:expr) => {
+        #[diagnostic::do_not_recommend]
         impl crate::value::Field for $ty {
             const TYPE: crate::value::FieldType =
                 crate::value::FieldType::required(crate::value::Kind::$kind);
@@ -18,6 +19,7 @@ macro_rules! field {
                 $value
             }
         }
+        #[diagnostic::do_not_recommend]
         impl crate::value::Equality for $ty {}
     };
 }
@@ -52,6 +54,7 @@ mod with_chrono {
         time: time(value.time()),
     }));
 
+    #[diagnostic::do_not_recommend]
     impl<Tz: TimeZone> Field for chrono::DateTime<Tz> {
         const TYPE: FieldType = FieldType::required(Kind::Instant);
 
@@ -62,6 +65,7 @@ mod with_chrono {
             })
         }
     }
+    #[diagnostic::do_not_recommend]
     impl<Tz: TimeZone> Equality for chrono::DateTime<Tz> {}
 }
 
@@ -107,6 +111,7 @@ mod with_uuid {
     use crate::value::{Key, Value};
 
     field!(uuid::Uuid, Uuid, |value| Value::Uuid(*value.as_bytes()));
+    #[diagnostic::do_not_recommend]
     impl Key for uuid::Uuid {}
 }
 
