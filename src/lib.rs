@@ -1,4 +1,91 @@
 //! Live GraphQL subscriptions on Diesel models.
+//!
+//! Put [`#[derive(ModelType)]`](macro@ModelType) on the struct of a table, and GraphQL clients can
+//! subscribe to the creates, updates and deletes of its rows. graphex works with
+//! [async-graphql](async_graphql) schemas on axum and speaks the two-channel protocol of Python's
+//! `django-graphex`: a WebSocket brings the notifications, everything else goes over HTTP.
+//!
+//! # Quick start
+//!
+//! What an application adds that has a table `messages`, a `Query` and a `Mutation`:
+//!
+//! ```
+//! # use async_graphql::{Object, Request};
+//! # diesel::table! { messages (id) { id -> Integer, room -> Integer, text -> Text, } }
+//! # struct Query;
+//! # #[Object] impl Query { async fn hello(&self) -> &str { "world" } }
+//! # use async_graphql::EmptyMutation as Mutation;
+//! use diesel::prelude::*;
+//! use diesel::r2d2::{ConnectionManager, Pool};
+//! use graphex::prelude::*;
+//!
+//! /// A chat message.
+//! #[derive(Queryable, Selectable, ModelType)]
+//! #[diesel(table_name = messages)]
+//! #[graphex(stream = "messages", serialize_data)]
+//! pub struct Message { pub id: i32, pub room: i32, pub text: String }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+//! # let url = "file:quick_start?mode=memory&cache=shared";
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! // Once, where the program starts:
+//! let hub = Hub::builder().model::<Message>().build();
+//! let pool = Pool::builder()
+//!     .connection_customizer(Box::new(hub.customizer()))
+//!     .build(ConnectionManager::<SqliteConnection>::new(url))?;
+//! let schema = Schema::build(Query, Mutation, MessageSubscription::default())
+//!     .data(hub.clone())
+//!     .finish();
+//! # let (client_of, client_schema) = (hub.clone(), schema.clone());
+//! let app = graphex::axum::router(schema, hub); // `/graphql` and `/ws/`
+//! # tokio::spawn(async move {
+//! axum::serve(listener, app).await?;
+//! # Ok::<_, std::io::Error>(()) });
+//! # diesel::sql_query("CREATE TABLE messages (id INTEGER PRIMARY KEY, room INTEGER, text TEXT)")
+//! #     .execute(&mut pool.get()?)?;
+//! # let mut client = client_of.connect(Identity::anonymous(), None)?;
+//! # let subscribe = Request::new(format!("subscription {{ messageSubscription(channelId: \"{}\",
+//! #     action: CREATE, operation: SUBSCRIBE) {{ ok }} }}", client.id().as_str()));
+//! # let answer = graphex::execute(&client_schema, subscribe).await;
+//! # assert_eq!(answer.data.to_string(), "{messageSubscription: {ok: true}}");
+//!
+//! // Wherever a row is written:
+//! let message: Message = diesel::insert_into(messages::table)
+//!     .values((messages::room.eq(1), messages::text.eq("hello")))
+//!     .broadcast()
+//!     .get_result(&mut pool.get()?)?;
+//! # let told = client.take().await.map_err(|reason| format!("{reason:?}"))?;
+//! # assert_eq!(std::str::from_utf8(&told[0])?, concat!(r#"{"stream":"messages","payload":"#,
+//! #     r#"{"action":"create","model":"graphex.message","data":{"id":1,"room":1,"text":"hello"}}}"#));
+//! # Ok(()) }
+//! ```
+//!
+//! Who may see which rows is said in `scope` and `authorize`, two keys of
+//! [`#[graphex(...)]`](macro@ModelType); the traits [`Scoped`] and [`Authorized`] hold your answer.
+//! Models with foreign types need a feature or [`Field`]. The repository's `examples/chat` is a
+//! whole server.
+//!
+//! # Parts
+//!
+//! * [`ModelType`](macro@ModelType): declares a stream.
+//! * [`Hub`]: takes changes from writers and delivers them to subscribers.
+//! * `.broadcast()`, [`Hub::attach`] and [`Hub::customizer`]: capture what Diesel writes, and
+//!   deliver it on commit. [`Hub::publish`] is for all other writes.
+//! * [`axum::router`] and [`axum::Endpoints`]: the HTTP and WebSocket endpoints. [`execute`] is for
+//!   handlers of your own.
+//! * [`Limits`]: what clients may use up.
+//!
+//! # Features
+//!
+//! | Feature | Default | What it adds |
+//! |---|---|---|
+//! | `axum` | yes | the router: HTTP, GraphiQL and the WebSocket |
+//! | `diesel` | yes | `.broadcast()`, `hub.attach`, `hub.customizer()` |
+//! | `chrono`, `time` | | fields with dates and times of these crates |
+//! | `uuid` | | `uuid::Uuid` as a field or primary key |
+//! | `decimal`, `bigdecimal` | | fields of type `rust_decimal::Decimal`, `bigdecimal::BigDecimal` |
+//! | `serialize-data` | | models without `serialize_data` send the whole row instead of its id |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -19,15 +19,16 @@ pub(crate) struct Database {
 impl Database {
     /// Opens it, and lets `hub` hear of what its connections write.
     pub(crate) fn open(hub: &Hub) -> Result<Self, Box<dyn StdError + Send + Sync>> {
+        let manager = ConnectionManager::<SqliteConnection>::new(":memory:");
         let pool = Pool::builder()
             // This is all that graphex needs: every new connection is attached to the hub.
-            .connection_customizer(hub.customizer())
+            .connection_customizer(Box::new(hub.customizer()))
             // Each connection to `:memory:` is a database of its own, so there is one, and it
             // is kept.
             .max_size(1)
             .max_lifetime(None)
             .idle_timeout(None)
-            .build(ConnectionManager::new(":memory:"))?;
+            .build(manager)?;
         pool.get()?.run_pending_migrations(MIGRATIONS)?;
         Ok(Self { pool })
     }
