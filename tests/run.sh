@@ -137,6 +137,17 @@ documentation() {
     RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features "${crates[@]}"
 }
 
+# `clippy::incompatible_msrv` holds our code to the Rust version of Cargo.toml; this, the
+# dependencies in Cargo.lock.
+dependencies_keep_rust_version() {
+    local ours newest
+    ours=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    newest=$(cargo metadata --format-version 1 --all-features |
+        grep -o '"rust_version":"[0-9.]*"' | cut -d '"' -f 4 | sort -V | tail -n 1)
+    printf 'Cargo.toml says %s, the most a dependency asks for is %s\n' "$ours" "$newest"
+    [ "$(printf '%s\n' "$ours.0" "$newest" | sort -V | tail -n 1)" = "$ours.0" ]
+}
+
 # Who does not serve HTTP, use Diesel or Redis does not build them.
 bare_dependencies() {
     local tree
@@ -157,6 +168,8 @@ step 'lints, no default features' \
 step 'documentation' documentation
 step 'each feature alone' cargo hack check --workspace --each-feature
 step 'no axum, Diesel or Redis without features' bare_dependencies
+
+step 'dependencies build with our Rust version' dependencies_keep_rust_version
 
 step 'tests, default features' cargo test
 step 'tests, all features' cargo test --all-features
