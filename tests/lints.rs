@@ -30,7 +30,10 @@
     clippy::cargo
 )]
 #![allow(clippy::cargo, reason = "speaks of the package, not of code")]
-#![allow(clippy::redundant_pub_crate, reason = "wants what `unreachable_pub` forbids")]
+#![allow(
+    clippy::redundant_pub_crate,
+    reason = "wants what `unreachable_pub` forbids"
+)]
 
 /// A public model with everything.
 pub mod public {
