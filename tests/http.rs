@@ -93,10 +93,18 @@ async fn query_error(server: &Server, query: &str) -> (u16, String) {
 #[tokio::test]
 async fn queries_and_mutations_are_answered() {
     let server = server().await;
-    let (status, body) = server.post(None, json!({"query": "{ b: hello a: hello }"})).await;
-    assert_eq!((status, body), (200, json!({"data": {"b": "world", "a": "world"}})));
+    let (status, body) = server
+        .post(None, json!({"query": "{ b: hello a: hello }"}))
+        .await;
+    assert_eq!(
+        (status, body),
+        (200, json!({"data": {"b": "world", "a": "world"}}))
+    );
     let body = json!({"query": "mutation($n: Int!) { twice(number: $n) }", "variables": {"n": 4}, "extensions": null});
-    assert_eq!(server.post(None, body).await, (200, json!({"data": {"twice": 8}})));
+    assert_eq!(
+        server.post(None, body).await,
+        (200, json!({"data": {"twice": 8}}))
+    );
 }
 
 #[tokio::test]
@@ -138,10 +146,16 @@ async fn the_media_type_is_the_clients_choice() {
 async fn a_get_queries_and_changes_nothing() {
     let server = server().await;
     let get = |query: &str| server.request(Method::GET).query(&[("query", query)]);
-    assert_eq!(answer(get("{ hello }")).await, (200, json!({"data": {"hello": "world"}})));
+    assert_eq!(
+        answer(get("{ hello }")).await,
+        (200, json!({"data": {"hello": "world"}}))
+    );
     let request = get("query A { hello } query B($c: Colour!) { colour(colour: $c) }")
         .query(&[("operationName", "B"), ("variables", r#"{"c": "RED"}"#)]);
-    assert_eq!(answer(request).await, (200, json!({"data": {"colour": "RED"}})));
+    assert_eq!(
+        answer(request).await,
+        (200, json!({"data": {"colour": "RED"}}))
+    );
     let client = server.connect(None).await;
     let subscribe = format!(
         "subscription {{ noteSubscription(channelId: \"{}\", action: CREATE, operation: SUBSCRIBE) {{ ok }} }}",
@@ -154,7 +168,12 @@ async fn a_get_queries_and_changes_nothing() {
     }
     assert_eq!(server.hub.stats().subscriptions, 0);
     assert_eq!(answer(server.request(Method::GET)).await.0, 400);
-    assert_eq!(answer(get("{ hello }").query(&[("variables", "{")])).await.0, 400);
+    assert_eq!(
+        answer(get("{ hello }").query(&[("variables", "{")]))
+            .await
+            .0,
+        400
+    );
     assert_eq!(answer(get("{ unknown }")).await.0, 400);
     assert_eq!(answer(server.request(Method::PUT)).await.0, 405);
 }
@@ -163,12 +182,23 @@ async fn a_get_queries_and_changes_nothing() {
 async fn a_browser_gets_a_page() {
     let server = server().await;
     let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-    let response = server.request(Method::GET).header("accept", accept).send().await.unwrap();
-    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    let response = server
+        .request(Method::GET)
+        .header("accept", accept)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        response.headers()["content-type"],
+        "text/html; charset=utf-8"
+    );
     let page = response.text().await.unwrap();
     assert!(page.contains("createUrl('/graphql')"), "{page}");
     // The address bar of a browser can also query.
-    let request = server.request(Method::GET).header("accept", accept).query(&[("query", "{ hello }")]);
+    let request = server
+        .request(Method::GET)
+        .header("accept", accept)
+        .query(&[("query", "{ hello }")]);
     assert_eq!(answer(request).await.0, 200);
 }
 
@@ -196,30 +226,55 @@ async fn a_batch_is_answered_in_order() {
 async fn a_body_that_is_no_request_says_what_is_wrong() {
     let server = server().await;
     for (body, expected) in [
-        ("{\"query\": ", "the body is not JSON: EOF while parsing a value at line 1 column 10"),
-        ("", "the body is not JSON: EOF while parsing a value at line 1 column 0"),
+        (
+            "{\"query\": ",
+            "the body is not JSON: EOF while parsing a value at line 1 column 10",
+        ),
+        (
+            "",
+            "the body is not JSON: EOF while parsing a value at line 1 column 0",
+        ),
         ("3", "the body must be a JSON object with a `query`"),
         ("{}", "the body has no `query`"),
         ("{\"query\": null}", "the body has no `query`"),
         ("{\"query\": 3}", "`query` must be a string"),
-        ("{\"query\": \"{ hello }\", \"variables\": []}", "`variables` must be an object"),
-        ("{\"query\": \"{ hello }\", \"operationName\": 1}", "`operationName` must be a string"),
+        (
+            "{\"query\": \"{ hello }\", \"variables\": []}",
+            "`variables` must be an object",
+        ),
+        (
+            "{\"query\": \"{ hello }\", \"operationName\": 1}",
+            "`operationName` must be a string",
+        ),
         ("[{\"query\": 3}]", "`query` must be a string"),
     ] {
-        assert_eq!(error_of(&server, body).await, (400, expected.into()), "{body}");
+        assert_eq!(
+            error_of(&server, body).await,
+            (400, expected.into()),
+            "{body}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_body_in_another_type_or_too_large_is_refused() {
     let server = server().await;
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"] {
-        let request = server.request(Method::POST).header("content-type", content_type);
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+    ] {
+        let request = server
+            .request(Method::POST)
+            .header("content-type", content_type);
         let (status, _) = answer(request.body(r#"{"query": "{ hello }"}"#)).await;
         assert_eq!(status, 415, "{content_type}");
     }
     let body = json!({"query": format!("{{ hello }} #{}", "x".repeat(5_000))}).to_string();
-    assert_eq!(error_of(&server, body).await, (413, "the body is too large".into()));
+    assert_eq!(
+        error_of(&server, body).await,
+        (413, "the body is too large".into())
+    );
 }
 
 #[tokio::test]
@@ -228,7 +283,9 @@ async fn a_document_that_cannot_be_executed_is_400_and_joins_nothing() {
     let client = server.connect(None).await;
     let channel = &client.channel_id;
     let ask = |arguments: &str| {
-        format!("subscription {{ noteSubscription(channelId: \"{channel}\", {arguments}) {{ ok }} }}")
+        format!(
+            "subscription {{ noteSubscription(channelId: \"{channel}\", {arguments}) {{ ok }} }}"
+        )
     };
     for query in [
         "{",
@@ -250,14 +307,23 @@ async fn a_document_that_cannot_be_executed_is_400_and_joins_nothing() {
         assert_eq!(status, 400, "{query}");
         assert!(!message.is_empty());
     }
-    let (status, message) =
-        error_of(&server, json!({"query": "query A { hello }", "operationName": "B"}).to_string()).await;
+    let (status, message) = error_of(
+        &server,
+        json!({"query": "query A { hello }", "operationName": "B"}).to_string(),
+    )
+    .await;
     assert_eq!(status, 400);
     assert!(message.contains('B'), "{message}");
     // Of the wrong type by a variable: the same.
-    for (ty, value) in [("ID", json!(true)), ("ID", json!(1.5)), ("[NoteFields]", json!(["NAME"]))] {
+    for (ty, value) in [
+        ("ID", json!(true)),
+        ("ID", json!(1.5)),
+        ("[NoteFields]", json!(["NAME"])),
+    ] {
         let argument = if ty == "ID" { "id" } else { "data" };
-        let query = ask(&format!("action: CREATE, operation: SUBSCRIBE, {argument}: $v"));
+        let query = ask(&format!(
+            "action: CREATE, operation: SUBSCRIBE, {argument}: $v"
+        ));
         let query = query.replace("subscription {", &format!("subscription($v: {ty}) {{"));
         let body = json!({"query": query, "variables": {"v": value}}).to_string();
         assert_eq!(error_of(&server, body).await.0, 400, "{value}");
@@ -280,13 +346,20 @@ async fn a_subscription_has_exactly_one_root_field() {
         "noteSubscription(channelId: \"{}\", action: CREATE, operation: SUBSCRIBE) {{ ok }}",
         client.channel_id
     );
-    let (status, message) = query_error(&server, &format!("subscription {{ {field} b: {field} }}")).await;
+    let (status, message) =
+        query_error(&server, &format!("subscription {{ {field} b: {field} }}")).await;
     assert_eq!(status, 400);
-    assert_eq!(message, "a subscription must have exactly one root field; send one request for each");
+    assert_eq!(
+        message,
+        "a subscription must have exactly one root field; send one request for each"
+    );
     let fragment = format!("subscription {{ ...F }} fragment F on Subscription {{ {field} }}");
     let (status, message) = query_error(&server, &fragment).await;
     assert_eq!(status, 400);
-    assert_eq!(message, "the root field of a subscription must be written without a fragment");
+    assert_eq!(
+        message,
+        "the root field of a subscription must be written without a fragment"
+    );
     assert_eq!(server.hub.stats().subscriptions, 0);
 }
 
@@ -305,7 +378,10 @@ async fn a_field_that_streams_events_is_not_for_http() {
 async fn a_schema_without_a_hub_tells_nothing_of_it() {
     let schema = Schema::build(Query, Mutation, NoteSubscription::default()).finish();
     let query = "subscription { noteSubscription(channelId: \"x\", action: CREATE, operation: SUBSCRIBE) { ok error } }";
-    let answer = graphex::execute(&schema, query).await.into_result().unwrap();
+    let answer = graphex::execute(&schema, query)
+        .await
+        .into_result()
+        .unwrap();
     let answer = answer.data.into_json().unwrap();
     assert_eq!(
         answer["noteSubscription"],
@@ -319,7 +395,13 @@ async fn the_plain_router_serves_the_documented_paths() {
     let schema = Schema::build(Query, Mutation, Subscription::default()).finish();
     let server = Server::start(graphex::axum::router(schema, hub.clone()), hub).await;
     let mut client = server.connect(None).await;
-    server.done(&client, "noteSubscription", "action: CREATE, operation: SUBSCRIBE").await;
+    server
+        .done(
+            &client,
+            "noteSubscription",
+            "action: CREATE, operation: SUBSCRIBE",
+        )
+        .await;
     server.hub.publish(Action::Create, &Note { id: 7 });
     assert_eq!(client.json().await["payload"]["data"], json!({"id": 7}));
     let unknown = format!("http://{}/nowhere/", server.address);

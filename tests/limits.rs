@@ -60,8 +60,13 @@ async fn a_slow_reader_is_closed_with_1013_and_nobody_waits_for_it() {
         assert!(id < 100_000, "the slow reader is never closed");
     }
     let close = slow.closed().await;
-    assert_eq!((close.code, close.reason.as_str()), (CloseCode::Again, "reads too slowly"));
-    server.until(|stats| (stats.channels, stats.subscriptions) == (1, 1)).await;
+    assert_eq!(
+        (close.code, close.reason.as_str()),
+        (CloseCode::Again, "reads too slowly")
+    );
+    server
+        .until(|stats| (stats.channels, stats.subscriptions) == (1, 1))
+        .await;
     server.hub.publish(Action::Create, &note(-1, ""));
     assert_eq!(healthy.json().await["payload"]["data"]["id"], -1);
     assert_eq!(server.hub.stats().slow_readers_closed, 1);
@@ -121,7 +126,10 @@ async fn a_binary_frame_closes_with_1003() {
     server.done(&client, "noteSubscription", SUBSCRIBE).await;
     client.send(Frame::binary(vec![1, 2, 3])).await;
     let close = client.closed().await;
-    assert_eq!((close.code, close.reason.as_str()), (CloseCode::Unsupported, "binary frames are not supported"));
+    assert_eq!(
+        (close.code, close.reason.as_str()),
+        (CloseCode::Unsupported, "binary frames are not supported")
+    );
     server.until_empty().await;
 }
 
@@ -133,7 +141,10 @@ async fn a_text_frame_is_answered_and_nothing_is_lost() {
     for text in ["", "not JSON", "{}", "ping"] {
         client.send(Frame::text(text)).await;
         let error = &client.json().await["error"];
-        assert_eq!(error, "this socket only sends; subscribe over HTTP with its channel_id");
+        assert_eq!(
+            error,
+            "this socket only sends; subscribe over HTTP with its channel_id"
+        );
     }
     server.hub.publish(Action::Create, &note(1, ""));
     assert_eq!(client.json().await["payload"]["data"]["id"], 1);
@@ -145,10 +156,16 @@ async fn a_clients_ping_is_answered_and_its_close_too() {
     let server = server(|_| {}).await;
     let mut client = server.connect(None).await;
     client.send(Frame::Ping("are you there".into())).await;
-    let pong = harness::within(client.socket.next()).await.unwrap().unwrap();
+    let pong = harness::within(client.socket.next())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(pong, Frame::Pong("are you there".into()));
     client.socket.close(None).await.unwrap();
-    assert!(matches!(harness::within(client.socket.next()).await, Some(Ok(Frame::Close(_)))));
+    assert!(matches!(
+        harness::within(client.socket.next()).await,
+        Some(Ok(Frame::Close(_)))
+    ));
     server.until_empty().await;
 }
 
@@ -157,14 +174,36 @@ async fn a_channel_holds_so_many_subscriptions_and_no_more() {
     let server = server(|limits| limits.subscriptions_per_channel = 3).await;
     let client = server.connect(None).await;
     for id in 0..3 {
-        server.done(&client, "noteSubscription", &format!("{SUBSCRIBE}, id: {id}")).await;
+        server
+            .done(
+                &client,
+                "noteSubscription",
+                &format!("{SUBSCRIBE}, id: {id}"),
+            )
+            .await;
     }
-    let error = server.refused(&client, "noteSubscription", &format!("{SUBSCRIBE}, id: 3")).await;
+    let error = server
+        .refused(&client, "noteSubscription", &format!("{SUBSCRIBE}, id: 3"))
+        .await;
     assert_eq!(error, "too many subscriptions: this channel may hold 3");
     // One that is there already may be changed, and one that ends makes room.
-    server.done(&client, "noteSubscription", &format!("{SUBSCRIBE}, id: 2, data: [ID]")).await;
-    server.done(&client, "noteSubscription", "action: ALL_ACTIONS, operation: UNSUBSCRIBE, id: 0").await;
-    server.done(&client, "noteSubscription", &format!("{SUBSCRIBE}, id: 3")).await;
+    server
+        .done(
+            &client,
+            "noteSubscription",
+            &format!("{SUBSCRIBE}, id: 2, data: [ID]"),
+        )
+        .await;
+    server
+        .done(
+            &client,
+            "noteSubscription",
+            "action: ALL_ACTIONS, operation: UNSUBSCRIBE, id: 0",
+        )
+        .await;
+    server
+        .done(&client, "noteSubscription", &format!("{SUBSCRIBE}, id: 3"))
+        .await;
     assert_eq!(server.hub.stats().subscriptions, 3);
 }
 
@@ -190,13 +229,22 @@ async fn only_pages_of_the_same_host_or_listed_ones_connect() {
     let server = server(|_| {}).await;
     let with_origin = |origin: &str| {
         let mut request = server.ws_request();
-        request.headers_mut().insert("origin", origin.parse().unwrap());
+        request
+            .headers_mut()
+            .insert("origin", origin.parse().unwrap());
         request
     };
     for origin in ["https://evil.test", "null", "http://127.0.0.1:1"] {
-        assert_eq!(server.refused_upgrade(with_origin(origin)).await, 403, "{origin}");
+        assert_eq!(
+            server.refused_upgrade(with_origin(origin)).await,
+            403,
+            "{origin}"
+        );
     }
-    for origin in ["https://app.example.com", &format!("http://{}", server.address)] {
+    for origin in [
+        "https://app.example.com",
+        &format!("http://{}", server.address),
+    ] {
         let connected = tokio_tungstenite::connect_async(with_origin(origin)).await;
         assert!(connected.is_ok(), "{origin}");
     }
@@ -208,8 +256,16 @@ async fn a_channel_that_closes_before_it_subscribes_joins_nothing() {
     let server = server(|_| {}).await;
     for _ in 0..50 {
         let client = server.connect(None).await;
-        let harness::Client { socket, user, channel_id } = client;
-        let gone = harness::Client { socket: server.connect(None).await.socket, user, channel_id };
+        let harness::Client {
+            socket,
+            user,
+            channel_id,
+        } = client;
+        let gone = harness::Client {
+            socket: server.connect(None).await.socket,
+            user,
+            channel_id,
+        };
         // Closing and subscribing race; whoever wins, nothing stays.
         let closing = tokio::spawn(async move {
             let mut socket = socket;

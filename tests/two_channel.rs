@@ -90,7 +90,11 @@ impl Query {
 struct Subscription(MessageSubscription, NoteSubscription, PingSubscription);
 
 fn hub() -> Hub {
-    Hub::builder().model::<Message>().model::<Note>().model::<Ping>().build()
+    Hub::builder()
+        .model::<Message>()
+        .model::<Note>()
+        .model::<Ping>()
+        .build()
 }
 
 async fn server() -> Server {
@@ -119,9 +123,16 @@ async fn the_handshake_is_the_first_and_only_unasked_frame() {
     let second = server.connect(None).await;
     assert_ne!(first.channel_id, second.channel_id);
     assert!(first.channel_id.len() * 4 >= 128, "{}", first.channel_id);
-    server.hub.publish(Action::Create, &Ping { id: "unasked".into() });
+    server.hub.publish(
+        Action::Create,
+        &Ping {
+            id: "unasked".into(),
+        },
+    );
     server.done(&first, "pingSubscription", EVERYTHING).await;
-    server.hub.publish(Action::Create, &Ping { id: "asked".into() });
+    server
+        .hub
+        .publish(Action::Create, &Ping { id: "asked".into() });
     assert_eq!(first.json().await["payload"]["data"]["id"], "asked");
 }
 
@@ -129,7 +140,9 @@ async fn the_handshake_is_the_first_and_only_unasked_frame() {
 async fn the_confirmation_is_a_plain_graphql_answer() {
     let server = server().await;
     let client = server.connect(Some(100)).await;
-    let confirmation = server.control(&client, "messageSubscription", EVERYTHING).await;
+    let confirmation = server
+        .control(&client, "messageSubscription", EVERYTHING)
+        .await;
     assert_eq!(
         confirmation,
         json!({"ok": true, "error": null, "stream": "messages", "operation": "SUBSCRIBE", "action": "ALL_ACTIONS"})
@@ -167,13 +180,17 @@ async fn aliases_fragments_variables_and_operation_names_work() {
 async fn frames_of_full_payloads_are_exact() {
     let server = server().await;
     let mut client = server.connect(Some(742)).await;
-    server.done(&client, "messageSubscription", EVERYTHING).await;
+    server
+        .done(&client, "messageSubscription", EVERYTHING)
+        .await;
     for (action, name) in [
         (Action::Create, "create"),
         (Action::Update, "update"),
         (Action::Delete, "delete"),
     ] {
-        server.hub.publish(action, &message(5, 7, 42, "hi \"there\" é"));
+        server
+            .hub
+            .publish(action, &message(5, 7, 42, "hi \"there\" é"));
         assert_eq!(
             client.text().await,
             format!(
@@ -199,7 +216,13 @@ async fn frames_of_id_only_payloads_are_exact() {
 async fn a_subscription_to_one_action_gets_no_other() {
     let server = server().await;
     let mut client = server.connect(Some(1)).await;
-    server.done(&client, "noteSubscription", "action: UPDATE, operation: SUBSCRIBE").await;
+    server
+        .done(
+            &client,
+            "noteSubscription",
+            "action: UPDATE, operation: SUBSCRIBE",
+        )
+        .await;
     server.hub.publish(Action::Create, &Note { id: 1 });
     server.hub.publish(Action::Delete, &Note { id: 1 });
     server.hub.publish(Action::Update, &Note { id: 2 });
@@ -211,16 +234,29 @@ async fn unsubscribe_ends_exactly_its_subscription() {
     let server = server().await;
     let mut client = server.connect(Some(1)).await;
     server.done(&client, "noteSubscription", EVERYTHING).await;
-    server.done(&client, "noteSubscription", &format!("{EVERYTHING}, id: 5")).await;
+    server
+        .done(&client, "noteSubscription", &format!("{EVERYTHING}, id: 5"))
+        .await;
     server.hub.publish(Action::Create, &Note { id: 5 });
     for _ in 0..2 {
         assert_eq!(client.json().await["payload"]["data"]["id"], 5);
     }
-    server.done(&client, "noteSubscription", END_EVERYTHING).await;
+    server
+        .done(&client, "noteSubscription", END_EVERYTHING)
+        .await;
     server.hub.publish(Action::Create, &Note { id: 6 });
     server.hub.publish(Action::Update, &Note { id: 5 });
-    assert_eq!(client.json().await["payload"], json!({"action": "update", "model": "chat.note", "data": {"id": 5}}));
-    server.done(&client, "noteSubscription", &format!("{END_EVERYTHING}, id: 5")).await;
+    assert_eq!(
+        client.json().await["payload"],
+        json!({"action": "update", "model": "chat.note", "data": {"id": 5}})
+    );
+    server
+        .done(
+            &client,
+            "noteSubscription",
+            &format!("{END_EVERYTHING}, id: 5"),
+        )
+        .await;
     assert_eq!(server.hub.stats().subscriptions, 0);
     assert_eq!(server.hub.stats().plans, 0);
 }
@@ -230,14 +266,28 @@ async fn all_actions_is_the_three_actions() {
     let server = server().await;
     let mut client = server.connect(Some(1)).await;
     server.done(&client, "noteSubscription", EVERYTHING).await;
-    server.done(&client, "noteSubscription", "action: CREATE, operation: SUBSCRIBE").await;
-    server.done(&client, "noteSubscription", "action: UPDATE, operation: UNSUBSCRIBE").await;
+    server
+        .done(
+            &client,
+            "noteSubscription",
+            "action: CREATE, operation: SUBSCRIBE",
+        )
+        .await;
+    server
+        .done(
+            &client,
+            "noteSubscription",
+            "action: UPDATE, operation: UNSUBSCRIBE",
+        )
+        .await;
     server.hub.publish(Action::Create, &Note { id: 1 });
     server.hub.publish(Action::Update, &Note { id: 1 });
     server.hub.publish(Action::Delete, &Note { id: 1 });
     assert_eq!(client.json().await["payload"]["action"], "create");
     assert_eq!(client.json().await["payload"]["action"], "delete");
-    server.done(&client, "noteSubscription", END_EVERYTHING).await;
+    server
+        .done(&client, "noteSubscription", END_EVERYTHING)
+        .await;
     assert_eq!(server.hub.stats().subscriptions, 0);
 }
 
@@ -245,13 +295,21 @@ async fn all_actions_is_the_three_actions() {
 async fn unsubscribe_of_nothing_says_so() {
     let server = server().await;
     let client = server.connect(Some(1)).await;
-    server.done(&client, "noteSubscription", "action: CREATE, operation: SUBSCRIBE, id: 5").await;
+    server
+        .done(
+            &client,
+            "noteSubscription",
+            "action: CREATE, operation: SUBSCRIBE, id: 5",
+        )
+        .await;
     for arguments in [
         END_EVERYTHING.to_owned(),
         "action: UPDATE, operation: UNSUBSCRIBE, id: 5".to_owned(),
         format!("{END_EVERYTHING}, id: 6"),
     ] {
-        let error = server.refused(&client, "noteSubscription", &arguments).await;
+        let error = server
+            .refused(&client, "noteSubscription", &arguments)
+            .await;
         assert_eq!(error, "no such subscription");
     }
 }
@@ -265,10 +323,15 @@ async fn data_projects_and_a_later_one_replaces_it() {
         ("TEXT", json!({"text": "hi"})),
         ("[]", json!({"id": 5, "tenant": 7, "room": 1, "text": "hi"})),
         ("[ROOM]", json!({"room": 1})),
-        ("null", json!({"id": 5, "tenant": 7, "room": 1, "text": "hi"})),
+        (
+            "null",
+            json!({"id": 5, "tenant": 7, "room": 1, "text": "hi"}),
+        ),
     ] {
         let arguments = format!("{EVERYTHING}, data: {data}");
-        server.done(&client, "messageSubscription", &arguments).await;
+        server
+            .done(&client, "messageSubscription", &arguments)
+            .await;
         server.hub.publish(Action::Create, &message(5, 7, 1, "hi"));
         assert_eq!(client.json().await["payload"]["data"], expected, "{data}");
         assert_eq!(server.hub.stats().subscriptions, 1);
@@ -276,16 +339,27 @@ async fn data_projects_and_a_later_one_replaces_it() {
     server.hub.publish(Action::Create, &message(5, 7, 1, "hi"));
     let frame = client.text().await;
     // In the model's order whatever the order asked.
-    assert!(frame.ends_with(r#"{"id":5,"tenant":7,"room":1,"text":"hi"}}}"#), "{frame}");
+    assert!(
+        frame.ends_with(r#"{"id":5,"tenant":7,"room":1,"text":"hi"}}}"#),
+        "{frame}"
+    );
 }
 
 #[tokio::test]
 async fn an_id_restricts_to_its_row() {
     let server = server().await;
     let mut client = server.connect(Some(700)).await;
-    server.done(&client, "messageSubscription", &format!("{EVERYTHING}, id: \"5\"")).await;
+    server
+        .done(
+            &client,
+            "messageSubscription",
+            &format!("{EVERYTHING}, id: \"5\""),
+        )
+        .await;
     server.hub.publish(Action::Create, &message(4, 7, 1, ""));
-    server.hub.publish(Action::Create, &message(5, 8, 1, "another tenant's"));
+    server
+        .hub
+        .publish(Action::Create, &message(5, 8, 1, "another tenant's"));
     server.hub.publish(Action::Delete, &message(5, 7, 1, ""));
     assert_eq!(client.json().await["payload"]["action"], "delete");
 }
@@ -296,10 +370,18 @@ async fn an_id_that_cannot_be_a_key_is_refused() {
     let client = server.connect(Some(1)).await;
     for id in ["\"\"", "\"five\"", "\"5.0\"", "\"99999999999999999999\""] {
         let arguments = format!("{EVERYTHING}, id: {id}");
-        let error = server.refused(&client, "noteSubscription", &arguments).await;
+        let error = server
+            .refused(&client, "noteSubscription", &arguments)
+            .await;
         assert_eq!(error, "`id` must be an integer that the key can hold");
     }
-    let error = server.refused(&client, "pingSubscription", &format!("{EVERYTHING}, id: \"\"")).await;
+    let error = server
+        .refused(
+            &client,
+            "pingSubscription",
+            &format!("{EVERYTHING}, id: \"\""),
+        )
+        .await;
     assert_eq!(error, "`id` must be a string that is not empty");
 }
 
@@ -308,11 +390,21 @@ async fn the_scope_holds_on_narrowed_and_coarse_topics() {
     let server = server().await;
     let mut in_room = server.connect(Some(701)).await;
     let mut in_tenant = server.connect(Some(700)).await;
-    server.done(&in_room, "messageSubscription", EVERYTHING).await;
-    server.done(&in_tenant, "messageSubscription", EVERYTHING).await;
-    server.hub.publish(Action::Create, &message(1, 8, 1, "another tenant's"));
-    server.hub.publish(Action::Create, &message(2, 7, 2, "another room's"));
-    server.hub.publish(Action::Create, &message(3, 7, 1, "theirs"));
+    server
+        .done(&in_room, "messageSubscription", EVERYTHING)
+        .await;
+    server
+        .done(&in_tenant, "messageSubscription", EVERYTHING)
+        .await;
+    server
+        .hub
+        .publish(Action::Create, &message(1, 8, 1, "another tenant's"));
+    server
+        .hub
+        .publish(Action::Create, &message(2, 7, 2, "another room's"));
+    server
+        .hub
+        .publish(Action::Create, &message(3, 7, 1, "theirs"));
     assert_eq!(in_room.json().await["payload"]["data"]["id"], 3);
     assert_eq!(in_tenant.json().await["payload"]["data"]["id"], 2);
     assert_eq!(in_tenant.json().await["payload"]["data"]["id"], 3);
@@ -324,7 +416,13 @@ async fn equal_subscribers_share_one_plan_and_one_encoding() {
     let mut clients = Vec::new();
     for _ in 0..20 {
         let client = server.connect(Some(701)).await;
-        server.done(&client, "messageSubscription", "action: CREATE, operation: SUBSCRIBE").await;
+        server
+            .done(
+                &client,
+                "messageSubscription",
+                "action: CREATE, operation: SUBSCRIBE",
+            )
+            .await;
         clients.push(client);
     }
     assert_eq!(server.hub.stats().plans, 1);
@@ -340,7 +438,9 @@ async fn equal_subscribers_share_one_plan_and_one_encoding() {
 async fn one_channel_carries_many_streams() {
     let server = server().await;
     let mut client = server.connect(Some(700)).await;
-    server.done(&client, "messageSubscription", EVERYTHING).await;
+    server
+        .done(&client, "messageSubscription", EVERYTHING)
+        .await;
     server.done(&client, "noteSubscription", EVERYTHING).await;
     server.hub.publish(Action::Create, &message(1, 7, 1, ""));
     server.hub.publish(Action::Create, &Note { id: 1 });
@@ -356,7 +456,9 @@ async fn an_endpoint_serves_only_its_streams() {
     let server = Server::start(app, hub).await;
     let client = server.connect(Some(1)).await;
     server.done(&client, "pingSubscription", EVERYTHING).await;
-    let error = server.refused(&client, "noteSubscription", EVERYTHING).await;
+    let error = server
+        .refused(&client, "noteSubscription", EVERYTHING)
+        .await;
     assert_eq!(error, "stream `notes` is not served by this endpoint");
 }
 
@@ -366,7 +468,9 @@ async fn a_model_the_hub_does_not_have_is_refused() {
     let schema = Schema::build(Query, EmptyMutation, Subscription::default()).finish();
     let server = Server::start(endpoints(schema, &hub).into_router(), hub).await;
     let client = server.connect(Some(1)).await;
-    let error = server.refused(&client, "noteSubscription", EVERYTHING).await;
+    let error = server
+        .refused(&client, "noteSubscription", EVERYTHING)
+        .await;
     assert_eq!(error, "stream `notes` is not served by this endpoint");
     server.hub.publish(Action::Create, &Note { id: 1 });
     assert_eq!(server.hub.stats().changes_unregistered, 1);
@@ -376,13 +480,17 @@ async fn a_model_the_hub_does_not_have_is_refused() {
 async fn a_denial_is_an_answer_and_joins_nothing() {
     let server = server().await;
     let denied = server.connect(Some(666)).await;
-    let confirmation = server.control(&denied, "noteSubscription", EVERYTHING).await;
+    let confirmation = server
+        .control(&denied, "noteSubscription", EVERYTHING)
+        .await;
     assert_eq!(
         confirmation,
         json!({"ok": false, "error": "not you", "stream": "notes", "operation": "SUBSCRIBE", "action": "ALL_ACTIONS"})
     );
     let anonymous = server.connect(None).await;
-    let error = server.refused(&anonymous, "messageSubscription", EVERYTHING).await;
+    let error = server
+        .refused(&anonymous, "messageSubscription", EVERYTHING)
+        .await;
     assert_eq!(error, "say who you are");
     assert_eq!(server.hub.stats().subscriptions, 0);
 }
@@ -393,7 +501,9 @@ async fn authorize_is_asked_once_on_subscribe_and_not_on_unsubscribe() {
     let client = server.connect(Some(31)).await;
     server.done(&client, "noteSubscription", EVERYTHING).await;
     assert_eq!(ASKED.load(Ordering::Relaxed), 1);
-    server.done(&client, "noteSubscription", END_EVERYTHING).await;
+    server
+        .done(&client, "noteSubscription", END_EVERYTHING)
+        .await;
     assert_eq!(ASKED.load(Ordering::Relaxed), 1);
 }
 
@@ -403,11 +513,18 @@ async fn what_fails_in_a_hook_stays_on_the_server() {
     let mut client = server.connect(Some(700)).await;
     for id in [500, 501, 502] {
         let arguments = format!("{EVERYTHING}, id: {id}");
-        let error = server.refused(&client, "messageSubscription", &arguments).await;
-        assert_eq!(error, "the subscription failed on the server; try again later");
+        let error = server
+            .refused(&client, "messageSubscription", &arguments)
+            .await;
+        assert_eq!(
+            error,
+            "the subscription failed on the server; try again later"
+        );
     }
     // The process and the channel live on.
-    server.done(&client, "messageSubscription", EVERYTHING).await;
+    server
+        .done(&client, "messageSubscription", EVERYTHING)
+        .await;
     server.hub.publish(Action::Create, &message(1, 7, 1, ""));
     client.json().await;
 }
@@ -420,23 +537,41 @@ async fn unknown_foreign_and_closed_channels_get_the_same_answer() {
     let own = unknown.channel_id.clone();
     let mut answers = Vec::new();
     for operation in [EVERYTHING, END_EVERYTHING] {
-        for id in ["nonsense", "", &victim.channel_id, &victim.channel_id.to_uppercase()] {
+        for id in [
+            "nonsense",
+            "",
+            &victim.channel_id,
+            &victim.channel_id.to_uppercase(),
+        ] {
             id.clone_into(&mut unknown.channel_id);
-            answers.push(server.refused(&unknown, "noteSubscription", operation).await);
+            answers.push(
+                server
+                    .refused(&unknown, "noteSubscription", operation)
+                    .await,
+            );
         }
     }
     let mut closed = server.connect(Some(1)).await;
     closed.socket.close(None).await.unwrap();
     server.until(|stats| stats.channels == 2).await;
-    answers.push(server.refused(&closed, "noteSubscription", EVERYTHING).await);
+    answers.push(
+        server
+            .refused(&closed, "noteSubscription", EVERYTHING)
+            .await,
+    );
     answers.dedup();
     assert_eq!(
         answers,
         ["unknown channel: connect to the WebSocket again and use the `channel_id` it sends"]
     );
     // An anonymous caller who knows the id of a user's channel is foreign too.
-    let anonymous = harness::Client { user: None, ..victim };
-    server.refused(&anonymous, "pingSubscription", EVERYTHING).await;
+    let anonymous = harness::Client {
+        user: None,
+        ..victim
+    };
+    server
+        .refused(&anonymous, "pingSubscription", EVERYTHING)
+        .await;
     unknown.channel_id = own;
     server.done(&unknown, "noteSubscription", EVERYTHING).await;
 }
@@ -448,7 +583,9 @@ async fn a_disconnect_leaves_everything() {
     let rude = server.connect(Some(700)).await;
     for client in [&polite, &rude] {
         server.done(client, "messageSubscription", EVERYTHING).await;
-        server.done(client, "noteSubscription", &format!("{EVERYTHING}, id: 5")).await;
+        server
+            .done(client, "noteSubscription", &format!("{EVERYTHING}, id: 5"))
+            .await;
     }
     assert_eq!(server.hub.stats().subscriptions, 4);
     let harness::Client { mut socket, .. } = polite;
@@ -471,12 +608,20 @@ async fn subscribing_and_leaving_in_a_loop_shows_no_foreign_row() {
         }
     });
     while !writing.is_finished() {
-        server.done(&client, "messageSubscription", EVERYTHING).await;
-        server.done(&client, "messageSubscription", END_EVERYTHING).await;
+        server
+            .done(&client, "messageSubscription", EVERYTHING)
+            .await;
+        server
+            .done(&client, "messageSubscription", END_EVERYTHING)
+            .await;
     }
     writing.await.unwrap();
-    server.done(&client, "messageSubscription", EVERYTHING).await;
-    server.hub.publish(Action::Delete, &message(-1, 7, 1, "the last"));
+    server
+        .done(&client, "messageSubscription", EVERYTHING)
+        .await;
+    server
+        .hub
+        .publish(Action::Delete, &message(-1, 7, 1, "the last"));
     loop {
         let frame = client.json().await;
         let data = &frame["payload"]["data"];
@@ -503,14 +648,35 @@ async fn the_schema_is_the_documented_one() {
     assert!(!sdl.to_lowercase().contains("secret"), "{sdl}");
     let query = r#"{ __type(name: "Subscription") { fields { name description type { name }
         args { name type { kind name ofType { name } } } } } }"#;
-    let answer = schema.execute(query).await.into_result().unwrap().data.into_json().unwrap();
+    let answer = schema
+        .execute(query)
+        .await
+        .into_result()
+        .unwrap()
+        .data
+        .into_json()
+        .unwrap();
     let fields = answer["__type"]["fields"].as_array().unwrap();
-    let field = fields.iter().find(|field| field["name"] == "messageSubscription").unwrap();
+    let field = fields
+        .iter()
+        .find(|field| field["name"] == "messageSubscription")
+        .unwrap();
     assert_eq!(field["description"], "A chat message.");
     assert_eq!(field["type"]["name"], "MessageSubscription");
-    let args: Vec<_> = field["args"].as_array().unwrap().iter().map(|arg| arg["name"].clone()).collect();
-    assert_eq!(Value::from(args), json!(["channelId", "action", "operation", "id", "data"]));
-    let field = fields.iter().find(|field| field["name"] == "noteSubscription").unwrap();
+    let args: Vec<_> = field["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|arg| arg["name"].clone())
+        .collect();
+    assert_eq!(
+        Value::from(args),
+        json!(["channelId", "action", "operation", "id", "data"])
+    );
+    let field = fields
+        .iter()
+        .find(|field| field["name"] == "noteSubscription")
+        .unwrap();
     assert_eq!(field["description"], "Subscription Type for Note model");
     assert_eq!(field["args"].as_array().unwrap().len(), 4);
 }

@@ -116,11 +116,16 @@ impl Server {
         let confirmation = self.control(client, field, arguments).await;
         assert_eq!(confirmation["ok"], false, "{confirmation}");
         assert_eq!(self.hub.stats().subscriptions, before.subscriptions);
-        confirmation["error"].as_str().expect("there is an error").to_owned()
+        confirmation["error"]
+            .as_str()
+            .expect("there is an error")
+            .to_owned()
     }
 
     pub(crate) fn ws_request(&self) -> tokio_tungstenite::tungstenite::handshake::client::Request {
-        format!("ws://{}/ws/", self.address).into_client_request().unwrap()
+        format!("ws://{}/ws/", self.address)
+            .into_client_request()
+            .unwrap()
     }
 
     pub(crate) async fn connect(&self, user: Option<i64>) -> Client {
@@ -128,7 +133,9 @@ impl Server {
         if let Some(user) = user {
             request.headers_mut().insert("x-user", user.into());
         }
-        let (socket, _) = within(tokio_tungstenite::connect_async(request)).await.unwrap();
+        let (socket, _) = within(tokio_tungstenite::connect_async(request))
+            .await
+            .unwrap();
         let mut client = Client {
             socket,
             user,
@@ -169,7 +176,12 @@ impl Server {
     /// Waits until nothing is left of any client.
     pub(crate) async fn until_empty(&self) {
         self.until(|stats| {
-            (stats.channels, stats.subscriptions, stats.plans, stats.topics) == (0, 0, 0, 0)
+            (
+                stats.channels,
+                stats.subscriptions,
+                stats.plans,
+                stats.topics,
+            ) == (0, 0, 0, 0)
         })
         .await;
     }
@@ -180,7 +192,10 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     let response = within(request.send()).await.unwrap();
     let status = response.status().as_u16();
     let text = within(response.text()).await.unwrap();
-    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    (
+        status,
+        serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    )
 }
 
 pub(crate) struct Client {
