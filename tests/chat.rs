@@ -1,0 +1,244 @@
+//! The chat example, started by the README's command, with clients that others wrote.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod harness;
+
+use std::process::Stdio;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use harness::{answer, within};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+const ANN: i32 = 1;
+const BOB: i32 = 2;
+const EVE: i32 = 3;
+
+/// A running example, which ends with this.
+struct Chat {
+    address: String,
+    welcome: String,
+    _process: Child,
+}
+
+impl Chat {
+    async fn start() -> Self {
+        let mut process = Command::new(env!("CARGO"))
+            .args(["run", "--quiet", "--example", "chat"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("PORT", "0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut welcome = String::new();
+        // No deadline: cargo may have to compile it.
+        while let Some(line) = lines.next_line().await.unwrap() {
+            welcome.push_str(&line);
+            welcome.push('\n');
+            if line.contains("createUser") {
+                break;
+            }
+        }
+        // Keeps the pipe open for what it prints later.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let address = welcome.split("http://").nth(1).expect("it prints its URL");
+        Self {
+            address: address.split('/').next().unwrap().to_owned(),
+            welcome,
+            _process: process,
+        }
+    }
+
+    async fn graphql(&self, headers: &[(&str, i32)], query: &str) -> Value {
+        let url = format!("http://{}/graphql", self.address);
+        let mut request = reqwest::Client::new().post(url).json(&json!({"query": query}));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (status, body) = answer(request).await;
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// The data of an operation that must succeed.
+    async fn done(&self, user: i32, query: &str) -> Value {
+        let mut body = self.graphql(&[("x-user", user)], query).await;
+        assert_eq!(body.get("errors"), None, "{body}");
+        body["data"].take()
+    }
+
+    async fn connect(&self, user: Option<i32>) -> Socket {
+        let mut request = format!("ws://{}/ws/", self.address).into_client_request().unwrap();
+        if let Some(user) = user {
+            request.headers_mut().insert("x-user", user.into());
+        }
+        let (stream, _) = within(tokio_tungstenite::connect_async(request)).await.unwrap();
+        let mut socket = Socket {
+            stream,
+            channel_id: String::new(),
+        };
+        let handshake: Value = serde_json::from_str(&socket.text().await).unwrap();
+        assert_eq!(handshake["connect"], "success");
+        handshake["channel_id"].as_str().unwrap().clone_into(&mut socket.channel_id);
+        socket
+    }
+
+    async fn subscribe(&self, socket: &Socket, headers: &[(&str, i32)], field: &str, arguments: &str) {
+        let channel = &socket.channel_id;
+        let query = format!(
+            "subscription {{ {field}(channelId: \"{channel}\", operation: SUBSCRIBE, {arguments}) {{ ok error }} }}"
+        );
+        let body = self.graphql(headers, &query).await;
+        assert_eq!(body["data"][field], json!({"ok": true, "error": null}));
+    }
+}
+
+struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    channel_id: String,
+}
+
+impl Socket {
+    async fn text(&mut self) -> String {
+        match within(self.stream.next()).await {
+            Some(Ok(Message::Text(text))) => text.to_string(),
+            other => panic!("not a text frame: {other:?}"),
+        }
+    }
+
+    async fn payload(&mut self) -> Value {
+        let mut frame: Value = serde_json::from_str(&self.text().await).unwrap();
+        frame["payload"].take()
+    }
+
+    /// Asserts that nothing waits: an answer to this frame comes first.
+    async fn is_silent(&mut self) {
+        self.stream.send(Message::text("anything new?")).await.unwrap();
+        let text = self.text().await;
+        assert!(text.starts_with("{\"error\""), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_newcomer_sees_events() {
+    let chat = Chat::start().await;
+    assert!(chat.welcome.contains("messageSubscription"), "{}", chat.welcome);
+    let mut ann = chat.connect(Some(ANN)).await;
+    let mut eve = chat.connect(Some(EVE)).await;
+    let mut bob = chat.connect(Some(BOB)).await;
+    let as_bob_in_room_2 = [("x-user", BOB), ("x-room", 2)];
+    let everything = "action: ALL_ACTIONS";
+    chat.subscribe(&ann, &[("x-user", ANN)], "messageSubscription", everything).await;
+    chat.subscribe(&eve, &[("x-user", EVE)], "messageSubscription", everything).await;
+    chat.subscribe(&bob, &as_bob_in_room_2, "messageSubscription", "action: UPDATE, data: [TEXT, ROOM]").await;
+
+    let created = chat
+        .done(ANN, "mutation { createMessage(room: 1, text: \"hello\", priority: 2) { id created } }")
+        .await;
+    let message = &created["createMessage"];
+    let (id, at) = (&message["id"], message["created"].as_str().unwrap());
+    let payload = ann.payload().await;
+    let told = payload["data"]["created"].as_str().unwrap().to_owned();
+    assert_eq!(
+        payload,
+        json!({"action": "create", "model": "chat.message", "data": {
+            "id": id, "tenant": 1, "room": 1, "author": ANN, "text": "hello", "priority": 2,
+            "pinned": false, "score": null, "created": told, "meta": {},
+        }})
+    );
+    assert!(told.ends_with('Z'), "{told}");
+    let instant = |text: &str| text.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    assert_eq!(instant(&told), instant(at));
+
+    let update = format!("mutation {{ updateMessage(id: {id}, text: \"moved\", room: 2) {{ text }} }}");
+    chat.done(BOB, &update).await;
+    assert_eq!(ann.payload().await["data"]["text"], "moved");
+    assert_eq!(
+        bob.text().await,
+        r#"{"stream":"messages","payload":{"action":"update","model":"chat.message","data":{"room":2,"text":"moved"}}}"#
+    );
+
+    let delete = format!("mutation {{ deleteMessage(id: {id}) }}");
+    // Not eve's to delete.
+    assert_eq!(chat.done(EVE, &delete).await["deleteMessage"], false);
+    assert_eq!(chat.done(ANN, &delete).await["deleteMessage"], true);
+    let payload = ann.payload().await;
+    assert_eq!((&payload["action"], &payload["data"]["id"]), (&json!("delete"), id));
+    eve.is_silent().await;
+    bob.is_silent().await;
+}
+
+#[tokio::test]
+async fn bulk_statements_tell_of_every_row_and_a_rollback_of_none() {
+    let chat = Chat::start().await;
+    let mut ann = chat.connect(Some(ANN)).await;
+    chat.subscribe(&ann, &[("x-user", ANN)], "messageSubscription", "action: ALL_ACTIONS, data: [ROOM, TEXT]").await;
+    chat.done(ANN, r#"mutation { createMessages(room: 1, texts: ["a", "b", "c"]) { id } }"#).await;
+    let failed = chat
+        .graphql(&[("x-user", ANN)], "mutation { createThenFail(room: 1, text: \"never\") { id } }")
+        .await;
+    assert_eq!(failed["errors"].as_array().unwrap().len(), 1);
+    chat.done(ANN, "mutation { moveMessages(from: 1, to: 2) { id } }").await;
+    for (action, room) in [("create", 1), ("update", 2)] {
+        for text in ["a", "b", "c"] {
+            let payload = ann.payload().await;
+            assert_eq!(payload["action"], action);
+            assert_eq!(payload["data"], json!({"room": room, "text": text}));
+        }
+    }
+    ann.is_silent().await;
+    let messages = chat.done(BOB, "{ messages { text room } }").await;
+    assert_eq!(messages["messages"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn notes_are_private_and_users_keep_their_hashes() {
+    let chat = Chat::start().await;
+    let mut ann = chat.connect(Some(ANN)).await;
+    let mut bob = chat.connect(Some(BOB)).await;
+    let mut anybody = chat.connect(None).await;
+    chat.subscribe(&ann, &[("x-user", ANN)], "noteSubscription", "action: ALL_ACTIONS").await;
+    chat.subscribe(&bob, &[("x-user", BOB)], "noteSubscription", "action: ALL_ACTIONS").await;
+    chat.subscribe(&anybody, &[], "userSubscription", "action: ALL_ACTIONS").await;
+
+    let created = chat.done(ANN, "mutation { createNote(text: \"mine\") { id } }").await;
+    let id = &created["createNote"]["id"];
+    chat.done(ANN, &format!("mutation {{ updateNote(id: {id}, text: \"still mine\") {{ text }} }}")).await;
+    chat.done(ANN, &format!("mutation {{ deleteNote(id: {id}) }}")).await;
+    for action in ["create", "update", "delete"] {
+        assert_eq!(
+            ann.payload().await,
+            json!({"action": action, "model": "chat.note", "data": {"id": id}})
+        );
+    }
+    bob.is_silent().await;
+
+    let query = format!(
+        "subscription {{ noteSubscription(channelId: \"{}\", action: CREATE, operation: SUBSCRIBE) {{ ok error }} }}",
+        anybody.channel_id
+    );
+    let denied = chat.graphql(&[], &query).await;
+    assert_eq!(denied["data"]["noteSubscription"]["ok"], false);
+
+    let created = chat.done(ANN, "mutation { createUser(name: \"zoe\", tenant: 2) { id } }").await;
+    let id = &created["createUser"]["id"];
+    chat.done(ANN, &format!("mutation {{ updateUser(id: {id}, name: \"zoé\") {{ name }} }}")).await;
+    assert_eq!(chat.done(ANN, &format!("mutation {{ deleteUser(id: {id}) }}")).await["deleteUser"], true);
+    for (action, name) in [("create", "zoe"), ("update", "zoé"), ("delete", "zoé")] {
+        assert_eq!(
+            anybody.payload().await,
+            json!({"action": action, "model": "chat.user", "data": {"id": id, "name": name, "tenant": 2}})
+        );
+    }
+    let names = chat.done(ANN, "{ __schema { types { name fields { name } enumValues { name } } } }").await;
+    assert!(!names.to_string().to_lowercase().contains("password"), "the schema names the hash");
+}
