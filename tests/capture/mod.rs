@@ -2,8 +2,6 @@
 
 #![allow(dead_code, reason = "each test target uses its part")]
 
-pub(crate) mod script;
-
 use std::time::Duration;
 
 use async_graphql::{EmptyMutation, Object, Request, Schema};

@@ -1,5 +1,6 @@
 //! Random transaction scripts, run on a database and on a model of one.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -10,8 +11,8 @@ use graphex::BroadcastDsl as _;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use super::{Feed, Note, Told, created, deleted, notes, updated};
-use crate::database::{ABORTS_ON_ERROR, Conn, PUT_UPDATES, connect, put};
+use crate::capture::{Feed, Note, Told, created, deleted, notes, updated};
+use crate::database::{ABORTS_ON_ERROR, Conn, PUT_UPDATES, put};
 
 /// Few, so that steps meet each other's rows.
 const IDS: std::ops::Range<i64> = 0..8;
@@ -259,50 +260,57 @@ fn run_step(conn: &mut Conn, step: &Step) {
 
 /// Runs this many random scripts: what subscribers are told is what has been committed, in
 /// order, once.
-pub(crate) fn check(scripts: u32) {
+pub(crate) fn check(scripts: u32, connect: fn() -> Conn) {
     let mut config = Config::with_cases(scripts);
     config.failure_persistence = None;
-    let state = std::cell::RefCell::new((Feed::new(), None));
-    let outcome = TestRunner::new(config).run(&script(), |script| {
-        let (feed, conn) = &mut *state.borrow_mut();
-        check_script(feed, conn, &script)
+    let stage = RefCell::new(Stage {
+        feed: Feed::new(),
+        conn: None,
+        connect,
     });
+    let outcome = TestRunner::new(config).run(&script(), |script| stage.borrow_mut().play(&script));
     if let Err(error) = outcome {
         panic!("{error}");
     }
 }
 
-fn check_script(
-    feed: &mut Feed,
-    conn: &mut Option<Conn>,
-    script: &[Act],
-) -> Result<(), TestCaseError> {
-    let mut world = World::default();
-    let attached = |feed: &Feed| {
-        let mut conn = connect();
-        feed.hub.attach(&mut conn).unwrap();
-        conn
-    };
-    let started = conn.get_or_insert_with(|| attached(feed));
-    diesel::delete(notes::table).execute(started).unwrap();
-    for act in script {
-        let running = conn.get_or_insert_with(|| attached(feed));
-        let survived = catch_unwind(AssertUnwindSafe(|| run_act(running, act))).is_ok();
-        if !survived {
-            *conn = None;
+/// Where scripts are played.
+struct Stage {
+    feed: Feed,
+    conn: Option<Conn>,
+    connect: fn() -> Conn,
+}
+
+impl Stage {
+    fn conn(&mut self) -> &mut Conn {
+        self.conn.get_or_insert_with(|| {
+            let mut conn = (self.connect)();
+            self.feed.hub.attach(&mut conn).unwrap();
+            conn
+        })
+    }
+
+    fn play(&mut self, script: &[Act]) -> Result<(), TestCaseError> {
+        let mut world = World::default();
+        diesel::delete(notes::table).execute(self.conn()).unwrap();
+        for act in script {
+            let conn = self.conn();
+            let survived = catch_unwind(AssertUnwindSafe(|| run_act(conn, act))).is_ok();
+            if !survived {
+                self.conn = None;
+            }
+            prop_assert_eq!(survived, world.act(act).is_ok());
         }
-        prop_assert_eq!(survived, world.act(act).is_ok());
+        let rows: Vec<(i64, String)> = notes::table.order(notes::id).load(self.conn()).unwrap();
+        prop_assert_eq!(rows, world.rows.into_iter().collect::<Vec<_>>());
+        let mut told = self.feed.told();
+        let mut rest = told.as_mut_slice();
+        for statement in &world.told {
+            let (rows, later) = rest.split_at_mut(statement.len().min(rest.len()));
+            rows.sort_by_key(|row| row.id);
+            rest = later;
+        }
+        prop_assert_eq!(told, world.told.concat());
+        Ok(())
     }
-    let running = conn.get_or_insert_with(|| attached(feed));
-    let rows: Vec<(i64, String)> = notes::table.order(notes::id).load(running).unwrap();
-    prop_assert_eq!(rows, world.rows.into_iter().collect::<Vec<_>>());
-    let mut told = feed.told();
-    let mut rest = told.as_mut_slice();
-    for statement in &world.told {
-        let (rows, later) = rest.split_at_mut(statement.len().min(rest.len()));
-        rows.sort_by_key(|row| row.id);
-        rest = later;
-    }
-    prop_assert_eq!(told, world.told.concat());
-    Ok(())
 }

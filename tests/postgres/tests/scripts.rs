@@ -1,0 +1,15 @@
+//! Random transaction scripts on PostgreSQL.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../capture/mod.rs"]
+mod capture;
+#[path = "../database.rs"]
+mod database;
+#[path = "../../capture/script.rs"]
+mod script;
+
+#[test]
+fn what_is_told_is_what_was_committed() {
+    script::check(2_000, || database::connect("scripts"));
+}
