@@ -60,7 +60,9 @@ impl Chat {
 
     async fn graphql(&self, headers: &[(&str, i32)], query: &str) -> Value {
         let url = format!("http://{}/graphql", self.address);
-        let mut request = reqwest::Client::new().post(url).json(&json!({"query": query}));
+        let mut request = reqwest::Client::new()
+            .post(url)
+            .json(&json!({"query": query}));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -77,22 +79,35 @@ impl Chat {
     }
 
     async fn connect(&self, user: Option<i32>) -> Socket {
-        let mut request = format!("ws://{}/ws/", self.address).into_client_request().unwrap();
+        let mut request = format!("ws://{}/ws/", self.address)
+            .into_client_request()
+            .unwrap();
         if let Some(user) = user {
             request.headers_mut().insert("x-user", user.into());
         }
-        let (stream, _) = within(tokio_tungstenite::connect_async(request)).await.unwrap();
+        let (stream, _) = within(tokio_tungstenite::connect_async(request))
+            .await
+            .unwrap();
         let mut socket = Socket {
             stream,
             channel_id: String::new(),
         };
         let handshake: Value = serde_json::from_str(&socket.text().await).unwrap();
         assert_eq!(handshake["connect"], "success");
-        handshake["channel_id"].as_str().unwrap().clone_into(&mut socket.channel_id);
+        handshake["channel_id"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut socket.channel_id);
         socket
     }
 
-    async fn subscribe(&self, socket: &Socket, headers: &[(&str, i32)], field: &str, arguments: &str) {
+    async fn subscribe(
+        &self,
+        socket: &Socket,
+        headers: &[(&str, i32)],
+        field: &str,
+        arguments: &str,
+    ) {
         let channel = &socket.channel_id;
         let query = format!(
             "subscription {{ {field}(channelId: \"{channel}\", operation: SUBSCRIBE, {arguments}) {{ ok error }} }}"
@@ -122,7 +137,10 @@ impl Socket {
 
     /// Asserts that nothing waits: an answer to this frame comes first.
     async fn is_silent(&mut self) {
-        self.stream.send(Message::text("anything new?")).await.unwrap();
+        self.stream
+            .send(Message::text("anything new?"))
+            .await
+            .unwrap();
         let text = self.text().await;
         assert!(text.starts_with("{\"error\""), "{text}");
     }
@@ -131,18 +149,33 @@ impl Socket {
 #[tokio::test]
 async fn a_newcomer_sees_events() {
     let chat = Chat::start().await;
-    assert!(chat.welcome.contains("messageSubscription"), "{}", chat.welcome);
+    assert!(
+        chat.welcome.contains("messageSubscription"),
+        "{}",
+        chat.welcome
+    );
     let mut ann = chat.connect(Some(ANN)).await;
     let mut eve = chat.connect(Some(EVE)).await;
     let mut bob = chat.connect(Some(BOB)).await;
     let as_bob_in_room_2 = [("x-user", BOB), ("x-room", 2)];
     let everything = "action: ALL_ACTIONS";
-    chat.subscribe(&ann, &[("x-user", ANN)], "messageSubscription", everything).await;
-    chat.subscribe(&eve, &[("x-user", EVE)], "messageSubscription", everything).await;
-    chat.subscribe(&bob, &as_bob_in_room_2, "messageSubscription", "action: UPDATE, data: [TEXT, ROOM]").await;
+    chat.subscribe(&ann, &[("x-user", ANN)], "messageSubscription", everything)
+        .await;
+    chat.subscribe(&eve, &[("x-user", EVE)], "messageSubscription", everything)
+        .await;
+    chat.subscribe(
+        &bob,
+        &as_bob_in_room_2,
+        "messageSubscription",
+        "action: UPDATE, data: [TEXT, ROOM]",
+    )
+    .await;
 
     let created = chat
-        .done(ANN, "mutation { createMessage(room: 1, text: \"hello\", priority: 2) { id created } }")
+        .done(
+            ANN,
+            "mutation { createMessage(room: 1, text: \"hello\", priority: 2) { id created } }",
+        )
         .await;
     let message = &created["createMessage"];
     let (id, at) = (&message["id"], message["created"].as_str().unwrap());
@@ -159,7 +192,8 @@ async fn a_newcomer_sees_events() {
     let instant = |text: &str| text.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
     assert_eq!(instant(&told), instant(at));
 
-    let update = format!("mutation {{ updateMessage(id: {id}, text: \"moved\", room: 2) {{ text }} }}");
+    let update =
+        format!("mutation {{ updateMessage(id: {id}, text: \"moved\", room: 2) {{ text }} }}");
     chat.done(BOB, &update).await;
     assert_eq!(ann.payload().await["data"]["text"], "moved");
     assert_eq!(
@@ -172,7 +206,10 @@ async fn a_newcomer_sees_events() {
     assert_eq!(chat.done(EVE, &delete).await["deleteMessage"], false);
     assert_eq!(chat.done(ANN, &delete).await["deleteMessage"], true);
     let payload = ann.payload().await;
-    assert_eq!((&payload["action"], &payload["data"]["id"]), (&json!("delete"), id));
+    assert_eq!(
+        (&payload["action"], &payload["data"]["id"]),
+        (&json!("delete"), id)
+    );
     eve.is_silent().await;
     bob.is_silent().await;
 }
@@ -181,13 +218,27 @@ async fn a_newcomer_sees_events() {
 async fn bulk_statements_tell_of_every_row_and_a_rollback_of_none() {
     let chat = Chat::start().await;
     let mut ann = chat.connect(Some(ANN)).await;
-    chat.subscribe(&ann, &[("x-user", ANN)], "messageSubscription", "action: ALL_ACTIONS, data: [ROOM, TEXT]").await;
-    chat.done(ANN, r#"mutation { createMessages(room: 1, texts: ["a", "b", "c"]) { id } }"#).await;
+    chat.subscribe(
+        &ann,
+        &[("x-user", ANN)],
+        "messageSubscription",
+        "action: ALL_ACTIONS, data: [ROOM, TEXT]",
+    )
+    .await;
+    chat.done(
+        ANN,
+        r#"mutation { createMessages(room: 1, texts: ["a", "b", "c"]) { id } }"#,
+    )
+    .await;
     let failed = chat
-        .graphql(&[("x-user", ANN)], "mutation { createThenFail(room: 1, text: \"never\") { id } }")
+        .graphql(
+            &[("x-user", ANN)],
+            "mutation { createThenFail(room: 1, text: \"never\") { id } }",
+        )
         .await;
     assert_eq!(failed["errors"].as_array().unwrap().len(), 1);
-    chat.done(ANN, "mutation { moveMessages(from: 1, to: 2) { id } }").await;
+    chat.done(ANN, "mutation { moveMessages(from: 1, to: 2) { id } }")
+        .await;
     for (action, room) in [("create", 1), ("update", 2)] {
         for text in ["a", "b", "c"] {
             let payload = ann.payload().await;
@@ -206,14 +257,34 @@ async fn notes_are_private_and_users_keep_their_hashes() {
     let mut ann = chat.connect(Some(ANN)).await;
     let mut bob = chat.connect(Some(BOB)).await;
     let mut anybody = chat.connect(None).await;
-    chat.subscribe(&ann, &[("x-user", ANN)], "noteSubscription", "action: ALL_ACTIONS").await;
-    chat.subscribe(&bob, &[("x-user", BOB)], "noteSubscription", "action: ALL_ACTIONS").await;
-    chat.subscribe(&anybody, &[], "userSubscription", "action: ALL_ACTIONS").await;
+    chat.subscribe(
+        &ann,
+        &[("x-user", ANN)],
+        "noteSubscription",
+        "action: ALL_ACTIONS",
+    )
+    .await;
+    chat.subscribe(
+        &bob,
+        &[("x-user", BOB)],
+        "noteSubscription",
+        "action: ALL_ACTIONS",
+    )
+    .await;
+    chat.subscribe(&anybody, &[], "userSubscription", "action: ALL_ACTIONS")
+        .await;
 
-    let created = chat.done(ANN, "mutation { createNote(text: \"mine\") { id } }").await;
+    let created = chat
+        .done(ANN, "mutation { createNote(text: \"mine\") { id } }")
+        .await;
     let id = &created["createNote"]["id"];
-    chat.done(ANN, &format!("mutation {{ updateNote(id: {id}, text: \"still mine\") {{ text }} }}")).await;
-    chat.done(ANN, &format!("mutation {{ deleteNote(id: {id}) }}")).await;
+    chat.done(
+        ANN,
+        &format!("mutation {{ updateNote(id: {id}, text: \"still mine\") {{ text }} }}"),
+    )
+    .await;
+    chat.done(ANN, &format!("mutation {{ deleteNote(id: {id}) }}"))
+        .await;
     for action in ["create", "update", "delete"] {
         assert_eq!(
             ann.payload().await,
@@ -229,16 +300,37 @@ async fn notes_are_private_and_users_keep_their_hashes() {
     let denied = chat.graphql(&[], &query).await;
     assert_eq!(denied["data"]["noteSubscription"]["ok"], false);
 
-    let created = chat.done(ANN, "mutation { createUser(name: \"zoe\", tenant: 2) { id } }").await;
+    let created = chat
+        .done(
+            ANN,
+            "mutation { createUser(name: \"zoe\", tenant: 2) { id } }",
+        )
+        .await;
     let id = &created["createUser"]["id"];
-    chat.done(ANN, &format!("mutation {{ updateUser(id: {id}, name: \"zoé\") {{ name }} }}")).await;
-    assert_eq!(chat.done(ANN, &format!("mutation {{ deleteUser(id: {id}) }}")).await["deleteUser"], true);
+    chat.done(
+        ANN,
+        &format!("mutation {{ updateUser(id: {id}, name: \"zoé\") {{ name }} }}"),
+    )
+    .await;
+    assert_eq!(
+        chat.done(ANN, &format!("mutation {{ deleteUser(id: {id}) }}"))
+            .await["deleteUser"],
+        true
+    );
     for (action, name) in [("create", "zoe"), ("update", "zoé"), ("delete", "zoé")] {
         assert_eq!(
             anybody.payload().await,
             json!({"action": action, "model": "chat.user", "data": {"id": id, "name": name, "tenant": 2}})
         );
     }
-    let names = chat.done(ANN, "{ __schema { types { name fields { name } enumValues { name } } } }").await;
-    assert!(!names.to_string().to_lowercase().contains("password"), "the schema names the hash");
+    let names = chat
+        .done(
+            ANN,
+            "{ __schema { types { name fields { name } enumValues { name } } } }",
+        )
+        .await;
+    assert!(
+        !names.to_string().to_lowercase().contains("password"),
+        "the schema names the hash"
+    );
 }

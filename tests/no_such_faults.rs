@@ -240,7 +240,10 @@ async fn several_writers_lose_nothing_for_a_healthy_reader() {
         });
         readers.push((permits, reading));
     }
-    let permits: Vec<_> = readers.iter().map(|(permits, _)| Arc::clone(permits)).collect();
+    let permits: Vec<_> = readers
+        .iter()
+        .map(|(permits, _)| Arc::clone(permits))
+        .collect();
     let writing: Vec<_> = (0..WRITERS)
         .map(|writer| {
             let (hub, permits) = (server.hub.clone(), permits.clone());

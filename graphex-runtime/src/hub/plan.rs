@@ -137,3 +137,83 @@ impl PlanTable {
         (self.topics.len(), plans.sum())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::Action;
+    use crate::hub::Identity;
+    use crate::hub::channel::ChannelId;
+    use crate::limits::Limits;
+    use crate::model::{FieldDescriptor, Model, Payload};
+    use crate::predicate::Pins;
+    use crate::value::Value;
+
+    static MODEL: Model = Model {
+        name: "Message",
+        stream: "messages",
+        label: "chat.message",
+        field: "messageSubscription",
+        description: "",
+        payload: Payload::Full,
+        key: 0,
+        fields: &[
+            FieldDescriptor::key::<i64>("id", "ID"),
+            FieldDescriptor::new::<i64>("room", "ROOM"),
+        ],
+        index: &[],
+        scope: &[],
+    };
+
+    fn join(table: &mut PlanTable, room: i64, data: &[usize]) -> Seat {
+        let id = ChannelId::random().unwrap();
+        let channel = Channel::new(id, Identity::anonymous(), None, &Limits::default());
+        let predicate = Predicate::new(Pins::new().equal(1, &room), None);
+        let topic = Topic::listened(&MODEL, Action::Create, &predicate);
+        let projection = Projection::new(&MODEL, Some(data));
+        let plan = Plan {
+            predicate,
+            projection,
+        };
+        table.join(topic, plan, Member::new(Arc::new(channel)))
+    }
+
+    #[test]
+    fn a_change_costs_what_matches_not_who_listens() {
+        let mut table = PlanTable::default();
+        let seats: Vec<_> = (0..1_000).map(|room| join(&mut table, room, &[])).collect();
+        assert_eq!(table.counts(), (1, 1_000));
+        let row = Row::from([Value::Int(1), Value::Int(7)]);
+        assert_eq!(table.candidates(&seats[0].topic, &row).len(), 1);
+        for seat in &seats {
+            table.leave(seat);
+        }
+        assert_eq!(table.counts(), (0, 0));
+    }
+
+    #[test]
+    fn equal_subscribers_share_a_plan_and_others_do_not() {
+        let mut table = PlanTable::default();
+        let first = join(&mut table, 7, &[]);
+        let second = join(&mut table, 7, &[0, 1]);
+        let other = join(&mut table, 7, &[0]);
+        assert_eq!(table.counts(), (1, 2));
+        table.leave(&first);
+        table.leave(&first);
+        assert_eq!(table.counts(), (1, 2));
+        table.leave(&second);
+        table.leave(&other);
+        assert_eq!(table.counts(), (0, 0));
+    }
+
+    #[test]
+    fn a_delivery_under_way_keeps_its_members() {
+        let mut table = PlanTable::default();
+        let seat = join(&mut table, 7, &[]);
+        let row = Row::from([Value::Int(1), Value::Int(7)]);
+        let under_way = table.candidates(&seat.topic, &row);
+        table.leave(&seat);
+        assert_eq!(under_way[0].1.len(), 1);
+        assert!(table.candidates(&seat.topic, &row).is_empty());
+    }
+}

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::media::{Media, is_json};
-use super::router::{AddData, IdentityOf};
+use super::{AddData, IdentityOf};
 use crate::graphql::execute;
 use crate::hub::Hub;
 

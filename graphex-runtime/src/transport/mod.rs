@@ -8,4 +8,16 @@ mod router;
 mod session;
 mod two_channel;
 
+use std::sync::Arc;
+
+use ::http::request::Parts;
+use async_graphql::Data;
+
 pub use router::{Endpoints, router};
+
+use crate::hub::Identity;
+
+/// Reads who asks from a request.
+type IdentityOf = Arc<dyn Fn(&Parts) -> Identity + Send + Sync>;
+/// Adds an application's data to a GraphQL request.
+type AddData = Arc<dyn Fn(&Parts, &mut Data) + Send + Sync>;

@@ -8,14 +8,10 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::routing::{MethodRouter, any};
 
+use super::AddData;
 use super::http::Http;
 use super::two_channel::TwoChannel;
 use crate::hub::{Hub, Identity};
-
-/// Reads who asks from a request.
-pub(super) type IdentityOf = Arc<dyn Fn(&Parts) -> Identity + Send + Sync>;
-/// Adds an application's data to a GraphQL request.
-pub(super) type AddData = Arc<dyn Fn(&Parts, &mut Data) + Send + Sync>;
 
 /// Serves the schema on `/graphql` and the hub's notifications on `/ws/`.
 ///

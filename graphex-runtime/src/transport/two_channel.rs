@@ -10,8 +10,7 @@ use axum::extract::{FromRequestParts as _, Request};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 
-use super::router::IdentityOf;
-use super::{origin, session};
+use super::{IdentityOf, origin, session};
 use crate::error::ConnectError;
 use crate::hub::Hub;
 

@@ -1,0 +1,130 @@
+//! Holds the source to its layers: a file imports only from its own row and those above it,
+//! and stays short enough to be read at once.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The top row first. A module that is in no row may not exist.
+const RUNTIME: &[&[&str]] = &[
+    &["error", "limits", "value"],
+    &[
+        "change",
+        "model",
+        "hooks",
+        "predicate",
+        "projection",
+        "topic",
+    ],
+    &["layer"],
+    &["hub"],
+    &["capture"],
+    &["graphql"],
+    &["transport"],
+    &["private", "lib"],
+];
+
+const MACROS: &[&[&str]] = &[
+    &["error", "case", "help", "ty", "secret"],
+    &["attr"],
+    &["model"],
+    &["lower", "check"],
+    &["expand", "fallback"],
+    &["lib", "tests"],
+];
+
+/// About what fits into one head.
+const LINES: usize = 350;
+
+#[test]
+fn the_runtime_imports_upwards() {
+    imports_upwards("graphex-runtime/src", RUNTIME);
+}
+
+#[test]
+fn the_macros_import_upwards() {
+    imports_upwards("graphex-macros/src", MACROS);
+}
+
+#[test]
+fn files_are_short() {
+    for directory in [
+        "src",
+        "graphex-runtime/src",
+        "graphex-macros/src",
+        "examples",
+    ] {
+        for file in files(Path::new(directory)) {
+            let lines = fs::read_to_string(&file).unwrap().lines().count();
+            assert!(
+                lines <= LINES,
+                "{} has {lines} lines: split it",
+                file.display()
+            );
+        }
+    }
+}
+
+fn imports_upwards(directory: &str, rows: &[&[&str]]) {
+    let row_of = |module: &str| rows.iter().position(|row| row.contains(&module));
+    for file in files(Path::new(directory)) {
+        let path = file.strip_prefix(directory).unwrap();
+        let module = path
+            .iter()
+            .next()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .trim_end_matches(".rs");
+        let row = row_of(module).unwrap_or_else(|| panic!("module `{module}` is in no row"));
+        for import in imports(&fs::read_to_string(&file).unwrap()) {
+            // What is no module is an item that the crate root re-exports, in docs and tests.
+            let Some(imported) = row_of(&import) else {
+                continue;
+            };
+            assert!(
+                imported <= row,
+                "{} imports from `{import}`, which is below it",
+                file.display()
+            );
+        }
+    }
+}
+
+/// The first segments of all `crate::…` paths outside of comments.
+fn imports(source: &str) -> Vec<String> {
+    let code = source
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default());
+    let code: Vec<_> = code.collect();
+    let code = code.join("\n");
+    let mut imports = Vec::new();
+    for after in code.split("crate::").skip(1) {
+        let names = match after.strip_prefix('{') {
+            Some(list) => list.split('}').next().unwrap_or_default(),
+            None => after
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next()
+                .unwrap_or_default(),
+        };
+        let names = names
+            .split(',')
+            .map(|name| name.split("::").next().unwrap_or_default().trim());
+        imports.extend(names.map(str::to_owned));
+    }
+    imports
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
