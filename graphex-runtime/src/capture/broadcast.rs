@@ -27,13 +27,32 @@ pub trait BroadcastDsl<K>: Sized {
     /// Run the result as any statement: `execute`, `get_result`, `get_results`, `load`. It
     /// returns rows of `M`, or what `returning` asks for. `M` follows from the table; write
     /// `.broadcast::<Message>()` where a table has several models.
-    fn broadcast<M>(self) -> Broadcast<Self, M, K>
+    fn broadcast<M>(self) -> M::Broadcast
     where
-        M: ModelType,
+        M: Chosen<Self, K>,
         Self: Statement<K, Table: BroadcastTable<M>>,
     {
+        M::broadcast(self)
+    }
+}
+
+/// A model, known. As long as it is not (a table with two models), the type of
+/// `.broadcast()` has no name, so that the compiler asks for it there and then instead of
+/// searching on behalf of all models there could be.
+pub trait Chosen<S, K>: ModelType {
+    /// The statement, broadcast to this model.
+    type Broadcast;
+
+    /// Makes it.
+    fn broadcast(statement: S) -> Self::Broadcast;
+}
+
+impl<S, K, M: ModelType> Chosen<S, K> for M {
+    type Broadcast = Broadcast<S, M, K>;
+
+    fn broadcast(statement: S) -> Broadcast<S, M, K> {
         Broadcast {
-            statement: self,
+            statement,
             _marker: PhantomData,
         }
     }
