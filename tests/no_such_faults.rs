@@ -15,7 +15,12 @@ use tokio::sync::Semaphore;
 
 /// The same rows twice: a narrow stream for everybody, a wide one for managers.
 #[derive(Clone, ModelType)]
-#[graphex(stream = "orders", label = "shop.order", scope(owner))]
+#[graphex(
+    stream = "orders",
+    label = "shop.order",
+    serialize_data = false,
+    scope(owner)
+)]
 struct Order {
     #[allow(dead_code)]
     id: i64,

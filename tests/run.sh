@@ -2,8 +2,8 @@
 # Every check of the project, from formatting to PostgreSQL. It stops at the first failure.
 #
 # Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), and PostgreSQL's
-# server and client library. As root on Debian or Ubuntu it installs what is missing of the
-# last two; otherwise it says what to install.
+# server and client library. As root on Debian or Ubuntu it installs what is missing, Rust
+# apart; otherwise it says what to install.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -59,7 +59,11 @@ need() {
 }
 
 has_compiler() { command -v cc >/dev/null; }
-has_libpq() { [ -n "${PQ_LIB_DIR:-}" ] || command -v pg_config >/dev/null; }
+# Whether a program links with it; `pg_config` may be there without it.
+has_libpq() {
+    local lib=${PQ_LIB_DIR:-$(pg_config --libdir 2>/dev/null || true)}
+    echo 'int main(void) { return 0; }' | cc -x c - ${lib:+-L"$lib"} -lpq -o /dev/null 2>/dev/null
+}
 
 # Debian keeps the server's programs out of PATH.
 postgres_bin() {

@@ -67,11 +67,17 @@ impl Scoped for Message {
     }
 }
 
-/// A private note. Without `serialize_data` a notification carries the id alone, and the
-/// client asks for the rest when it wants it.
+/// A private note. A notification carries its id alone, and the client asks for the rest when
+/// it wants it. That is the default, but the cargo feature `serialize-data` turns it around.
 #[derive(Clone, Queryable, Selectable, SimpleObject, ModelType)]
 #[diesel(table_name = notes)]
-#[graphex(stream = "notes", authorize, scope(owner), label = "chat.note")]
+#[graphex(
+    stream = "notes",
+    serialize_data = false,
+    authorize,
+    scope(owner),
+    label = "chat.note"
+)]
 pub(crate) struct Note {
     pub(crate) id: i32,
     /// The user who wrote it and alone may read it.
