@@ -13,7 +13,7 @@ use diesel::r2d2::{ManageConnection, PoolTransactionManager, PooledConnection, R
 use diesel::result::{Error, QueryResult};
 
 use super::reading::{Executable, Reading};
-use super::returning::AlsoReturning;
+use super::returning::{AlsoReturning, Returns};
 use super::statement::{Kind, Statement};
 use super::tracker::{Tracker, depth};
 use crate::change::Change;
@@ -102,15 +102,10 @@ impl<S, M, K> Broadcast<S, M, K> {
     /// Those of the statement. A [`CaptureError`](crate::CaptureError) before it runs.
     pub fn execute<'query, Conn>(self, conn: &mut Conn) -> QueryResult<usize>
     where
-        Conn: Connection<TransactionManager: Reach<Conn>>,
-        M: ModelType,
-        K: Kind<M, Conn::Backend>,
-        S: AlsoReturning<K::Selection>,
-        S::Reading: Executable + Reading<K, M, Conn::Backend, M>,
-        S::Query:
-            LoadQuery<'query, Bare<Conn>, <S::Reading as Reading<K, M, Conn::Backend, M>>::Row>,
+        S: Returns<Reading: Executable<M>>,
+        S: Run<'query, Conn, M, K, <S::Reading as Executable<M>>::Counted>,
     {
-        Ok(RunQueryDsl::load::<M>(self, conn)?.len())
+        Ok(self.statement.run(conn)?.len())
     }
 }
 
@@ -197,12 +192,7 @@ impl<S, M, K, Conn> RunQueryDsl<Conn> for Broadcast<S, M, K> {}
 
 impl<'query, S, M, K, Conn, U> LoadQuery<'query, Conn, U> for Broadcast<S, M, K>
 where
-    Conn: Connection<TransactionManager: Reach<Conn>>,
-    M: ModelType,
-    K: Kind<M, Conn::Backend>,
-    S: AlsoReturning<K::Selection>,
-    S::Reading: Reading<K, M, Conn::Backend, U>,
-    S::Query: LoadQuery<'query, Bare<Conn>, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
+    S: Run<'query, Conn, M, K, U>,
 {
     type RowIter<'conn>
         = std::iter::Map<std::vec::IntoIter<U>, fn(U) -> QueryResult<U>>
@@ -210,10 +200,29 @@ where
         Conn: 'conn;
 
     fn internal_load(self, conn: &mut Conn) -> QueryResult<Self::RowIter<'_>> {
-        let query = self.statement.also_returning(K::selection());
+        Ok(self.statement.run(conn)?.into_iter().map(Ok))
+    }
+}
+
+/// A statement of kind `K` that can run on `Conn`, tell of `M` and return `U`.
+pub trait Run<'query, Conn, M, K, U> {
+    /// Runs it and records its changes.
+    fn run(self, conn: &mut Conn) -> QueryResult<Vec<U>>;
+}
+
+impl<'query, S, Conn, M, K, U> Run<'query, Conn, M, K, U> for S
+where
+    Conn: Connection<TransactionManager: Reach<Conn>>,
+    M: ModelType,
+    K: Kind<M, Conn::Backend>,
+    S: AlsoReturning<K::Selection>,
+    S::Reading: Reading<K, M, Conn::Backend, U>,
+    S::Query: LoadQuery<'query, Bare<Conn>, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
+{
+    fn run(self, conn: &mut Conn) -> QueryResult<Vec<U>> {
+        let query = self.also_returning(K::selection());
         let conn = Conn::TransactionManager::bare(conn);
-        let returned = run::<_, M, _, _, _>(conn, query, S::Reading::read)?;
-        Ok(returned.into_iter().map(Ok))
+        run::<_, M, _, _, _>(conn, query, S::Reading::read)
     }
 }
 

@@ -50,6 +50,11 @@ fn change_of<K: Kind<M, DB>, M: ModelType, DB>(part: &K::Part) -> Change {
     label = "this statement returns rows",
     note = "leave `returning` out, or read the rows with `get_results`"
 )]
-pub trait Executable {}
+pub trait Executable<M> {
+    /// What is read to count the rows.
+    type Counted;
+}
 
-impl Executable for Alone {}
+impl<M> Executable<M> for Alone {
+    type Counted = M;
+}

@@ -15,12 +15,40 @@ use diesel::sql_types::Bool;
 
 use super::reading::{Alone, Beside};
 
+/// A statement, by whether its user wants something returned.
+pub trait Returns {
+    /// [`Alone`] if nothing is, [`Beside`] if something.
+    type Reading;
+}
+
+impl<T: QuerySource, U, Op> Returns for InsertStatement<T, U, Op> {
+    type Reading = Alone;
+}
+
+impl<T: QuerySource, U, Op, E> Returns for InsertStatement<T, U, Op, ReturningClause<E>> {
+    type Reading = Beside;
+}
+
+impl<T: QuerySource, U, V> Returns for UpdateStatement<T, U, V> {
+    type Reading = Alone;
+}
+
+impl<T: QuerySource, U, V, E> Returns for UpdateStatement<T, U, V, ReturningClause<E>> {
+    type Reading = Beside;
+}
+
+impl<T: QuerySource, U> Returns for DeleteStatement<T, U> {
+    type Reading = Alone;
+}
+
+impl<T: QuerySource, U, E> Returns for DeleteStatement<T, U, ReturningClause<E>> {
+    type Reading = Beside;
+}
+
 /// A statement that can also return a selection of ours, after what its user wants returned.
-pub trait AlsoReturning<Sel> {
+pub trait AlsoReturning<Sel>: Returns {
     /// The statement with both.
     type Query;
-    /// Whether the user wants something returned: [`Alone`] or [`Beside`].
-    type Reading;
 
     /// Adds the selection.
     fn also_returning(self, selection: Sel) -> Self::Query;
@@ -32,7 +60,6 @@ where
     InsertStatement<T, U, Op, ReturningClause<Sel>>: Query,
 {
     type Query = InsertStatement<T, U, Op, ReturningClause<Sel>>;
-    type Reading = Alone;
 
     fn also_returning(self, selection: Sel) -> Self::Query {
         self.returning(selection)
@@ -45,7 +72,6 @@ where
 {
     // Rebuilt rather than wrapped: SQLite runs batches through impls for this very type.
     type Query = InsertStatement<T, U, Op, ReturningClause<(E, Sel)>>;
-    type Reading = Beside;
 
     fn also_returning(self, selection: Sel) -> Self::Query {
         let returning = ReturningClause((self.returning.0, selection));
@@ -59,7 +85,6 @@ where
     UpdateStatement<T, U, V, ReturningClause<Sel>>: Query,
 {
     type Query = UpdateStatement<T, U, V, ReturningClause<Sel>>;
-    type Reading = Alone;
 
     fn also_returning(self, selection: Sel) -> Self::Query {
         self.returning(selection)
@@ -71,7 +96,6 @@ where
     T: QuerySource,
 {
     type Query = Appended<Self, Sel>;
-    type Reading = Beside;
 
     fn also_returning(self, selection: Sel) -> Self::Query {
         Appended {
@@ -88,7 +112,6 @@ where
     DeleteStatement<T, U, ReturningClause<Sel>>: Query,
 {
     type Query = DeleteStatement<T, U, ReturningClause<Sel>>;
-    type Reading = Alone;
 
     fn also_returning(self, selection: Sel) -> Self::Query {
         self.returning(selection)
@@ -100,7 +123,6 @@ where
     T: QuerySource,
 {
     type Query = Appended<Self, Sel>;
-    type Reading = Beside;
 
     fn also_returning(self, selection: Sel) -> Self::Query {
         Appended {

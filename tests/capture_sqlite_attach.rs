@@ -1,0 +1,240 @@
+//! Attaching connections and pools, with what else they carry.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod capture;
+#[path = "capture/sqlite.rs"]
+mod database;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use capture::{Feed, Note, created, notes, updated};
+use database::{Conn, connect, url};
+use diesel::connection::{
+    AnsiTransactionManager, Instrumentation, InstrumentationEvent, SimpleConnection as _,
+    TransactionManager as _,
+};
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
+use diesel::result::Error;
+use graphex::{AttachError, BroadcastDsl as _, CaptureError, Hub, ModelType};
+
+fn insert(conn: &mut Conn, id: i64) -> QueryResult<Note> {
+    diesel::insert_into(notes::table)
+        .values(Note::new(id, "new"))
+        .broadcast()
+        .get_result(conn)
+}
+
+fn count(conn: &mut Conn) -> i64 {
+    notes::table.count().get_result(conn).unwrap()
+}
+
+fn capture_error(outcome: QueryResult<Note>) -> CaptureError {
+    match outcome {
+        Err(Error::QueryBuilderError(error)) => *error.downcast().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An instrumentation that counts events.
+fn counting() -> (Arc<AtomicUsize>, impl Instrumentation) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let instrumentation = move |_: InstrumentationEvent<'_>| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    };
+    (count, instrumentation)
+}
+
+#[test]
+fn a_connection_that_is_not_attached_writes_nothing() {
+    let mut conn = connect();
+    let refused = capture_error(insert(&mut conn, 1));
+    assert_eq!(refused, CaptureError::NotAttached { model: "Note" });
+    assert!(refused.to_string().contains("call `hub.attach(&mut conn)`"));
+    assert_eq!(count(&mut conn), 0);
+    let broken = AnsiTransactionManager::is_broken_transaction_manager(&mut conn);
+    assert!(!broken, "no transaction is left open");
+}
+
+#[test]
+fn a_model_that_the_hub_does_not_know_writes_nothing() {
+    let hub = Hub::builder().build();
+    let mut conn = connect();
+    hub.attach(&mut conn).unwrap();
+    let refused = capture_error(insert(&mut conn, 1));
+    assert_eq!(refused, CaptureError::UnknownModel { model: "Note" });
+    assert!(refused.to_string().contains("add `.model::<Note>()`"));
+    assert_eq!(count(&mut conn), 0);
+}
+
+#[test]
+fn attaching_twice_changes_nothing() {
+    let (mut conn, mut feed) = (connect(), Feed::new());
+    feed.hub.attach(&mut conn).unwrap();
+    conn.transaction(|conn| {
+        insert(conn, 1)?;
+        feed.hub.attach(conn).unwrap();
+        insert(conn, 2)
+    })
+    .unwrap();
+    assert_eq!(feed.told(), [created(1, "new"), created(2, "new")]);
+}
+
+#[test]
+fn a_connection_attached_amid_a_transaction_is_told_from_there() {
+    let (mut conn, mut feed) = (connect(), Feed::new());
+    conn.transaction(|conn| {
+        conn.transaction(|conn| {
+            feed.hub.attach(conn).unwrap();
+            insert(conn, 1)
+        })
+    })
+    .unwrap();
+    assert_eq!(feed.told(), [created(1, "new")]);
+}
+
+#[test]
+fn a_connection_moves_to_another_hub_between_transactions_only() {
+    let (mut one, mut two) = (Feed::new(), Feed::new());
+    let mut conn = connect();
+    one.hub.attach(&mut conn).unwrap();
+    conn.transaction(|conn| {
+        insert(conn, 1)?;
+        assert_eq!(two.hub.attach(conn), Err(AttachError::Uncommitted));
+        let (_, instrumentation) = counting();
+        let refused = two.hub.attach_with(conn, instrumentation);
+        assert_eq!(refused, Err(AttachError::Uncommitted));
+        insert(conn, 2)
+    })
+    .unwrap();
+    two.hub.attach(&mut conn).unwrap();
+    insert(&mut conn, 3).unwrap();
+    assert_eq!(one.told(), [created(1, "new"), created(2, "new")]);
+    assert_eq!(two.told(), [created(3, "new")]);
+}
+
+#[test]
+fn an_instrumentation_that_cannot_be_moved_stays_and_says_so() {
+    let (mut conn, feed) = (connect(), Feed::new());
+    let (count, instrumentation) = counting();
+    conn.set_instrumentation(instrumentation);
+    let refused = feed.hub.attach(&mut conn);
+    assert_eq!(refused, Err(AttachError::Instrumented));
+    assert!(refused.unwrap_err().to_string().contains("attach_with"));
+    conn.batch_execute("SELECT 1").unwrap();
+    assert_eq!(count.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn an_instrumentation_given_along_is_called_for_every_event() {
+    let (mut conn, mut feed) = (connect(), Feed::new());
+    let (calls, instrumentation) = counting();
+    feed.hub.attach_with(&mut conn, instrumentation).unwrap();
+    conn.batch_execute("SELECT 1").unwrap();
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
+    // Attaching again keeps it.
+    feed.hub.attach(&mut conn).unwrap();
+    conn.batch_execute("SELECT 1").unwrap();
+    assert_eq!(calls.load(Ordering::Relaxed), 4);
+    // Another one takes its place, and costs no pending change.
+    let (later, instrumentation) = counting();
+    conn.transaction(|conn| {
+        insert(conn, 1)?;
+        feed.hub.attach_with(conn, instrumentation).unwrap();
+        QueryResult::Ok(())
+    })
+    .unwrap();
+    assert!(later.load(Ordering::Relaxed) > 0);
+    assert_eq!(feed.told(), [created(1, "new")]);
+}
+
+/// Makes the table on each new connection.
+#[derive(Debug)]
+struct MakeTable;
+
+impl CustomizeConnection<Conn, diesel::r2d2::Error> for MakeTable {
+    fn on_acquire(&self, conn: &mut Conn) -> Result<(), diesel::r2d2::Error> {
+        conn.batch_execute("CREATE TABLE notes (id BIGINT PRIMARY KEY, text TEXT NOT NULL)")
+            .map_err(diesel::r2d2::Error::QueryError)
+    }
+}
+
+#[test]
+fn a_pool_attaches_its_connections_and_runs_the_users_customizer() {
+    let mut feed = Feed::new();
+    let pool = Pool::builder()
+        .max_size(1)
+        .connection_customizer(Box::new(feed.hub.customizer().with(MakeTable)))
+        .build(ConnectionManager::<SqliteConnection>::new(url(
+            "customized",
+        )))
+        .unwrap();
+    let mut conn = pool.get().unwrap();
+    insert(&mut conn, 1).unwrap();
+    conn.transaction(|conn| {
+        diesel::update(notes::table)
+            .set(notes::text.eq("set"))
+            .broadcast()
+            .execute(conn)
+    })
+    .unwrap();
+    assert_eq!(feed.told(), [created(1, "new"), updated(1, "set")]);
+}
+
+#[test]
+fn a_pool_takes_no_open_transaction_back() {
+    let mut feed = Feed::new();
+    let _keeper = database::connect_to("returned");
+    let pool = Pool::builder()
+        .max_size(1)
+        .connection_customizer(Box::new(feed.hub.customizer()))
+        .build(ConnectionManager::<SqliteConnection>::new(url("returned")))
+        .unwrap();
+    let mut conn = pool.get().unwrap();
+    AnsiTransactionManager::begin_transaction(&mut *conn).unwrap();
+    insert(&mut conn, 1).unwrap();
+    drop(conn);
+    let mut conn = pool.get().unwrap();
+    insert(&mut conn, 2).unwrap();
+    assert_eq!(count(&mut conn), 1);
+    assert_eq!(feed.told(), [created(2, "new")]);
+}
+
+diesel::table! {
+    pairs (id) {
+        id -> BigInt,
+    }
+}
+
+#[derive(Debug, Queryable, Selectable, ModelType)]
+#[diesel(table_name = pairs)]
+#[graphex(stream = "left")]
+struct Left {
+    id: i64,
+}
+
+#[derive(Debug, Queryable, Selectable, ModelType)]
+#[diesel(table_name = pairs)]
+#[graphex(stream = "right", field = "rightSubscription")]
+struct Right {
+    id: i64,
+}
+
+#[test]
+fn a_table_with_two_models_is_told_to_the_chosen_one() {
+    let hub = Hub::builder().model::<Left>().build();
+    let mut conn = connect();
+    hub.attach(&mut conn).unwrap();
+    conn.batch_execute("CREATE TABLE pairs (id BIGINT PRIMARY KEY)")
+        .unwrap();
+    let insert = || diesel::insert_into(pairs::table).values(pairs::id.eq(1));
+    insert()
+        .broadcast::<Right>()
+        .get_result(&mut conn)
+        .unwrap_err();
+    let left = insert().broadcast::<Left>().get_result(&mut conn).unwrap();
+    assert_eq!(left.id, 1);
+}
