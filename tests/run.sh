@@ -82,7 +82,7 @@ install_tools() {
     need postgresql has_postgres
     cargo hack --version >/dev/null 2>&1 ||
         cargo install cargo-hack --locked --quiet --root "$tools" ||
-        fail 'cargo-hack could not be installed: it comes from crates.io'
+        fail 'cargo-hack could not be installed: `cargo install cargo-hack` failed'
 }
 
 # ---------------------------------------------------------------- a PostgreSQL of its own

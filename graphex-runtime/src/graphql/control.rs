@@ -75,7 +75,7 @@ async fn answer(ctx: &Context<'_>, model: &'static Model, hooks: Hooks) -> Respo
     };
     let outcome = carry_out(ctx, model, hooks, &args).await;
     let key = ctx.item.node.response_key().node.clone();
-    let confirmation = confirm(ctx, model, &args, outcome.err());
+    let confirmation = confirm(ctx, model, &args, outcome.as_ref().err());
     Response::new(Value::Object(IndexMap::from_iter([(key, confirmation)])))
 }
 
@@ -211,17 +211,15 @@ fn positions(model: &Model, data: &Value) -> Option<Vec<usize>> {
 
 /// The selected fields of the confirmation. Fragments, `@skip` and `@include` are resolved
 /// by the selection already, and the type is one object, so every fragment applies.
-fn confirm(ctx: &Context<'_>, model: &Model, args: &RawArgs, refusal: Option<Refusal>) -> Value {
+fn confirm(ctx: &Context<'_>, model: &Model, args: &RawArgs, refusal: Option<&Refusal>) -> Value {
     let mut object = IndexMap::new();
     for field in ctx.field().selection_set() {
         let value = match field.name() {
             "ok" => Value::Boolean(refusal.is_none()),
-            "error" => refusal
-                .as_ref()
-                .map_or(Value::Null, |refusal| refusal.to_string().into()),
+            "error" => refusal.map_or(Value::Null, |refusal| refusal.to_string().into()),
             "stream" => model.stream.into(),
-            "operation" => name_of(args.operation, &SubscriptionOperation::VALUES),
-            "action" => name_of(args.action, &SubscriptionAction::VALUES),
+            "operation" => name_of(&args.operation, &SubscriptionOperation::VALUES),
+            "action" => name_of(&args.action, &SubscriptionAction::VALUES),
             "__typename" => confirmation_name(model).into(),
             _ => continue,
         };
@@ -230,9 +228,9 @@ fn confirm(ctx: &Context<'_>, model: &Model, args: &RawArgs, refusal: Option<Ref
     Value::Object(object)
 }
 
-fn name_of<T: PartialEq>(value: T, values: &[(&'static str, T)]) -> Value {
+fn name_of<T: PartialEq>(value: &T, values: &[(&'static str, T)]) -> Value {
     let mut known = values.iter();
     known
-        .find_map(|(name, known)| (*known == value).then(|| Value::Enum(Name::new(name))))
+        .find_map(|(name, known)| (known == value).then(|| Value::Enum(Name::new(name))))
         .unwrap_or_default()
 }

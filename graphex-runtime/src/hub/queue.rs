@@ -123,10 +123,11 @@ mod tests {
     use super::*;
 
     fn outbox(frames: usize, bytes: usize) -> Outbox {
-        let mut limits = Limits::default();
-        limits.outbox_frames = frames;
-        limits.outbox_bytes = bytes;
-        Outbox::new(&limits)
+        Outbox::new(&Limits {
+            outbox_frames: frames,
+            outbox_bytes: bytes,
+            ..Limits::default()
+        })
     }
 
     #[tokio::test]

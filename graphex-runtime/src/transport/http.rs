@@ -65,7 +65,7 @@ impl<E: Executor> Http<E> {
                 Media::GraphqlResponse.name(),
                 Media::Json.name()
             );
-            return rejected(Media::Json, reject(StatusCode::NOT_ACCEPTABLE, message));
+            return rejected(Media::Json, &reject(StatusCode::NOT_ACCEPTABLE, message));
         };
         if wants_page(&request) {
             return page(&request);
@@ -78,7 +78,7 @@ impl<E: Executor> Http<E> {
                 "GraphQL requests are POST, or GET for queries",
             )),
         };
-        answer.unwrap_or_else(|rejection| rejected(media, rejection))
+        answer.unwrap_or_else(|rejection| rejected(media, &rejection))
     }
 
     async fn post(&self, request: Request, media: Media) -> Result<Response, Rejection> {
@@ -239,7 +239,7 @@ fn too_large(status: StatusCode) -> &'static str {
     }
 }
 
-fn rejected(media: Media, rejection: Rejection) -> Response {
+fn rejected(media: Media, rejection: &Rejection) -> Response {
     let body = json!({"errors": [{"message": rejection.message}]});
     let mut headers = HeaderMap::new();
     if rejection.status == StatusCode::METHOD_NOT_ALLOWED {

@@ -6,6 +6,7 @@
 use ::http::Uri;
 use ::http::header::{HOST, ORIGIN};
 use ::http::request::Parts;
+use ::http::uri::Authority;
 
 /// Whether the request comes from no page, from a page of the same host, or from a listed
 /// origin.
@@ -40,7 +41,7 @@ fn is_same_host(request: &Parts, origin: &str) -> bool {
         .get(HOST)
         .and_then(|host| host.to_str().ok());
     // HTTP/2 has the host in the URI.
-    let Some(ours) = header.or_else(|| request.uri.authority().map(|host| host.as_str())) else {
+    let Some(ours) = header.or_else(|| request.uri.authority().map(Authority::as_str)) else {
         return false;
     };
     let default_port = match scheme {
