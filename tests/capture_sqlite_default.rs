@@ -19,6 +19,7 @@ use graphex::BroadcastDsl as _;
 
 static DEFAULT_CALLS: AtomicUsize = AtomicUsize::new(0);
 
+#[allow(clippy::needless_pass_by_value, reason = "as Diesel calls it")]
 fn count_default(event: InstrumentationEvent<'_>) {
     if let InstrumentationEvent::StartQuery { .. } = event {
         DEFAULT_CALLS.fetch_add(1, Ordering::Relaxed);

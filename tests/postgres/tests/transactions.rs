@@ -39,8 +39,10 @@ fn ids(conn: &mut PgConnection) -> Vec<i64> {
     ids.load(conn).unwrap()
 }
 
+type Fail = fn(&mut PgConnection);
+
 /// Ways of failing inside of PostgreSQL.
-const FAILURES: [(&str, fn(&mut PgConnection)); 6] = [
+const FAILURES: [(&str, Fail); 6] = [
     ("execute", |conn| {
         diesel::insert_into(notes::table)
             .values(Note::new(1, "again"))
@@ -131,27 +133,39 @@ fn an_error_outside_of_a_transaction_spoils_nothing() {
     assert_eq!(feed.told(), [created(1, "new"), created(2, "new")]);
 }
 
-#[test]
-fn an_error_that_the_server_never_saw_spoils_nothing() {
-    let (mut conn, mut feed) = attached("unseen");
-    conn.transaction(|conn| {
-        insert(conn, 1)?;
-        // More binds than the protocol can number.
+/// Ways of failing before or after the server has to do with it.
+const OWN_FAILURES: [(&str, Fail); 3] = [
+    ("more binds than the protocol can number", |conn| {
         let many: Vec<_> = (2..40_000).map(|id| Note::new(id, "many")).collect();
-        diesel::insert_into(notes::table)
-            .values(&many)
-            .broadcast()
-            .execute(conn)
-            .unwrap_err();
-        conn.batch_execute("").unwrap_err();
+        let insert = diesel::insert_into(notes::table).values(&many);
+        insert.broadcast().execute(conn).unwrap_err();
+    }),
+    ("a result of another type", |conn| {
         diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("NULL"))
             .get_result::<String>(conn)
             .unwrap_err();
-        QueryResult::Ok(())
-    })
-    .unwrap();
-    assert_eq!(ids(&mut conn), [1]);
-    assert_eq!(feed.told(), [created(1, "new")]);
+    }),
+    ("nothing to set", |conn| {
+        let nothing = None::<diesel::dsl::Eq<notes::text, &str>>;
+        let update = diesel::update(notes::table).set(nothing);
+        update.broadcast().execute(conn).unwrap_err();
+    }),
+];
+
+#[test]
+fn an_error_that_the_server_never_saw_spoils_nothing() {
+    let (mut conn, mut feed) = attached("unseen");
+    for (name, fail) in OWN_FAILURES {
+        diesel::delete(notes::table).execute(&mut conn).unwrap();
+        conn.transaction(|conn| {
+            insert(conn, 1)?;
+            fail(conn);
+            QueryResult::Ok(())
+        })
+        .unwrap();
+        assert_eq!(ids(&mut conn), [1], "{name}");
+        assert_eq!(feed.told(), [created(1, "new")], "{name}");
+    }
 }
 
 #[test]
