@@ -31,6 +31,15 @@ impl Query {
         "world"
     }
 
+    #[graphql(cache_control(max_age = 60))]
+    async fn cached(&self) -> i32 {
+        1
+    }
+
+    async fn cookie(&self, ctx: &Context<'_>, name: String) -> bool {
+        ctx.append_http_header("set-cookie", format!("{name}=1"))
+    }
+
     async fn fails(&self) -> Result<i32> {
         Err("it failed".into())
     }
@@ -161,12 +170,19 @@ async fn a_get_queries_and_changes_nothing() {
         "subscription {{ noteSubscription(channelId: \"{}\", action: CREATE, operation: SUBSCRIBE) {{ ok }} }}",
         client.channel_id
     );
-    for query in ["mutation { twice(number: 1) }", &subscribe] {
+    let named = subscribe.replace("subscription", "subscription S");
+    for query in [
+        "mutation { twice(number: 1) }",
+        "mutation M { twice(number: 1) }",
+        &subscribe,
+        &named,
+    ] {
         let response = get(query).send().await.unwrap();
         assert_eq!(response.status(), 405);
         assert_eq!(response.headers()["allow"], "GET, POST");
     }
     assert_eq!(server.hub.stats().subscriptions, 0);
+    assert_eq!(answer(get("query Q { hello }")).await.0, 200);
     assert_eq!(answer(server.request(Method::GET)).await.0, 400);
     assert_eq!(
         answer(get("{ hello }").query(&[("variables", "{")]))
@@ -361,6 +377,113 @@ async fn a_subscription_has_exactly_one_root_field() {
         "the root field of a subscription must be written without a fragment"
     );
     assert_eq!(server.hub.stats().subscriptions, 0);
+}
+
+#[tokio::test]
+async fn a_lone_operation_with_a_name_needs_no_operation_name() {
+    let server = server().await;
+    let mut client = server.connect(None).await;
+    for query in ["query Q { hello }", "mutation M { twice(number: 1) }"] {
+        assert_eq!(server.post(None, json!({"query": query})).await.0, 200);
+    }
+    let document = "subscription S { noteSubscription(channelId: \"$channel\", action: CREATE, operation: SUBSCRIBE) { ok } }";
+    assert_eq!(server.confirm(&client, document).await, json!({"ok": true}));
+    server.hub.publish(Action::Create, &Note { id: 1 });
+    assert_eq!(client.json().await["payload"]["data"]["id"], 1);
+}
+
+#[tokio::test]
+async fn an_absent_id_means_every_row_in_scope() {
+    let server = server().await;
+    let mut client = server.connect(None).await;
+    let query = "subscription S($channel: String!, $id: ID) {
+        noteSubscription(channelId: $channel, action: CREATE, operation: SUBSCRIBE, id: $id) { ok } }";
+    let variables = json!({"channel": client.channel_id});
+    let (status, body) = server
+        .post(None, json!({"query": query, "variables": variables}))
+        .await;
+    assert_eq!(
+        (status, &body["data"]["noteSubscription"]["ok"]),
+        (200, &json!(true))
+    );
+    server.hub.publish(Action::Create, &Note { id: 1 });
+    assert_eq!(client.json().await["payload"]["data"]["id"], 1);
+}
+
+#[tokio::test]
+async fn what_a_cache_may_keep_depends_on_the_answer() {
+    let server = server().await;
+    let get = |query: &str| {
+        server
+            .request(Method::GET)
+            .query(&[("query", query)])
+            .send()
+    };
+    let fine = get("{ cached }").await.unwrap();
+    assert_eq!(fine.headers()["cache-control"], "max-age=60");
+    assert_eq!(fine.headers()["vary"], "accept");
+    let failed = get("{ cached fails }").await.unwrap();
+    assert_eq!(failed.headers().get("cache-control"), None);
+}
+
+#[tokio::test]
+async fn the_headers_of_a_batch_are_all_sent() {
+    let server = server().await;
+    let batch = json!([{"query": "{ cookie(name: \"a\") }"}, {"query": "{ cookie(name: \"b\") }"}]);
+    let response = server
+        .request(Method::POST)
+        .json(&batch)
+        .send()
+        .await
+        .unwrap();
+    let cookies: Vec<_> = response.headers().get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["a=1", "b=1"]);
+}
+
+#[tokio::test]
+async fn endpoints_go_where_the_application_wants_them() {
+    let hub = Hub::builder().model::<Note>().build();
+    let schema = Schema::build(Query, Mutation, Subscription::default()).finish();
+    let own = endpoints(schema.clone(), &hub).graphiql(false);
+    let app = axum::Router::new()
+        .route("/graphql", own.http())
+        .route("/ws/", own.ws())
+        .nest(
+            "/nested",
+            endpoints(schema, &hub)
+                .graphql_path("/api")
+                .ws_path("/live")
+                .into_router(),
+        );
+    let server = Server::start(app, hub).await;
+    let client = server.connect(None).await;
+    server
+        .done(
+            &client,
+            "noteSubscription",
+            "action: CREATE, operation: SUBSCRIBE",
+        )
+        .await;
+    let nested = format!("http://{}/nested/api", server.address);
+    let page = reqwest::Client::new()
+        .get(&nested)
+        .header("accept", "text/html")
+        .send()
+        .await
+        .unwrap();
+    assert!(
+        page.text()
+            .await
+            .unwrap()
+            .contains("createUrl('/nested/api')")
+    );
+    let request = server.request(Method::GET).header("accept", "text/html");
+    assert_eq!(answer(request).await.0, 406);
+    let mut live = server.ws_request();
+    *live.uri_mut() = format!("ws://{}/nested/live", server.address)
+        .parse()
+        .unwrap();
+    assert!(tokio_tungstenite::connect_async(live).await.is_ok());
 }
 
 #[tokio::test]

@@ -276,3 +276,150 @@ async fn a_channel_that_closes_before_it_subscribes_joins_nothing() {
     }
     server.until_empty().await;
 }
+
+/// Reads all notes up to this id; none may be missing.
+async fn reads_all(client: &mut harness::Client, last: i32) {
+    for id in 0..=last {
+        assert_eq!(client.json().await["payload"]["data"]["id"], id);
+    }
+}
+
+#[tokio::test]
+async fn a_bulk_of_rows_does_not_close_a_client_that_reads() {
+    bulk().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_of_rows_does_not_close_a_client_that_reads_on_many_threads() {
+    bulk().await;
+}
+
+async fn bulk() {
+    let server = server(|_| {}).await;
+    let mut client = server.connect(None).await;
+    server.done(&client, "noteSubscription", SUBSCRIBE).await;
+    for (rows, bytes) in [(20_000, 50), (1_000, 3_000)] {
+        let hub = server.hub.clone();
+        // From a blocking thread, as Diesel writes.
+        let writing = tokio::task::spawn_blocking(move || {
+            for id in 0..rows {
+                hub.publish(Action::Create, &note(id, &"x".repeat(bytes)));
+            }
+        });
+        reads_all(&mut client, rows - 1).await;
+        writing.await.unwrap();
+    }
+    assert_eq!(server.hub.stats().slow_readers_closed, 0);
+    assert_eq!(server.hub.stats().changes_lost, 0);
+}
+
+#[tokio::test]
+async fn changes_that_nobody_hears_leave_the_runtime_to_others() {
+    let server = server(|_| {}).await;
+    let _channel = server.connect(None).await;
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (hub, stopped) = (server.hub.clone(), stop.clone());
+    let writing = std::thread::spawn(move || {
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            hub.publish(Action::Create, &note(1, ""));
+        }
+    });
+    // Each turn would wait for the writer's end if delivery did not yield.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    writing.join().unwrap();
+}
+
+#[tokio::test]
+async fn bytes_that_wait_are_limited_too() {
+    let server = server(|limits| limits.outbox_bytes = 100_000).await;
+    let mut slow = server.connect(None).await;
+    server.done(&slow, "noteSubscription", SUBSCRIBE).await;
+    server
+        .hub
+        .publish(Action::Create, &note(1, &"x".repeat(100_001)));
+    assert_eq!(slow.closed().await.code, CloseCode::Again);
+    server.until_empty().await;
+}
+
+#[tokio::test]
+async fn a_close_frame_arrives_however_much_was_sent_before_it() {
+    use futures_util::SinkExt as _;
+    let server = server(|_| {}).await;
+    let mut client = server.connect(None).await;
+    for _ in 0..200 {
+        if client
+            .socket
+            .feed(Frame::binary(vec![0; 1_000]))
+            .await
+            .is_err()
+        {
+            break;
+        }
+    }
+    let _ = client.socket.flush().await;
+    assert_eq!(client.closed().await.code, CloseCode::Unsupported);
+    let mut client = server.connect(None).await;
+    let _ = client
+        .socket
+        .send(Frame::text("x".repeat(4 * 1024 * 1024)))
+        .await;
+    assert_eq!(client.closed().await.code, CloseCode::Size);
+    server.until_empty().await;
+}
+
+#[test]
+fn a_hub_outlives_the_runtime_it_was_built_in() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let hub = Hub::builder().model::<Note>().build();
+    // Before any runtime there can be no subscriber.
+    hub.publish(Action::Create, &note(0, "nobody's"));
+    for id in 1..3 {
+        runtime().block_on(async {
+            let schema = Schema::build(Query, EmptyMutation, NoteSubscription::default()).finish();
+            let app = endpoints(schema, &hub).into_router();
+            let server = Server::start(app, hub.clone()).await;
+            let mut client = server.connect(None).await;
+            server.done(&client, "noteSubscription", SUBSCRIBE).await;
+            hub.publish(Action::Create, &note(id, ""));
+            assert_eq!(client.json().await["payload"]["data"]["id"], id);
+        });
+    }
+    assert_eq!(hub.stats().changes_lost, 0);
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf_8_closes_with_1007() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = server(|_| {}).await;
+    let mut socket = tokio::net::TcpStream::connect(server.address)
+        .await
+        .unwrap();
+    let upgrade = "GET /ws/ HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                   sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+    socket.write_all(upgrade.as_bytes()).await.unwrap();
+    // A masked text frame of one byte, 0xff under a mask of zeros.
+    socket
+        .write_all(&[0x81, 0x81, 0, 0, 0, 0, 0xff])
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    harness::within(async {
+        // A close frame: opcode 8, its length, then the code.
+        while !answer
+            .windows(4)
+            .any(|bytes| bytes[0] == 0x88 && bytes[2..] == 1007_u16.to_be_bytes())
+        {
+            let read = socket.read_buf(&mut answer).await.unwrap();
+            assert_ne!(read, 0, "ended without a close frame: {answer:?}");
+        }
+    })
+    .await;
+}

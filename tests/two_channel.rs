@@ -382,7 +382,7 @@ async fn an_id_that_cannot_be_a_key_is_refused() {
             &format!("{EVERYTHING}, id: \"\""),
         )
         .await;
-    assert_eq!(error, "`id` must be a string that is not empty");
+    assert_eq!(error, "`id` must be a string of 1 to 1,024 bytes");
 }
 
 #[tokio::test]

@@ -120,8 +120,7 @@ pub struct Change {
 
 impl Change {
     /// The row's primary key.
-    #[must_use]
-    pub fn key(&self) -> &Value {
+    pub(crate) fn key(&self) -> &Value {
         self.row.value(self.model.key)
     }
 }

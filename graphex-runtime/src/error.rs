@@ -3,8 +3,7 @@
 /// Why a subscription was not made or ended. Its text is what the client reads in `error`:
 /// a plain sentence, nothing of the server's insides.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// No open channel has this id, or another identity opened it: the same answer for both.
     #[error("unknown channel: connect to the WebSocket again and use the `channel_id` it sends")]
     UnknownChannel,

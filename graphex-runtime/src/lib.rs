@@ -35,12 +35,12 @@ pub mod __private;
 
 #[cfg(feature = "diesel")]
 pub use capture::{AttachError, Broadcast, BroadcastDsl, CaptureError, HubCustomizer};
-pub use change::{Action, Change, Row, SubscriptionAction, SubscriptionOperation};
-pub use error::{ConnectError, Refusal};
+pub use change::{Action, Row, SubscriptionAction, SubscriptionOperation};
+pub use error::ConnectError;
 pub use graphql::{ModelSubscription, execute};
 pub use hub::{ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
 pub use limits::Limits;
-pub use model::{Authorized, FieldDescriptor, Model, ModelType, Payload, ScopeEntry, Scoped};
+pub use model::{Authorized, ModelType, Scoped};
 pub use value::{
     Date, DateTime, Decimal, Equality, Field, FieldType, Instant, Key, Kind, Time, Value,
 };

@@ -23,7 +23,7 @@ pub struct Limits {
     /// Largest body of an HTTP request, in bytes. A larger one is answered with 413.
     /// Default: 1,048,576 (1 MiB).
     pub http_body: usize,
-    /// Most operations in one HTTP batch; 1 turns batches off. Default: 20.
+    /// Most operations in one HTTP batch; 0 turns batches off. Default: 20.
     pub batch: usize,
     /// Most subscriptions of one channel. `ALL_ACTIONS` on one `id` counts as one.
     /// Default: 100.
@@ -42,7 +42,7 @@ pub struct Limits {
     /// counted in [`Stats::changes_lost`](crate::Stats::changes_lost) and logged.
     /// Default: 65,536.
     pub publisher_queue: usize,
-    /// Time between two pings of the server. Default: 15 s.
+    /// Time between two pings of the server; zero turns them off. Default: 15 s.
     pub ping_interval: Duration,
     /// Unanswered pings after which a peer counts as dead. Default: 2.
     pub missed_pings: u32,

@@ -49,12 +49,17 @@ impl Pins {
     /// `scope(any_of(field))`: equals one of the values; no value, no row.
     #[must_use]
     pub fn any_of<T: Equality>(self, field: usize, values: &[T]) -> Self {
-        match values {
-            [value] => self.equal(field, value),
-            values => {
-                let values = values.iter().map(T::to_value).collect();
-                self.with(field, Condition::AnyOf(values))
-            }
+        let mut values: Vec<_> = values.iter().map(T::to_value).collect();
+        // One order without doubles, so that equal scopes are equal predicates.
+        values.sort_by_cached_key(|value| {
+            let mut text = String::new();
+            value.write_canonical(&mut text);
+            text
+        });
+        values.dedup();
+        match values.len() {
+            1 => self.with(field, Condition::Equal(values.remove(0))),
+            _ => self.with(field, Condition::AnyOf(values.into())),
         }
     }
 
@@ -175,5 +180,11 @@ mod tests {
         let one = Predicate::new(Pins::new().equal(0, &1_i64).equal(1, &2_i64), None);
         let other = Predicate::new(Pins::new().equal(1, &2_i64).equal(0, &1_i64), None);
         assert_eq!(one, other);
+        let labels = |labels: &[i64]| Predicate::new(Pins::new().any_of(0, labels), None);
+        assert_eq!(labels(&[1, 2]), labels(&[2, 1, 2]));
+        assert_eq!(
+            labels(&[1, 1]),
+            Predicate::new(Pins::new().equal(0, &1_i64), None)
+        );
     }
 }

@@ -6,7 +6,7 @@ pub use std::vec::Vec;
 
 pub use async_graphql::{Context, ID, Result as HookResult};
 
-pub use crate::change::{Row, SubscriptionAction, SubscriptionOperation};
+pub use crate::change::{Change, Row, SubscriptionAction, SubscriptionOperation};
 pub use crate::graphql::ModelSubscription;
 pub use crate::hooks::{Hooks, authorize, scope};
 #[cfg(feature = "diesel")]

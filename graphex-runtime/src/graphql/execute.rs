@@ -6,8 +6,12 @@ use async_graphql::parser::types::{
 use async_graphql::{Executor, Request, Response, ServerError};
 use futures_util::StreamExt as _;
 
-/// The argument that tells a two-channel subscription field from one that streams events.
-const CHANNEL_ID: &str = "channelId";
+/// The required arguments that tell a two-channel subscription field from one that streams
+/// events.
+const TWO_CHANNEL_ARGUMENTS: [&str; 3] = ["channelId", "action", "operation"];
+
+/// What async-graphql answers to a valid subscription that it cannot stream.
+const NOT_HERE: &str = "Subscriptions are not supported on this transport.";
 
 /// Executes a query, a mutation, or the one-shot subscription of the two-channel protocol.
 ///
@@ -35,18 +39,24 @@ const CHANNEL_ID: &str = "channelId";
 /// root fields (GraphQL, section 5.2.3.1).
 pub async fn execute<E: Executor>(schema: &E, request: impl Into<Request>) -> Response {
     let mut request = request.into();
+    if request.query.is_empty() && !request.extensions.is_empty() {
+        // An extension of the schema may bring the document: persisted queries.
+        return schema.execute(request).await;
+    }
     let name = request.operation_name.clone();
     let document = match request.parsed_query() {
         Ok(document) => document,
         Err(error) => return Response::from_errors(vec![error]),
     };
-    let root = match subscription(document, name.as_deref()).map(root) {
+    let operation = operation(document, name.as_deref());
+    let subscription = operation.filter(|operation| operation.ty == OperationType::Subscription);
+    let root = match subscription.map(root) {
         None => return schema.execute(request).await,
         Some(Err(error)) => return Response::from_errors(vec![error]),
         Some(Ok(root)) => root,
     };
-    if !root.has_channel_id {
-        return without_channel(schema, request, &root.name).await;
+    if !root.is_two_channel {
+        return refuse_stream(schema, request, &root.name).await;
     }
     // A two-channel field ends after its one answer.
     let mut answers = std::pin::pin!(schema.execute_stream(request, None));
@@ -56,33 +66,41 @@ pub async fn execute<E: Executor>(schema: &E, request: impl Into<Request>) -> Re
     })
 }
 
-/// The operation to run, if it is a subscription.
-fn subscription<'d>(
+/// The operation of a document that a request with this `operationName` runs: the one of that
+/// name, or the only one. async-graphql's parser lists a lone operation with a name as one of
+/// several.
+pub(crate) fn operation<'d>(
     document: &'d ExecutableDocument,
     name: Option<&str>,
 ) -> Option<&'d OperationDefinition> {
     let operation = match (&document.operations, name) {
         (DocumentOperations::Single(operation), _) => operation,
         (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name)?,
-        (DocumentOperations::Multiple(_), None) => return None,
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut all = operations.values();
+            all.next().filter(|_| operations.len() == 1)?
+        }
     };
-    (operation.node.ty == OperationType::Subscription).then_some(&operation.node)
+    Some(&operation.node)
 }
 
 /// The root field of a subscription.
 struct Root {
     name: String,
-    has_channel_id: bool,
+    is_two_channel: bool,
 }
 
 fn root(operation: &OperationDefinition) -> Result<Root, ServerError> {
     let items = &operation.selection_set.node.items;
     match items.as_slice() {
         [one] => match &one.node {
-            Selection::Field(field) => Ok(Root {
-                name: field.node.name.node.to_string(),
-                has_channel_id: field.node.get_argument(CHANNEL_ID).is_some(),
-            }),
+            Selection::Field(field) => {
+                let required = |name| field.node.get_argument(name).is_some();
+                Ok(Root {
+                    name: field.node.name.node.to_string(),
+                    is_two_channel: TWO_CHANNEL_ARGUMENTS.into_iter().all(required),
+                })
+            }
             // async-graphql subscribes to plain root fields only and ignores the rest.
             _ => Err(ServerError::new(
                 "the root field of a subscription must be written without a fragment",
@@ -98,10 +116,10 @@ fn root(operation: &OperationDefinition) -> Result<Root, ServerError> {
 
 /// Lets async-graphql say what else is wrong with the document; if nothing is, the field is
 /// one that streams events.
-async fn without_channel<E: Executor>(schema: &E, request: Request, field: &str) -> Response {
+async fn refuse_stream<E: Executor>(schema: &E, request: Request, field: &str) -> Response {
     let mut response = schema.execute(request).await;
     for error in &mut response.errors {
-        if error.locations.is_empty() && error.path.is_empty() {
+        if error.message == NOT_HERE {
             error.message = format!(
                 "`{field}` streams events, which a single HTTP response cannot carry; \
                  subscribe over a WebSocket"

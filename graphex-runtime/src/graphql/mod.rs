@@ -6,3 +6,5 @@ mod registry;
 
 pub use control::ModelSubscription;
 pub use execute::execute;
+#[cfg(feature = "axum")]
+pub(crate) use execute::operation;

@@ -57,7 +57,7 @@ impl Connection {
     }
 
     /// Waits until the hub closes the channel.
-    pub async fn closed(&self) -> CloseReason {
+    pub async fn closed(&mut self) -> CloseReason {
         self.channel.outbox.closed().await
     }
 }
@@ -120,7 +120,16 @@ impl Hub {
             .filter(|channel| channel.identity == *identity)
             .cloned()
             .ok_or(Refusal::UnknownChannel)?;
-        if !channel.serves(model.stream) || !self.has_model(model) {
+        let known = self.has_model(model);
+        if !known {
+            let model = model.name;
+            tracing::error!(
+                model,
+                "a client asks for a model that the hub does not know; add `.model::<{model}>()` \
+                 to `Hub::builder()`"
+            );
+        }
+        if !known || !channel.serves(model.stream) {
             let stream = model.stream;
             return Err(Refusal::NotServed { stream });
         }

@@ -1,23 +1,31 @@
 //! The state behind the handles, and delivery.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::task::AbortHandle;
 
 use super::channel::{Channel, Channels};
 use super::lock;
-use super::plan::PlanTable;
+use super::plan::{Member, PlanTable};
 use super::publisher::Publisher;
 use super::queue::Pushed;
 use super::stats::{Counters, Stats};
 use crate::change::Change;
-use crate::layer::{Inbox, Layer, MemoryLayer};
+use crate::layer::{BoxFuture, Inbox, Layer, MemoryLayer};
 use crate::limits::Limits;
 use crate::model::Model;
 use crate::topic::Topic;
+
+/// What may be delivered in one turn, in bytes of frames: far less than an outbox holds, so
+/// that a bulk statement does not fill the outbox of a client that reads.
+const TURN: usize = 64 * 1024;
+const COST_OF_A_FRAME: usize = 256;
+const COST_OF_A_CHANGE: usize = 128;
 
 /// What the handles share.
 pub(super) struct Engine {
@@ -27,7 +35,9 @@ pub(super) struct Engine {
     pub(super) publisher: Arc<Publisher>,
     layer: Arc<dyn Layer>,
     /// The task that feeds the layer; it ends with the engine.
-    feeding: OnceLock<Feeding>,
+    feeding: Mutex<Option<Feeding>>,
+    /// What delivery has cost since others had their turn, in the unit of [`TURN`].
+    spent: AtomicUsize,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -74,24 +84,29 @@ impl Engine {
             limits,
             publisher: Arc::new(publisher),
             layer: Arc::new(MemoryLayer::new(engine.clone())),
-            feeding: OnceLock::new(),
+            feeding: Mutex::default(),
+            spent: AtomicUsize::new(0),
             counters,
         })
     }
 
-    /// Starts the task that feeds the layer, if there is a runtime to run it.
+    /// Starts the task that feeds the layer, if there is a runtime to run it and it does not
+    /// run already. A task ends with its runtime, and the hub may outlive that.
     pub(super) fn start(&self) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        self.feeding.get_or_init(|| {
-            let feeding = feed(
-                Arc::clone(&self.publisher),
-                Arc::clone(&self.layer),
-                Arc::clone(&self.counters),
-            );
-            Feeding(runtime.spawn(feeding).abort_handle())
-        });
+        let mut feeding = lock(&self.feeding);
+        if feeding.as_ref().is_some_and(|task| !task.0.is_finished()) {
+            return;
+        }
+        let task = feed(
+            Arc::clone(&self.publisher),
+            Arc::clone(&self.layer),
+            Arc::clone(&self.counters),
+        );
+        *feeding = Some(Feeding(runtime.spawn(task).abort_handle()));
+        self.publisher.set_fed();
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -120,54 +135,85 @@ impl Engine {
 /// Feeds the layer from the publisher's queue, in order, for as long as the engine lives.
 async fn feed(publisher: Arc<Publisher>, layer: Arc<dyn Layer>, counters: Arc<Counters>) {
     loop {
-        let batch = publisher.batch().await;
-        let changes = batch.len();
-        // A panic costs what it was about, not all that follows.
-        if AssertUnwindSafe(layer.publish(batch))
-            .catch_unwind()
-            .await
-            .is_err()
-        {
-            counters.changes_lost.add(changes);
-            tracing::error!(
-                changes,
-                "publishing panicked; some of these changes are lost"
-            );
+        let mut batch = Batch {
+            changes: publisher.batch().await.into(),
+            counters: &counters,
+        };
+        while !batch.changes.is_empty() {
+            let before = batch.changes.len();
+            let publishing = AssertUnwindSafe(layer.publish(&mut batch.changes));
+            // A panic costs the change it was about, not all that follows.
+            let panicked = publishing.catch_unwind().await.is_err();
+            let published = before - batch.changes.len() - usize::from(panicked);
+            counters.changes_published.add(published);
+            if panicked {
+                counters.changes_lost.add(1);
+                tracing::error!("publishing a change panicked; it reaches not all subscribers");
+            }
         }
-        counters.changes_published.add(changes);
+    }
+}
+
+/// Changes taken from the queue. What is left when the runtime ends is lost.
+struct Batch<'c> {
+    changes: VecDeque<Arc<Change>>,
+    counters: &'c Counters,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.counters.changes_lost.add(self.changes.len());
+    }
+}
+
+impl Engine {
+    /// Gives other tasks a turn when enough was done: the writers of the channels have to
+    /// empty what is filled here.
+    async fn spend(&self, cost: usize) {
+        if self.spent.fetch_add(cost, Ordering::Relaxed) + cost >= TURN {
+            self.spent.store(0, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn push(&self, member: &Member, frame: Bytes) {
+        match member.channel.outbox.push(&member.live, frame) {
+            Pushed::Queued => self.counters.frames_queued.add(1),
+            Pushed::Ended => {}
+            Pushed::Overflowed => {
+                self.counters.slow_readers_closed.add(1);
+                tracing::warn!(channel = ?member.channel.id, "a slow reader is closed");
+            }
+        }
     }
 }
 
 impl Inbox for Engine {
-    fn deliver(&self, topic: &Topic, change: &Change) -> usize {
-        let Some(stream) = self.streams.get(change.model.stream) else {
-            return 0;
-        };
-        let candidates = stream
-            .plans
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .candidates(topic, &change.row);
-        let mut queued = 0;
-        for (plan, members) in candidates {
-            if !plan.predicate.matches(&change.row) {
-                continue;
-            }
-            let frame = plan.projection.frame(change);
-            self.counters.frames_encoded.add(1);
-            for member in members.values() {
-                let channel = &member.channel;
-                match channel.outbox.push(&member.live, frame.clone()) {
-                    Pushed::Queued => queued += 1,
-                    Pushed::Ended => {}
-                    Pushed::Overflowed => {
-                        self.counters.slow_readers_closed.add(1);
-                        tracing::warn!(channel = ?channel.id, "a slow reader is closed");
-                    }
+    fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Change) -> BoxFuture<'a> {
+        Box::pin(async move {
+            self.spend(COST_OF_A_CHANGE).await;
+            let Some(stream) = self.streams.get(change.model.stream) else {
+                return;
+            };
+            // One lock for all topics: a member that moves from one to the other is seen once.
+            let candidates: Vec<_> = {
+                let plans = stream.plans.read().unwrap_or_else(PoisonError::into_inner);
+                let found = topics
+                    .iter()
+                    .map(|topic| plans.candidates(topic, &change.row));
+                found.flatten().collect()
+            };
+            for (plan, members) in candidates {
+                if !plan.predicate.matches(&change.row) {
+                    continue;
+                }
+                let frame = plan.projection.frame(change);
+                self.counters.frames_encoded.add(1);
+                for member in members.values() {
+                    self.push(member, frame.clone());
+                    self.spend(COST_OF_A_FRAME + frame.len()).await;
                 }
             }
-        }
-        self.counters.frames_queued.add(queued);
-        queued
+        })
     }
 }

@@ -86,20 +86,30 @@ impl HubBuilder {
     ///
     /// # Panics
     ///
-    /// When two of the models have one stream name: they would deliver each other's rows.
+    /// When two of the models have one stream name, and would deliver each other's rows, or one
+    /// GraphQL field, of which a schema could serve only the first.
     #[must_use]
     pub fn build(self) -> Hub {
-        let mut streams = HashMap::new();
+        let mut streams = HashMap::<_, Stream>::new();
         for model in self.models {
-            let taken = streams.insert(model.stream, Stream::new(model));
+            let mut others = streams.values().map(|stream| stream.model);
+            let clash =
+                others.find(|other| other.stream == model.stream || other.field == model.field);
             #[expect(
                 clippy::panic,
                 reason = "documented: a mistake in the program's set-up"
             )]
-            if let Some(other) = taken {
-                let (name, other, stream) = (model.name, other.model.name, model.stream);
-                panic!("models `{other}` and `{name}` both have `stream = \"{stream}\"`");
+            if let Some(other) = clash {
+                let (name, other_name, stream) = (model.name, other.name, model.stream);
+                if other.stream == stream {
+                    panic!("models `{other_name}` and `{name}` both have `stream = \"{stream}\"`");
+                }
+                let field = model.field;
+                panic!(
+                    "models `{other_name}` and `{name}` both have the field `{field}`; give one another `field = \"…\"`"
+                );
             }
+            streams.insert(model.stream, Stream::new(model));
         }
         let engine = Engine::new(streams, self.limits);
         engine.start();

@@ -7,6 +7,7 @@
 //! later changes of its own rows: a slow commit delays nobody else.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -22,6 +23,9 @@ pub(crate) struct Publisher {
     queue: Mutex<Queue>,
     wake: Notify,
     capacity: usize,
+    /// Whether the task ever ran. Before, no channel can be open, so that nobody misses what
+    /// is committed.
+    fed: AtomicBool,
     counters: Arc<Counters>,
 }
 
@@ -34,6 +38,8 @@ struct Queue {
     changes: usize,
     /// Places whose commit is not decided.
     open: usize,
+    /// Whether something was lost since the last batch; it is logged once.
+    overflowing: bool,
 }
 
 #[derive(Debug)]
@@ -58,23 +64,35 @@ impl Publisher {
             queue: Mutex::default(),
             wake: Notify::new(),
             capacity,
+            fed: AtomicBool::new(false),
             counters,
         }
     }
 
+    /// The task runs.
+    pub(crate) fn set_fed(&self) {
+        self.fed.store(true, Ordering::Relaxed);
+    }
+
+    fn is_fed(&self) -> bool {
+        self.fed.load(Ordering::Relaxed)
+    }
+
     /// Queues changes that are committed.
     pub(crate) fn publish(&self, changes: Vec<Change>) {
-        if self.place(changes, false).is_none() {
+        if !self.is_fed() {
             return;
         }
-        self.wake.notify_one();
+        match self.place(changes, false) {
+            Ok(_) => self.wake.notify_one(),
+            Err(changes) => self.lose(changes),
+        }
     }
 
     /// Reserves the place of a transaction that is about to commit.
     pub(crate) fn reserve(self: &Arc<Self>, changes: Vec<Change>) -> Ticket {
-        let count = changes.len();
         Ticket {
-            place: self.place(changes, true).ok_or(count),
+            place: self.place(changes, true),
             publisher: Arc::clone(self),
         }
     }
@@ -90,15 +108,12 @@ impl Publisher {
         }
     }
 
-    /// `None` when there is no room; what is committed then is lost and counted.
-    fn place(&self, changes: Vec<Change>, open: bool) -> Option<u64> {
+    /// The number of the place, or of the changes for which there is no room. One
+    /// transaction alone has room, however large it is.
+    fn place(&self, changes: Vec<Change>, open: bool) -> Result<u64, usize> {
         let mut queue = lock(&self.queue);
-        if queue.changes + changes.len() > self.capacity {
-            drop(queue);
-            if !open {
-                self.lose(changes.len());
-            }
-            return None;
+        if queue.changes > 0 && queue.changes + changes.len() > self.capacity {
+            return Err(changes.len());
         }
         let number = queue.next_number;
         queue.next_number += 1;
@@ -109,7 +124,7 @@ impl Publisher {
             open,
             changes: changes.into_iter().map(Arc::new).collect(),
         });
-        Some(number)
+        Ok(number)
     }
 
     fn close(&self, number: u64, committed: bool) {
@@ -121,7 +136,7 @@ impl Publisher {
             queue.open -= 1;
             let place = &mut queue.places[position];
             place.open = false;
-            if !committed {
+            if !committed || !self.is_fed() {
                 let dropped = std::mem::take(&mut place.changes).len();
                 queue.changes -= dropped;
             }
@@ -133,18 +148,21 @@ impl Publisher {
 
     fn lose(&self, changes: usize) {
         self.counters.changes_lost.add(changes);
-        tracing::error!(
-            changes,
-            capacity = self.capacity,
-            "the publisher's queue is full: committed changes reach no subscriber; raise \
-             `Limits::publisher_queue` or write slower"
-        );
+        let logged = std::mem::replace(&mut lock(&self.queue).overflowing, true);
+        if !logged {
+            tracing::error!(
+                capacity = self.capacity,
+                "the publisher's queue is full: committed changes reach no subscriber until it \
+                 has room; raise `Limits::publisher_queue` or write slower"
+            );
+        }
     }
 }
 
 impl Queue {
     fn take(&mut self) -> Vec<Arc<Change>> {
         let mut batch = Vec::new();
+        self.overflowing &= self.places.is_empty();
         if self.open == 0 {
             batch.extend(self.places.drain(..).flat_map(|place| place.changes));
             self.changes = 0;
@@ -222,7 +240,9 @@ mod tests {
     }
 
     fn publisher(capacity: usize) -> Arc<Publisher> {
-        Arc::new(Publisher::new(capacity, Arc::default()))
+        let publisher = Publisher::new(capacity, Arc::default());
+        publisher.set_fed();
+        Arc::new(publisher)
     }
 
     fn taken(publisher: &Publisher) -> Vec<i64> {
@@ -271,6 +291,28 @@ mod tests {
         assert_eq!(publisher.counters.changes_lost.get(), 3);
         kept.commit();
         assert_eq!(taken(&publisher), [1, 2]);
+    }
+
+    #[test]
+    fn a_transaction_larger_than_the_queue_has_room_alone() {
+        let publisher = publisher(2);
+        publisher.reserve((1..4).map(change).collect()).commit();
+        publisher.publish(vec![change(4)]);
+        assert_eq!(publisher.counters.changes_lost.get(), 1);
+        assert_eq!(taken(&publisher), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_is_committed_before_there_can_be_a_subscriber_is_not_kept() {
+        let publisher = Arc::new(Publisher::new(2, Arc::default()));
+        let early = publisher.reserve(vec![change(1)]);
+        let late = publisher.reserve(vec![change(2)]);
+        early.commit();
+        publisher.publish(vec![change(3)]);
+        publisher.set_fed();
+        late.commit();
+        assert_eq!(taken(&publisher), [2]);
+        assert_eq!(publisher.counters.changes_lost.get(), 0);
     }
 
     #[tokio::test]

@@ -11,10 +11,11 @@ use super::lock;
 use crate::limits::Limits;
 
 /// Why the hub closed a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseReason {
     /// Its outbox was full: the client reads slower than its subscriptions deliver.
+    #[error("the client reads slower than its subscriptions deliver")]
     SlowReader,
 }
 

@@ -1,14 +1,11 @@
 //! The layer of a single process.
 
-use std::pin::Pin;
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use super::{Inbox, Layer};
+use super::{BoxFuture, Inbox, Layer};
 use crate::change::Change;
 use crate::topic::Topic;
-
-/// Frames queued without a break for other tasks of the runtime.
-const FRAMES_PER_TURN: usize = 1024;
 
 /// Delivers to this process alone.
 pub(crate) struct MemoryLayer {
@@ -23,20 +20,14 @@ impl MemoryLayer {
 }
 
 impl Layer for MemoryLayer {
-    fn publish(&self, changes: Vec<Arc<Change>>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn publish<'a>(&'a self, changes: &'a mut VecDeque<Arc<Change>>) -> BoxFuture<'a> {
         Box::pin(async move {
-            let mut queued = 0;
-            for change in changes {
+            while let Some(change) = changes.pop_front() {
                 let Some(inbox) = self.inbox.upgrade() else {
                     return;
                 };
-                for topic in Topic::published(&change) {
-                    queued += inbox.deliver(&topic, &change);
-                }
-                if queued >= FRAMES_PER_TURN {
-                    queued = 0;
-                    tokio::task::yield_now().await;
-                }
+                let topics: Vec<_> = Topic::published(&change).collect();
+                inbox.deliver(&topics, &change).await;
             }
         })
     }

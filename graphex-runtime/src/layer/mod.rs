@@ -12,6 +12,7 @@
 
 mod memory;
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -20,15 +21,17 @@ pub(crate) use memory::MemoryLayer;
 use crate::change::Change;
 use crate::topic::Topic;
 
+pub(crate) type BoxFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// Carries changes between processes; see the [contract](self).
 pub(crate) trait Layer: Send + Sync + 'static {
-    /// Publishes the changes in order.
-    fn publish(&self, changes: Vec<Arc<Change>>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Publishes the changes in order. It takes each from the front when it begins with it,
+    /// so that what is left when it is dropped or panics was not published.
+    fn publish<'a>(&'a self, changes: &'a mut VecDeque<Arc<Change>>) -> BoxFuture<'a>;
 }
 
 /// Where a layer hands over what it carried to this process.
 pub(crate) trait Inbox: Send + Sync + 'static {
-    /// Delivers a change to the plans that listen on this topic; returns how many frames
-    /// were queued.
-    fn deliver(&self, topic: &Topic, change: &Change) -> usize;
+    /// Delivers a change to the plans that listen on one of these topics, as of one moment.
+    fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Change) -> BoxFuture<'a>;
 }

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use ::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use ::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY};
 use ::http::request::Parts;
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use async_graphql::http::GraphiQLSource;
-use async_graphql::parser::types::{DocumentOperations, OperationType};
+use async_graphql::parser::types::OperationType;
 use async_graphql::{
     Executor, Request as GraphqlRequest, Response as GraphqlResponse, ServerError,
 };
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::media::{Media, is_json};
 use super::{AddData, IdentityOf};
-use crate::graphql::execute;
+use crate::graphql::{execute, operation};
 use crate::hub::Hub;
 
 /// The HTTP endpoint.
@@ -30,6 +30,8 @@ pub(super) struct Http<E> {
     pub(super) hub: Hub,
     pub(super) identity: IdentityOf,
     pub(super) add_data: AddData,
+    /// Whether a browser gets GraphiQL.
+    pub(super) graphiql: bool,
 }
 
 /// A request that is answered without being executed.
@@ -57,7 +59,7 @@ impl<E: Executor> Http<E> {
     pub(super) async fn handle(self, request: Request) -> Response {
         let headers = request.headers();
         let Some(media) = Media::negotiate(headers, &Media::RESPONSES) else {
-            if wants_page(&request) {
+            if self.graphiql && wants_page(&request) {
                 return page(&request);
             }
             let message = format!(
@@ -67,7 +69,7 @@ impl<E: Executor> Http<E> {
             );
             return rejected(Media::Json, &reject(StatusCode::NOT_ACCEPTABLE, message));
         };
-        if wants_page(&request) {
+        if self.graphiql && wants_page(&request) {
             return page(&request);
         }
         let answer = match *request.method() {
@@ -115,7 +117,10 @@ impl<E: Executor> Http<E> {
     ) -> Result<Response, Rejection> {
         let limit = self.hub.limits().batch;
         if requests.is_empty() || requests.len() > limit {
-            let message = format!("a batch has 1 to {limit} requests");
+            let message = match limit {
+                0 => "this endpoint takes no batches".to_owned(),
+                limit => format!("a batch has 1 to {limit} requests"),
+            };
             return Err(reject(StatusCode::BAD_REQUEST, message));
         }
         let requests = requests
@@ -126,7 +131,7 @@ impl<E: Executor> Http<E> {
         let mut headers = HeaderMap::new();
         for request in requests {
             let mut response = self.execute(parts, request).await;
-            headers.extend(std::mem::take(&mut response.http_headers));
+            append(&mut headers, std::mem::take(&mut response.http_headers));
             responses.push(response);
         }
         let bodies: Vec<_> = responses.iter().map(Body::of).collect();
@@ -138,19 +143,17 @@ impl<E: Executor> Http<E> {
         let mut request = query_string(parts)?;
         let name = request.operation_name.clone();
         if let Ok(document) = request.parsed_query() {
-            let operation = match (&document.operations, name.as_deref()) {
-                (DocumentOperations::Single(operation), _) => Some(operation),
-                (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-                (DocumentOperations::Multiple(_), None) => None,
-            };
-            if operation.is_some_and(|operation| operation.node.ty != OperationType::Query) {
+            let operation = operation(document, name.as_deref());
+            if operation.is_some_and(|operation| operation.ty != OperationType::Query) {
                 let message =
                     "a GET request can only query; send mutations and subscriptions by POST";
                 return Err(reject(StatusCode::METHOD_NOT_ALLOWED, message));
             }
         }
         let response = self.execute(parts, request).await;
+        // Nobody wants an error again.
         let cache = response.cache_control.value();
+        let cache = cache.filter(|_| response.errors.is_empty());
         let mut response = respond(media, response);
         if let Some(cache) = cache.and_then(|value| HeaderValue::try_from(value).ok()) {
             response.headers_mut().insert(CACHE_CONTROL, cache);
@@ -168,11 +171,9 @@ impl<E: Executor> Http<E> {
 /// A browser's own GET, without a query: the page is for the person at it.
 fn wants_page(request: &Request) -> bool {
     let offered = [Media::GraphqlResponse, Media::Json, Media::Html];
-    request.method() == Method::GET
-        && request
-            .uri()
-            .query()
-            .is_none_or(|query| !query.contains("query="))
+    let has_query = |query: &str| query.split('&').any(|pair| pair.starts_with("query="));
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && request.uri().query().is_none_or(|query| !has_query(query))
         && Media::negotiate(request.headers(), &offered) == Some(Media::Html)
 }
 
@@ -214,7 +215,7 @@ fn graphql_request(body: Value) -> Result<GraphqlRequest, Rejection> {
     };
     // A null parameter is an absent one.
     fields.retain(|_, value| !value.is_null());
-    if !fields.contains_key("query") {
+    if !fields.contains_key("query") && !fields.contains_key("extensions") {
         return Err(bad("the body has no `query`".to_owned()));
     }
     for (name, is_right, expected) in [
@@ -296,8 +297,21 @@ fn json_response(
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let mut response = (status, body).into_response();
-    response.headers_mut().extend(headers);
+    append(response.headers_mut(), headers);
     let content_type = HeaderValue::from_static(media.content_type());
     response.headers_mut().insert(CONTENT_TYPE, content_type);
+    let accept = HeaderValue::from_static("accept");
+    response.headers_mut().append(VARY, accept);
     response
+}
+
+/// Adds headers beside those that are there: every `Set-Cookie` counts.
+fn append(headers: &mut HeaderMap, added: HeaderMap) {
+    let mut name = None;
+    for (next, value) in added {
+        name = next.or(name);
+        if let Some(name) = &name {
+            headers.append(name.clone(), value);
+        }
+    }
 }

@@ -24,6 +24,22 @@ pub(super) fn is_allowed(request: &Parts, listed: &[String]) -> bool {
     listed.iter().any(|listed| same_origin(listed, origin)) || is_same_host(request, origin)
 }
 
+/// Says so when a listed origin can never match.
+pub(super) fn warn_of(listed: &str) {
+    let uri = listed.parse::<Uri>().ok();
+    let is_origin = uri.is_some_and(|uri| {
+        let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+        is_web && uri.path() == "/" && uri.query().is_none() && !listed.contains('*')
+    });
+    if !is_origin {
+        tracing::warn!(
+            listed,
+            "no page has this origin; write it as `https://app.example.com`, without a path or \
+             a wildcard"
+        );
+    }
+}
+
 fn same_origin(listed: &str, origin: &str) -> bool {
     listed.trim_end_matches('/').eq_ignore_ascii_case(origin)
 }

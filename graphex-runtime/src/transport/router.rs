@@ -10,6 +10,7 @@ use axum::routing::{MethodRouter, any};
 
 use super::AddData;
 use super::http::Http;
+use super::origin;
 use super::two_channel::TwoChannel;
 use crate::hub::{Hub, Identity};
 
@@ -73,6 +74,7 @@ pub fn router<E: Executor>(schema: E, hub: Hub) -> Router {
 pub struct Endpoints<E> {
     schema: E,
     add_data: AddData,
+    graphiql: bool,
     graphql_path: String,
     ws_path: String,
     two_channel: TwoChannel,
@@ -94,6 +96,7 @@ impl<E: Executor> Endpoints<E> {
         Self {
             schema,
             add_data: Arc::new(|_, _| {}),
+            graphiql: true,
             graphql_path: "/graphql".to_owned(),
             ws_path: "/ws/".to_owned(),
             two_channel: TwoChannel {
@@ -122,13 +125,16 @@ impl<E: Executor> Endpoints<E> {
         self
     }
 
-    /// Pages of these origins, as `https://app.example.com`, may open the WebSocket too.
+    /// Pages of these origins, as `https://app.example.com`, may open the WebSocket too. An
+    /// origin is a scheme, a host and perhaps a port; there is no wildcard.
     /// Default: only pages of the same host.
     pub fn allowed_origins<O: Into<String>>(
         mut self,
         origins: impl IntoIterator<Item = O>,
     ) -> Self {
-        self.two_channel.allowed_origins = origins.into_iter().map(Into::into).collect();
+        let origins = origins.into_iter().map(Into::into);
+        self.two_channel.allowed_origins =
+            origins.inspect(|origin| origin::warn_of(origin)).collect();
         self
     }
 
@@ -137,6 +143,14 @@ impl<E: Executor> Endpoints<E> {
     pub fn streams<S: Into<String>>(mut self, streams: impl IntoIterator<Item = S>) -> Self {
         let streams = streams.into_iter().map(Into::into).collect();
         self.two_channel.streams = Some(Arc::new(streams));
+        self
+    }
+
+    /// Whether a browser that opens the HTTP endpoint gets GraphiQL, which loads its scripts
+    /// from a public host. It runs queries and mutations; it has no way to run the one-shot
+    /// subscriptions of the two-channel protocol. Default: yes.
+    pub fn graphiql(mut self, serve: bool) -> Self {
+        self.graphiql = serve;
         self
     }
 
@@ -161,6 +175,7 @@ impl<E: Executor> Endpoints<E> {
             hub: hub.clone(),
             identity: Arc::clone(&self.two_channel.identity),
             add_data: Arc::clone(&self.add_data),
+            graphiql: self.graphiql,
         };
         any(move |request: Request| http.clone().handle(request))
             .layer(DefaultBodyLimit::max(hub.limits().http_body))
@@ -169,7 +184,7 @@ impl<E: Executor> Endpoints<E> {
     /// The WebSocket endpoint alone.
     pub fn ws(&self) -> MethodRouter {
         let two_channel = self.two_channel.clone();
-        axum::routing::get(move |request: Request| two_channel.clone().handle(request))
+        any(move |request: Request| two_channel.clone().handle(request))
     }
 
     /// Both endpoints on their paths.

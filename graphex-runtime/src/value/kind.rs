@@ -2,6 +2,9 @@
 
 use super::Value;
 
+/// Longest text key that a client can subscribe to: the hub keeps it for each subscription.
+const KEY_BYTES: usize = 1024;
+
 /// What values a field holds: its [`Kind`] and whether it may be null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldType {
@@ -72,8 +75,8 @@ impl Kind {
                 .map(Value::Int)
                 .ok_or("an integer that the key can hold"),
             Self::Uuid => parse_uuid(text).map(Value::Uuid).ok_or("a UUID"),
-            Self::Text if !text.is_empty() => Ok(Value::Text(text.to_owned())),
-            Self::Text => Err("a string that is not empty"),
+            Self::Text if (1..=KEY_BYTES).contains(&text.len()) => Ok(Value::Text(text.to_owned())),
+            Self::Text => Err("a string of 1 to 1,024 bytes"),
             _ => Err("left out: rows of this stream have no key that can be written as an id"),
         }
     }
@@ -119,6 +122,7 @@ mod tests {
             Ok(Value::Text("5".into()))
         );
         assert!(String::TYPE.kind.parse_key("").is_err());
+        assert!(String::TYPE.kind.parse_key(&"x".repeat(1025)).is_err());
         assert!(f64::TYPE.kind.parse_key("5").is_err());
     }
 

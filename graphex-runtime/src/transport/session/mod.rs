@@ -20,15 +20,16 @@ use crate::limits::Limits;
 /// Answers to what the client should not have sent that may wait for the writer.
 const INBOUND_QUEUE: usize = 16;
 
+/// A time that no session lasts; longer ones do not fit into every clock.
+const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// What the reader tells the writer.
 #[derive(Debug)]
 enum Inbound {
     Text,
     Binary,
-    /// A frame over [`Limits::inbound_frame`], or one that is no WebSocket.
-    Broken {
-        too_large: bool,
-    },
+    /// Something that the library could not read; the code to close with and why.
+    Broken(u16, &'static str),
 }
 
 /// Why a session ends.
@@ -93,20 +94,28 @@ where
             // Pings are answered by the WebSocket library.
             Ok(Message::Ping(_) | Message::Pong(_)) => continue,
             Ok(Message::Close(_)) => return,
-            Err(error) => Inbound::Broken {
-                too_large: is_too_large(&error),
-            },
+            Err(error) => broken(&error),
         };
-        let ends = matches!(event, Inbound::Broken { .. });
-        if inbox.send(event).await.is_err() || ends {
+        let ends = matches!(event, Inbound::Broken(..));
+        // When the session closes, the rest is read and thrown away: closing a socket with
+        // unread data would reset it and take the close frame with it.
+        let _ = inbox.send(event).await;
+        if ends {
             return;
         }
     }
 }
 
-/// axum hides the error type of its WebSocket library; its text is what tells the size limit.
-fn is_too_large(error: &dyn std::error::Error) -> bool {
-    error.to_string().contains("too long")
+/// axum hides the error type of its WebSocket library; its text is what tells the cases apart.
+fn broken(error: &dyn std::error::Error) -> Inbound {
+    let text = error.to_string();
+    if text.contains("too long") {
+        Inbound::Broken(close_code::SIZE, "frame too large")
+    } else if text.contains("UTF-8") {
+        Inbound::Broken(close_code::INVALID, "text that is not UTF-8")
+    } else {
+        Inbound::Broken(close_code::PROTOCOL, "not a WebSocket frame")
+    }
 }
 
 struct Session<'l, S> {
@@ -126,7 +135,7 @@ impl<S: Sink<Message> + Unpin> Session<'_, S> {
         if let Err(end) = self.send([Message::text(handshake)], connection).await {
             return end;
         }
-        let period = self.limits.ping_interval;
+        let period = self.ping_interval();
         let mut ticks = interval_at(tokio::time::Instant::now() + period, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -143,12 +152,7 @@ impl<S: Sink<Message> + Unpin> Session<'_, S> {
                     Some(Inbound::Binary) => {
                         return End::Close(close_code::UNSUPPORTED, "binary frames are not supported");
                     }
-                    Some(Inbound::Broken { too_large: true }) => {
-                        return End::Close(close_code::SIZE, "frame too large");
-                    }
-                    Some(Inbound::Broken { too_large: false }) => {
-                        return End::Close(close_code::PROTOCOL, "not a WebSocket frame");
-                    }
+                    Some(Inbound::Broken(code, reason)) => return End::Close(code, reason),
                 },
                 _ = ticks.tick() => {
                     if self.unanswered.fetch_add(1, Ordering::Relaxed) >= self.limits.missed_pings {
@@ -164,26 +168,34 @@ impl<S: Sink<Message> + Unpin> Session<'_, S> {
         }
     }
 
-    /// Sends the messages with one flush. A client that does not take them in the time in
-    /// which it would have to answer pings is dead.
+    /// Zero turns pings off: far enough away.
+    fn ping_interval(&self) -> Duration {
+        let interval = self.limits.ping_interval;
+        if interval.is_zero() {
+            FAR
+        } else {
+            interval.min(FAR)
+        }
+    }
+
+    /// Sends the messages with one flush. A client that takes nothing in the time in which it
+    /// would have to answer pings is dead.
     async fn send(
         &mut self,
         messages: impl IntoIterator<Item = Message>,
-        connection: &Connection,
+        connection: &mut Connection,
     ) -> Result<(), End> {
-        let patience = self.limits.ping_interval * (self.limits.missed_pings + 1);
+        let pings = self.limits.missed_pings.saturating_add(1);
+        let patience = self.ping_interval().saturating_mul(pings).min(FAR);
         let sink = &mut self.sink;
         let sending = async {
             for message in messages {
-                sink.feed(message).await?;
+                timeout(patience, sink.feed(message)).await.ok()?.ok()?;
             }
-            sink.flush().await
+            timeout(patience, sink.flush()).await.ok()?.ok()
         };
         tokio::select! {
-            sent = timeout(patience, sending) => match sent {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) | Err(_) => Err(End::Gone),
-            },
+            sent = sending => sent.ok_or(End::Gone),
             reason = connection.closed() => Err(end_of(reason)),
         }
     }
@@ -194,16 +206,21 @@ impl<S: Sink<Message> + Unpin> Session<'_, S> {
             code,
             reason: Utf8Bytes::from_static(reason),
         };
-        let wait: Duration = self.limits.close_wait;
+        self.inbound.close();
+        let unreadable = [close_code::SIZE, close_code::INVALID, close_code::PROTOCOL];
+        let unreadable = unreadable.contains(&code);
         let closing = async {
-            if self.sink.send(Message::Close(Some(frame))).await.is_ok() {
-                // Nobody reads the inbox any more, so the reader must not wait for it.
-                self.inbound.close();
-                let _ = (&mut reader.0).await;
+            if self.sink.send(Message::Close(Some(frame))).await.is_err() {
+                return;
             }
+            if unreadable {
+                // The client's answer cannot be read, but ours has to arrive.
+                std::future::pending::<()>().await;
+            }
+            let _ = (&mut reader.0).await;
         };
-        if timeout(wait, closing).await.is_err() {
-            tracing::debug!(code, "the client did not take the close frame in time");
+        if timeout(self.limits.close_wait, closing).await.is_err() {
+            tracing::debug!(code, "no answer to the close frame");
         }
     }
 }
