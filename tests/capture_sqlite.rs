@@ -1,5 +1,6 @@
 //! What reaches subscribers of transactions on SQLite, case by case.
 
+#![cfg(feature = "diesel")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod capture;

@@ -1,5 +1,6 @@
 //! Attaching connections and pools, with what else they carry.
 
+#![cfg(feature = "diesel")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod capture;

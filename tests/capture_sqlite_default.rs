@@ -1,5 +1,6 @@
 //! Diesel's default instrumentation, which is one for the whole process.
 
+#![cfg(feature = "diesel")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod capture;

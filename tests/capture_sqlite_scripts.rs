@@ -1,5 +1,6 @@
 //! Random transaction scripts on SQLite.
 
+#![cfg(feature = "diesel")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod capture;

@@ -1,5 +1,6 @@
 //! What each kind of statement returns and tells, on SQLite.
 
+#![cfg(feature = "diesel")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod capture;

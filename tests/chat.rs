@@ -1,5 +1,6 @@
 //! The chat example, started by the README's command, with clients that others wrote.
 
+#![cfg(all(feature = "axum", feature = "diesel"))]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;

@@ -1,5 +1,6 @@
 //! GraphQL over HTTP: status codes, media types, batches, and every kind of bad request.
 
+#![cfg(feature = "axum")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;

@@ -1,5 +1,6 @@
 //! What a hub and its sockets refuse, close and count.
 
+#![cfg(feature = "axum")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;

@@ -1,6 +1,7 @@
 //! Faults of the engine that graphex follows, each of which must be impossible here. Those
 //! that concern one part (HTTP, limits, capture) are tested beside it.
 
+#![cfg(feature = "axum")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;

@@ -176,6 +176,8 @@ step 'no axum, Diesel or Redis without features' bare_dependencies
 step 'dependencies build with our Rust version' dependencies_keep_rust_version
 
 step 'tests, default features' cargo test
+# Without the examples in the documentation, which show the default features.
+step 'tests, no default features' cargo test --no-default-features --lib --tests
 step 'tests, all features' cargo test --all-features
 step 'tests on PostgreSQL' cargo test --package graphex-postgres-tests
 

@@ -1,5 +1,6 @@
 //! The two-channel protocol over real sockets.
 
+#![cfg(feature = "axum")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;

@@ -8,6 +8,7 @@
 //! The answers are those of one compiler. Under another one this test fails and says which to
 //! take: `cargo +1.95.0 test --test ui`.
 
+#![cfg(feature = "diesel")]
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::process::Command;

@@ -64,7 +64,7 @@ use crate::error::Errors;
 /// | `MessageSubscriptionArgs` | what a client asked, as `scope` and `authorize` see it |
 /// | `MessageScope` | one field for each entry of `scope` |
 /// | `MessageSubscription` | the root to mount in the schema |
-/// | impls | `ModelType`; `Scoped` without `scope`; `Authorized` without `authorize`; with the cargo feature `diesel` and a `table_name`, what lets `.broadcast()` find the model |
+/// | impls | `ModelType`; `Scoped` without `scope`; `Authorized` without `authorize`; with a `table_name`, what lets `.broadcast()` find the model |
 ///
 /// All have the visibility of the struct, and its `#[allow(...)]`s.
 ///

@@ -249,7 +249,6 @@ impl RawArgs {
 }
 
 /// Ties a Diesel table to its model, so that `.broadcast()` knows what a statement changes.
-#[cfg(feature = "diesel")]
 #[diagnostic::on_unimplemented(
     message = "no graphex model is bound to `{Self}`",
     label = "`.broadcast()` cannot tell what this statement changes",

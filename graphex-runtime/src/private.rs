@@ -9,11 +9,9 @@ pub use async_graphql::{Context, ID, Result as HookResult};
 pub use crate::change::{Change, Row, SubscriptionAction, SubscriptionOperation};
 pub use crate::graphql::ModelSubscription;
 pub use crate::hooks::{Hooks, authorize, scope};
-#[cfg(feature = "diesel")]
-pub use crate::model::BroadcastTable;
 pub use crate::model::{
-    Authorized, FieldDescriptor, FieldsEnum, Model, ModelType, Payload, RawArgs, ScopeEntry,
-    ScopeValues, Scoped,
+    Authorized, BroadcastTable, FieldDescriptor, FieldsEnum, Model, ModelType, Payload, RawArgs,
+    ScopeEntry, ScopeValues, Scoped,
 };
 pub use crate::predicate::Pins;
 pub use crate::value::{Equality, Field, Key, Value};

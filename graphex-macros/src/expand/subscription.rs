@@ -24,7 +24,7 @@ pub(crate) fn subscription(model: &Model, subject: &Ident) -> TokenStream {
 
 /// Expands to the tie between the model and its Diesel table.
 pub(crate) fn table(model: &Model, subject: &Ident, private: &TokenStream) -> TokenStream {
-    let (Some(table), true) = (&model.table, cfg!(feature = "diesel")) else {
+    let Some(table) = &model.table else {
         return TokenStream::new();
     };
     quote! {

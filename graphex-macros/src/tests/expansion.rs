@@ -67,12 +67,16 @@ fn the_doc_comment_describes() {
 }
 
 #[test]
-fn a_table_is_bound_with_diesel_only() {
+fn a_table_that_is_named_is_bound() {
     let expanded = expand(&parse_quote! {
         #[diesel(table_name = crate::schema::messages)]
         #[graphex(stream = "s")]
         struct Message { id: i64 }
     });
-    let bound = expanded.contains("BroadcastTable<Message> for crate::schema::messages::table");
-    assert_eq!(bound, cfg!(feature = "diesel"));
+    assert!(expanded.contains("BroadcastTable<Message> for crate::schema::messages::table"));
+    let expanded = expand(&parse_quote! {
+        #[graphex(stream = "s")]
+        struct Message { id: i64 }
+    });
+    assert!(!expanded.contains("BroadcastTable"));
 }
