@@ -51,7 +51,12 @@ impl Scoped for Message {
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Clone, ModelType)]
-#[graphex(stream = "notes", label = "chat.note", authorize)]
+#[graphex(
+    stream = "notes",
+    label = "chat.note",
+    authorize,
+    serialize_data = false
+)]
 struct Note {
     #[allow(dead_code)]
     id: i64,
@@ -646,6 +651,9 @@ async fn the_schema_is_the_documented_one() {
     }
     // An id-only model has no fields to choose, and nothing hidden is in the schema at all.
     assert!(!sdl.contains("NoteFields"), "{sdl}");
+    // A model that does not say which mode it wants has the one of the cargo feature.
+    let full_by_default = cfg!(feature = "serialize-data");
+    assert_eq!(sdl.contains("enum PingFields"), full_by_default);
     assert!(!sdl.to_lowercase().contains("secret"), "{sdl}");
     let query = r#"{ __type(name: "Subscription") { fields { name description type { name }
         args { name type { kind name ofType { name } } } } } }"#;
