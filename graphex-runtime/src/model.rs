@@ -33,6 +33,27 @@ pub struct Model {
 }
 
 impl Model {
+    /// A model for tests: stream `messages`, its key first.
+    #[cfg(test)]
+    pub(crate) const fn sample(
+        payload: Payload,
+        fields: &'static [FieldDescriptor],
+        index: &'static [usize],
+    ) -> Self {
+        Self {
+            name: "Message",
+            stream: "messages",
+            label: "chat.message",
+            field: "messageSubscription",
+            description: "",
+            payload,
+            key: 0,
+            fields,
+            index,
+            scope: &[],
+        }
+    }
+
     /// Positions of the fields that clients may see, in order.
     pub fn visible(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.fields.len()).filter(|position| !self.fields[*position].hidden)

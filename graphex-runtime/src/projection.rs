@@ -77,23 +77,8 @@ mod tests {
         FieldDescriptor::new::<Option<bool>>("pinned", "PINNED"),
     ];
 
-    static FULL: Model = model(Payload::Full);
-    static ID_ONLY: Model = model(Payload::IdOnly);
-
-    const fn model(payload: Payload) -> Model {
-        Model {
-            name: "Message",
-            stream: "messages",
-            label: "chat.message",
-            field: "messageSubscription",
-            description: "",
-            payload,
-            key: 0,
-            fields: FIELDS,
-            index: &[],
-            scope: &[],
-        }
-    }
+    static FULL: Model = Model::sample(Payload::Full, FIELDS, &[]);
+    static ID_ONLY: Model = Model::sample(Payload::IdOnly, FIELDS, &[]);
 
     fn frame(model: &'static Model, data: Option<&[usize]>) -> String {
         let change = Change {

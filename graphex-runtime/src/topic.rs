@@ -89,22 +89,15 @@ mod tests {
     use crate::model::{FieldDescriptor, Payload};
     use crate::predicate::Pins;
 
-    static MODEL: Model = Model {
-        name: "Message",
-        stream: "messages",
-        label: "chat.message",
-        field: "messageSubscription",
-        description: "",
-        payload: Payload::IdOnly,
-        key: 0,
-        fields: &[
+    static MODEL: Model = Model::sample(
+        Payload::IdOnly,
+        &[
             FieldDescriptor::key::<i64>("id", "ID"),
             FieldDescriptor::new::<Option<String>>("tenant", "TENANT"),
             FieldDescriptor::new::<String>("a room", "A_ROOM"),
         ],
-        index: &[1, 2],
-        scope: &[],
-    };
+        &[1, 2],
+    );
 
     fn change(tenant: Option<&str>, room: &str) -> Change {
         Change {

@@ -141,18 +141,11 @@ mod tests {
     use crate::model::{FieldDescriptor, Model, Payload};
     use crate::value::Value;
 
-    static MODEL: Model = Model {
-        name: "Note",
-        stream: "notes",
-        label: "chat.note",
-        field: "noteSubscription",
-        description: "",
-        payload: Payload::IdOnly,
-        key: 0,
-        fields: &[FieldDescriptor::key::<i64>("id", "ID")],
-        index: &[],
-        scope: &[],
-    };
+    static MODEL: Model = Model::sample(
+        Payload::IdOnly,
+        &[FieldDescriptor::key::<i64>("id", "ID")],
+        &[],
+    );
 
     fn change(id: i64) -> Change {
         Change {

@@ -149,21 +149,14 @@ mod tests {
     use crate::predicate::Pins;
     use crate::value::Value;
 
-    static MODEL: Model = Model {
-        name: "Message",
-        stream: "messages",
-        label: "chat.message",
-        field: "messageSubscription",
-        description: "",
-        payload: Payload::Full,
-        key: 0,
-        fields: &[
+    static MODEL: Model = Model::sample(
+        Payload::Full,
+        &[
             FieldDescriptor::key::<i64>("id", "ID"),
             FieldDescriptor::new::<i64>("room", "ROOM"),
         ],
-        index: &[],
-        scope: &[],
-    };
+        &[],
+    );
 
     fn join(table: &mut PlanTable, room: i64, data: &[usize]) -> Seat {
         let id = ChannelId::random().unwrap();
