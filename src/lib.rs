@@ -44,7 +44,7 @@
 //! # Ok::<_, std::io::Error>(()) });
 //! # diesel::sql_query("CREATE TABLE messages (id INTEGER PRIMARY KEY, room INTEGER, text TEXT)")
 //! #     .execute(&mut pool.get()?)?;
-//! # let mut client = client_of.connect(Identity::anonymous(), None)?;
+//! # let mut client = client_of.connect(Identity::anonymous())?;
 //! # let subscribe = Request::new(format!("subscription {{ messageSubscription(channelId: \"{}\",
 //! #     action: CREATE, operation: SUBSCRIBE) {{ ok }} }}", client.id().as_str()));
 //! # let answer = graphex::execute(&client_schema, subscribe).await;

@@ -97,7 +97,7 @@ impl Feed {
             .data(hub.clone())
             .finish();
         let identity = Identity::new("reader");
-        let connection = hub.connect(identity.clone(), None).unwrap();
+        let connection = hub.connect(identity.clone()).unwrap();
         let subscribe = format!(
             "subscription {{ noteSubscription(channelId: \"{}\", action: ALL_ACTIONS, \
              operation: SUBSCRIBE) {{ ok }} }}",

@@ -28,7 +28,7 @@ use crate::value::Value;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let hub = Hub::builder().build();
-/// let connection = hub.connect(Identity::new("user:1"), None)?;
+/// let connection = hub.connect(Identity::new("user:1"))?;
 /// assert_eq!(connection.id().as_str().len(), 40);
 /// drop(connection);
 /// assert_eq!(hub.stats().channels, 0);
@@ -76,14 +76,30 @@ pub(crate) struct Subscription {
 }
 
 impl Hub {
-    /// Opens a channel for this identity, on which it can subscribe to the served streams:
-    /// all of the hub's for `None`.
+    /// Opens a channel for this identity, on which it can subscribe to all streams of the hub.
     ///
     /// # Errors
     ///
     /// When the identity has [`Limits::channels_per_identity`](crate::Limits) channels, or
     /// the operating system has no random bits.
-    pub fn connect(
+    pub fn connect(&self, identity: Identity) -> Result<Connection, ConnectError> {
+        self.open(identity, None)
+    }
+
+    /// Opens a channel for this identity, on which it can subscribe to these streams alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub fn connect_to(
+        &self,
+        identity: Identity,
+        streams: Arc<HashSet<String>>,
+    ) -> Result<Connection, ConnectError> {
+        self.open(identity, Some(streams))
+    }
+
+    fn open(
         &self,
         identity: Identity,
         served: Option<Arc<HashSet<String>>>,

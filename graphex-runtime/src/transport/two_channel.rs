@@ -45,7 +45,11 @@ impl TwoChannel {
         let identity = (self.identity)(request);
         // Opened before the upgrade, so that a refusal is a plain HTTP answer. If the upgrade
         // fails the connection is dropped with the closure that holds it.
-        let connection = match self.hub.connect(identity, self.streams) {
+        let opened = match self.streams {
+            Some(streams) => self.hub.connect_to(identity, streams),
+            None => self.hub.connect(identity),
+        };
+        let connection = match opened {
             Ok(connection) => connection,
             Err(error) => {
                 let status = match error {
