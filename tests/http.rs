@@ -509,7 +509,7 @@ async fn a_schema_without_a_hub_tells_nothing_of_it() {
     let answer = answer.data.into_json().unwrap();
     assert_eq!(
         answer["noteSubscription"],
-        json!({"ok": false, "error": "the subscription failed on the server; try again later"})
+        json!({"ok": false, "error": "the subscription failed on the server; its log says why"})
     );
 }
 

@@ -524,7 +524,7 @@ async fn what_fails_in_a_hook_stays_on_the_server() {
             .await;
         assert_eq!(
             error,
-            "the subscription failed on the server; try again later"
+            "the subscription failed on the server; its log says why"
         );
     }
     // The process and the channel live on.

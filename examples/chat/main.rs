@@ -1,6 +1,6 @@
 //! A chat server with live updates: `cargo run --example chat`.
 //!
-//! Where to read on: `models.rs` declares the streams, `mutations.rs` writes rows with
+//! Where to read on: `models.rs` declares the streams, `mutations/` writes rows with
 //! `.broadcast()`, `database.rs` attaches the connections to the hub, and this file puts it
 //! together.
 

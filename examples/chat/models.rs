@@ -85,8 +85,8 @@ pub(crate) struct Note {
     pub(crate) text: String,
 }
 
-/// Who may subscribe at all: a known user. An `Err` is a denial, and its sentence is what the
-/// client reads.
+/// Who may subscribe at all: a known user. An `Err` made of a sentence is a denial, which the
+/// client reads; any other error is logged, and the client gets a generic sentence.
 impl Authorized for Note {
     async fn authorize(ctx: &Context<'_>, _: &NoteSubscriptionArgs) -> Result<()> {
         ctx.data::<Viewer>()?.user(ctx).await?;

@@ -86,13 +86,14 @@ use crate::error::Errors;
 ///   can neither widen nor drop it. `tenant` pins one value, `optional(room)` one value or none,
 ///   `any_of(label)` a list. The struct implements `Scoped`.
 ///   *Errors*: an unknown or repeated field; an unknown form; an `opaque` field; no field at all;
-///   a type without `Equality`; `Scoped` is not implemented.
+///   a type without `Equality`; `Scoped` is not implemented. The other way round, `Scoped` is
+///   implemented without this key: E0119, conflicting implementations.
 /// * `index_fields(tenant, room)`: what changes are routed by. A subscriber whose scope pins them
 ///   all hears of no other rows, at no cost.
 ///   *Errors*: no `scope`; a field that is not in the scope; an unknown, repeated or `opaque` field.
 /// * `authorize`: who may subscribe at all. The struct implements `Authorized`.
-///   *Errors*: a value; `Authorized` is not implemented.
-/// * `field = "messageSubscription"`: the GraphQL subscription field. By default `<struct>Subscription`
+///   *Errors*: a value; `Authorized` is not implemented, or implemented without this key (E0119).
+/// * `field = "messageSubscription"`: the GraphQL subscription field. By default `<name>Subscription`
 ///   in camel case. *Errors*: no GraphQL name.
 /// * `name = "Message"`: the prefix of the GraphQL types. By default the name of the struct; give
 ///   one where that is no GraphQL name (`Größe`), or where two models have the same.
@@ -127,7 +128,9 @@ use crate::error::Errors;
 ///
 /// # Keys of `#[diesel(...)]` that count here
 ///
-/// * `table_name = messages`: the table, for `.broadcast()`.
+/// * `table_name = messages`: the table, for `.broadcast()`, which also needs Diesel's `Queryable`
+///   and `Selectable` on the struct. Where two models share a table, `.broadcast::<Message>()`
+///   says which one a statement tells of.
 /// * `primary_key(id)`: the column of the primary key, by default `id`.
 ///   *Errors*: several columns; no field for the column; a type without `Key`.
 /// * `column_name = text`: the column of a field, by default its Rust name.

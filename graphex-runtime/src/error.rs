@@ -32,7 +32,7 @@ pub(crate) enum Refusal {
     #[error("{0}")]
     Denied(String),
     /// Something failed on the server; the log has it.
-    #[error("the subscription failed on the server; try again later")]
+    #[error("the subscription failed on the server; its log says why")]
     Internal,
 }
 

@@ -99,23 +99,31 @@ async fn run<'a, T>(
 /// A sentence is for the client; an error that came from elsewhere is for the log.
 fn refusal(model: &Model, hook: &'static str, error: Error) -> Refusal {
     if is_sentence(&error) {
-        Refusal::Denied(error.message)
-    } else {
-        tracing::error!(
-            stream = model.stream,
-            hook,
-            error = error.message,
-            "the hook failed"
-        );
-        Refusal::Internal
+        return Refusal::Denied(error.message);
     }
+    let (stream, error) = (model.stream, &error.message);
+    if is_missing_data(error) {
+        tracing::error!(
+            stream,
+            hook,
+            error,
+            "the hook failed; put that type there with `Endpoints::data` or `Request::data`"
+        );
+    } else {
+        tracing::error!(stream, hook, error, "the hook failed");
+    }
+    Refusal::Internal
+}
+
+/// What `ctx.data::<T>()` says; it names a Rust type.
+fn is_missing_data(message: &str) -> bool {
+    message.starts_with("Data `")
 }
 
 /// `Error::new("…")` has no source and `"…".into()` has the text as its source; an error that
-/// was converted by `?` has itself. What `ctx.data::<T>()` says names a Rust type.
+/// was converted by `?` has itself.
 fn is_sentence(error: &Error) -> bool {
-    let missing_data = error.message.starts_with("Data `");
-    !missing_data
+    !is_missing_data(&error.message)
         && error
             .source
             .as_ref()

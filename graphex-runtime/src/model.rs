@@ -199,6 +199,32 @@ pub trait ModelType: Sized + Send + Sync + 'static {
 /// sentence, as is a panic.
 ///
 /// `NULL` equals nothing: a scope value `None` for a nullable field matches no row.
+///
+/// ```
+/// use async_graphql::{Context, Result};
+/// use graphex_macros::ModelType;
+/// use graphex_runtime::{Authorized, Scoped};
+///
+/// struct CurrentUser { tenant: i64, current_room: Option<i64> }
+///
+/// #[derive(ModelType)]
+/// #[graphex(stream = "messages", authorize, scope(tenant, optional(room)))]
+/// # #[graphex(crate = "graphex_runtime")]
+/// struct Message { id: i64, tenant: i64, room: i64 }
+///
+/// impl Authorized for Message {
+///     async fn authorize(ctx: &Context<'_>, _: &MessageSubscriptionArgs) -> Result<()> {
+///         ctx.data_opt::<CurrentUser>().map(|_| ()).ok_or_else(|| "log in first".into())
+///     }
+/// }
+///
+/// impl Scoped for Message {
+///     async fn scope(ctx: &Context<'_>, _: &MessageSubscriptionArgs) -> Result<MessageScope> {
+///         let user = ctx.data::<CurrentUser>()?;
+///         Ok(MessageScope { tenant: user.tenant, room: user.current_room })
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "model `{Self}` declares `scope(…)` but does not implement `Scoped`",
     label = "who may see which rows is not said",
@@ -209,7 +235,7 @@ pub trait Scoped: ModelType {
     ///
     /// # Errors
     ///
-    /// The denial that the client reads in `error`.
+    /// A denial, if it is a sentence; the trait says what becomes of others.
     fn scope(
         ctx: &Context<'_>,
         args: &Self::Args,
@@ -230,7 +256,7 @@ pub trait Authorized: ModelType {
     ///
     /// # Errors
     ///
-    /// The denial that the client reads in `error`.
+    /// A denial, if it is a sentence; [`Scoped`] says what becomes of others.
     fn authorize(ctx: &Context<'_>, args: &Self::Args) -> impl Future<Output = Result<()>> + Send;
 }
 

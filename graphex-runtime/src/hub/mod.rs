@@ -89,6 +89,7 @@ impl HubBuilder {
     /// When two of the models have one stream name, and would deliver each other's rows, or one
     /// GraphQL field, of which a schema could serve only the first.
     #[must_use]
+    #[track_caller]
     pub fn build(self) -> Hub {
         let mut streams = HashMap::<_, Stream>::new();
         for model in self.models {
@@ -100,13 +101,16 @@ impl HubBuilder {
                 reason = "documented: a mistake in the program's set-up"
             )]
             if let Some(other) = clash {
-                let (name, other_name, stream) = (model.name, other.name, model.stream);
+                let (name, other_name) = (model.name, other.name);
+                let (stream, field) = (model.stream, model.field);
+                if (name, other.label, other.stream) == (other_name, model.label, stream) {
+                    panic!("model `{name}` is added twice, or two models are called so");
+                }
                 if other.stream == stream {
                     panic!("models `{other_name}` and `{name}` both have `stream = \"{stream}\"`");
                 }
-                let field = model.field;
                 panic!(
-                    "models `{other_name}` and `{name}` both have the field `{field}`; give one another `field = \"…\"`"
+                    "models `{other_name}` and `{name}` both have the field `{field}`; give one another `name = \"…\"` or `field = \"…\"`"
                 );
             }
             streams.insert(model.stream, Stream::new(model));

@@ -231,7 +231,7 @@ pub trait Field {
     message = "`{Self}` cannot be a scope field: its values have no exact equality",
     label = "a scope compares this field by equality",
     note = "scope and index fields are integers, `bool`, `String`, UUIDs, decimals, dates and times, or an `Option` of one",
-    note = "for a type of your own write `impl graphex::Equality for {Self} {{}}`"
+    note = "a type of your own is one when it implements `graphex::Equality`"
 )]
 pub trait Equality: Field {}
 
@@ -240,7 +240,7 @@ pub trait Equality: Field {}
     message = "`{Self}` cannot be the primary key of a graphex model",
     label = "clients name a row by this field",
     note = "a primary key is an integer, a `String` or a UUID, and never null",
-    note = "for a type of your own write `impl graphex::Key for {Self} {{}}`"
+    note = "a type of your own is one when it implements `graphex::Key`"
 )]
 pub trait Key: Equality {
     // Generated code goes through these two, so that a type that is not even a `Field` is
