@@ -195,6 +195,50 @@ async fn a_get_queries_and_changes_nothing() {
     assert_eq!(answer(server.request(Method::PUT)).await.0, 405);
 }
 
+/// As Apollo's automatic persisted queries: the document comes from the schema, not the request.
+struct Persisted;
+
+impl async_graphql::extensions::ExtensionFactory for Persisted {
+    fn create(&self) -> std::sync::Arc<dyn async_graphql::extensions::Extension> {
+        std::sync::Arc::new(Self)
+    }
+}
+
+#[async_graphql::async_trait::async_trait]
+impl async_graphql::extensions::Extension for Persisted {
+    async fn prepare_request(
+        &self,
+        ctx: &async_graphql::extensions::ExtensionContext<'_>,
+        mut request: async_graphql::Request,
+        next: async_graphql::extensions::NextPrepareRequest<'_>,
+    ) -> async_graphql::ServerResult<async_graphql::Request> {
+        if request.query.is_empty() {
+            request.query = "mutation { twice(number: 21) }".to_owned();
+        }
+        next.run(ctx, request).await
+    }
+}
+
+#[tokio::test]
+async fn a_persisted_query_runs_by_post_and_never_by_get() {
+    let hub = Hub::builder().model::<Note>().build();
+    let schema = Schema::build(Query, Mutation, Subscription::default())
+        .extension(Persisted)
+        .finish();
+    let server = Server::start(endpoints(schema, &hub).into_router(), hub).await;
+    let body = json!({"extensions": {"persistedQuery": {"version": 1}}});
+    assert_eq!(
+        server.post(None, body).await,
+        (200, json!({"data": {"twice": 42}}))
+    );
+    let extensions = ("extensions", r#"{"persistedQuery": {"version": 1}}"#);
+    for parameters in [vec![extensions], vec![("query", ""), extensions]] {
+        let request = server.request(Method::GET).query(&parameters);
+        let (status, body) = answer(request).await;
+        assert_eq!((status, body.get("data")), (400, None), "{body}");
+    }
+}
+
 #[tokio::test]
 async fn a_browser_gets_a_page() {
     let server = server().await;

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, Result};
 use crate::change::{Row, SubscriptionAction, SubscriptionOperation};
 use crate::hooks::Hooks;
 use crate::predicate::Pins;
-use crate::value::{Field, FieldType, Key, Kind};
+use crate::value::{FieldType, Kind};
 
 /// What graphex knows of a model. `#[derive(ModelType)]` writes it.
 #[derive(Debug)]
@@ -83,18 +83,6 @@ pub struct FieldDescriptor {
 }
 
 impl FieldDescriptor {
-    /// A visible field of type `T`.
-    #[must_use]
-    pub const fn new<T: Field>(name: &'static str, graphql: &'static str) -> Self {
-        T::TYPE.named(name, graphql)
-    }
-
-    /// The primary key, of type `T`.
-    #[must_use]
-    pub const fn key<T: Key>(name: &'static str, graphql: &'static str) -> Self {
-        Self::new::<T>(name, graphql)
-    }
-
     /// A visible field that goes through serde.
     #[must_use]
     pub const fn opaque(name: &'static str, graphql: &'static str) -> Self {

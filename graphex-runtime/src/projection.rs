@@ -68,13 +68,13 @@ mod tests {
     use super::*;
     use crate::change::Action;
     use crate::model::FieldDescriptor;
-    use crate::value::Value;
+    use crate::value::{Field as _, Value};
 
     const FIELDS: &[FieldDescriptor] = &[
-        FieldDescriptor::key::<i64>("id", "ID"),
-        FieldDescriptor::new::<String>("secret", "SECRET").hidden(),
-        FieldDescriptor::new::<String>("text", "TEXT"),
-        FieldDescriptor::new::<Option<bool>>("pinned", "PINNED"),
+        i64::TYPE.named("id", "ID"),
+        String::TYPE.named("secret", "SECRET").hidden(),
+        String::TYPE.named("text", "TEXT"),
+        Option::<bool>::TYPE.named("pinned", "PINNED"),
     ];
 
     static FULL: Model = Model::sample(Payload::Full, FIELDS, &[]);

@@ -86,15 +86,16 @@ mod tests {
 
     use super::*;
     use crate::change::Row;
-    use crate::model::{FieldDescriptor, Payload};
+    use crate::model::Payload;
     use crate::predicate::Pins;
+    use crate::value::Field as _;
 
     static MODEL: Model = Model::sample(
         Payload::IdOnly,
         &[
-            FieldDescriptor::key::<i64>("id", "ID"),
-            FieldDescriptor::new::<Option<String>>("tenant", "TENANT"),
-            FieldDescriptor::new::<String>("a room", "A_ROOM"),
+            i64::TYPE.named("id", "ID"),
+            Option::<String>::TYPE.named("tenant", "TENANT"),
+            String::TYPE.named("a room", "A_ROOM"),
         ],
         &[1, 2],
     );

@@ -169,6 +169,20 @@ impl Hub {
         };
         let id = subscription.id;
         let predicate = Predicate::new(scope, id.clone().map(|value| (model.key, value)));
+        // Topics and plans are built before anything is locked.
+        let joins: Vec<_> = subscription
+            .actions
+            .iter()
+            .map(|&action| {
+                let topic = Topic::listened(model, action, &predicate);
+                let (predicate, projection) = (predicate.clone(), projection.clone());
+                let plan = Plan {
+                    predicate,
+                    projection,
+                };
+                (action, topic, plan)
+            })
+            .collect();
         let key = SubscriptionKey {
             stream: model.stream,
             id,
@@ -183,7 +197,7 @@ impl Hub {
         }
         let seats = subscriptions.held.entry(key).or_default();
         let mut plans = stream.plans.write().unwrap_or_else(PoisonError::into_inner);
-        for &action in subscription.actions {
+        for (action, topic, plan) in joins {
             let seat = &mut seats[action as usize];
             let member = match seat.take() {
                 Some(seat) => {
@@ -191,11 +205,6 @@ impl Hub {
                     seat.member
                 }
                 None => Member::new(Arc::clone(channel)),
-            };
-            let topic = Topic::listened(model, action, &predicate);
-            let plan = Plan {
-                predicate: predicate.clone(),
-                projection: projection.clone(),
             };
             *seat = Some(plans.join(topic, plan, member));
         }

@@ -145,16 +145,13 @@ mod tests {
     use crate::hub::Identity;
     use crate::hub::channel::ChannelId;
     use crate::limits::Limits;
-    use crate::model::{FieldDescriptor, Model, Payload};
+    use crate::model::{Model, Payload};
     use crate::predicate::Pins;
-    use crate::value::Value;
+    use crate::value::{Field as _, Value};
 
     static MODEL: Model = Model::sample(
         Payload::Full,
-        &[
-            FieldDescriptor::key::<i64>("id", "ID"),
-            FieldDescriptor::new::<i64>("room", "ROOM"),
-        ],
+        &[i64::TYPE.named("id", "ID"), i64::TYPE.named("room", "ROOM")],
         &[],
     );
 

@@ -216,13 +216,10 @@ impl Drop for Ticket {
 mod tests {
     use super::*;
     use crate::change::{Action, Row};
-    use crate::model::{FieldDescriptor, Model, Payload};
+    use crate::model::{Model, Payload};
+    use crate::value::Field as _;
 
-    static MODEL: Model = Model::sample(
-        Payload::IdOnly,
-        &[FieldDescriptor::key::<i64>("id", "ID")],
-        &[],
-    );
+    static MODEL: Model = Model::sample(Payload::IdOnly, &[i64::TYPE.named("id", "ID")], &[]);
 
     fn change(id: i64) -> Change {
         Change {

@@ -190,8 +190,10 @@ fn query_string(parts: &Parts) -> Result<GraphqlRequest, Rejection> {
     let bad = |message: String| reject(StatusCode::BAD_REQUEST, message);
     let Query(params) =
         Query::<GetParams>::try_from_uri(&parts.uri).map_err(|error| bad(error.body_text()))?;
+    // An empty one would be a persisted query, of which a GET cannot tell that it only queries.
     let query = params
         .query
+        .filter(|query| !query.is_empty())
         .ok_or_else(|| bad("the request has no `query` parameter".to_owned()))?;
     let mut request = GraphqlRequest::new(query);
     request.operation_name = params.operation_name.filter(|name| !name.is_empty());
