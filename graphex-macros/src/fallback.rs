@@ -29,7 +29,7 @@ pub(crate) fn fallback(mut model: Model, errors: &syn::Error) -> TokenStream {
             const MODEL: &'static #private::Model = &#private::Model {
                 name: "", stream: "", label: "", field: "", description: "",
                 payload: #private::Payload::IdOnly,
-                key: 0, fields: &[], index: &[], scope: &[],
+                key: 0, fields: &[], index: &[], lookups: &[],
             };
             fn to_row(&self) -> #private::Row {
                 ::core::convert::From::from([])

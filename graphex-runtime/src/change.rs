@@ -99,6 +99,11 @@ impl Row {
         // A row has a value for each of its model's fields: both come from one derive.
         &self.0[field]
     }
+
+    /// How many fields the model has.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl<const FIELDS: usize> From<[Value; FIELDS]> for Row {

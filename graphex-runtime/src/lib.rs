@@ -5,12 +5,15 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod change;
+mod custom;
 mod error;
+mod filters;
 mod graphql;
 mod hooks;
 mod hub;
 mod layer;
 mod limits;
+mod lookup;
 mod model;
 mod predicate;
 mod projection;
@@ -36,11 +39,14 @@ pub mod __private;
 #[cfg(feature = "diesel")]
 pub use capture::{AttachError, Broadcast, BroadcastDsl, CaptureError, HubCustomizer};
 pub use change::{Action, Row, SubscriptionAction, SubscriptionOperation};
+pub use custom::LookupContext;
 pub use error::ConnectError;
+pub use filters::Filters;
 pub use graphql::{ModelSubscription, execute};
 pub use hub::{ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
 pub use limits::Limits;
+pub use lookup::Lookup;
 pub use model::{Authorized, ModelType, Scoped};
 pub use value::{
-    Date, DateTime, Decimal, Equality, Field, FieldType, Instant, Key, Kind, Time, Value,
+    Date, DateTime, Decimal, Equality, Field, FieldType, FromValue, Instant, Key, Kind, Time, Value,
 };

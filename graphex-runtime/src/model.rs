@@ -3,6 +3,8 @@
 use async_graphql::{Context, ID, Result};
 
 use crate::change::{Row, SubscriptionAction, SubscriptionOperation};
+use crate::custom::CustomLookup;
+use crate::filters::Filters;
 use crate::hooks::Hooks;
 use crate::predicate::Pins;
 use crate::value::{FieldType, Kind};
@@ -28,8 +30,8 @@ pub struct Model {
     pub fields: &'static [FieldDescriptor],
     /// Positions of the index fields in `fields`.
     pub index: &'static [usize],
-    /// The scope's entries.
-    pub scope: &'static [ScopeEntry],
+    /// The custom lookups.
+    pub lookups: &'static [CustomLookup],
 }
 
 impl Model {
@@ -50,7 +52,7 @@ impl Model {
             key: 0,
             fields,
             index,
-            scope: &[],
+            lookups: &[],
         }
     }
 
@@ -80,6 +82,8 @@ pub struct FieldDescriptor {
     pub ty: FieldType,
     /// Whether it never leaves the server (`skip`).
     pub hidden: bool,
+    /// Whether it goes through serde, so that nothing is known of its values (`opaque`).
+    pub opaque: bool,
 }
 
 impl FieldDescriptor {
@@ -94,6 +98,7 @@ impl FieldDescriptor {
                 nullable: true,
             },
             hidden: false,
+            opaque: true,
         }
     }
 
@@ -116,42 +121,8 @@ impl FieldType {
             graphql,
             ty: self,
             hidden: false,
+            opaque: false,
         }
-    }
-}
-
-/// One entry of `scope(…)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScopeEntry {
-    /// Position of the field in [`Model::fields`].
-    pub field: usize,
-    /// Whether every subscriber has it pinned to one value.
-    pub required: bool,
-}
-
-impl ScopeEntry {
-    /// `scope(field)`: always one value.
-    #[must_use]
-    pub const fn required(field: usize) -> Self {
-        Self {
-            field,
-            required: true,
-        }
-    }
-
-    /// `scope(optional(field))`: one value, or all.
-    #[must_use]
-    pub const fn optional(field: usize) -> Self {
-        Self {
-            field,
-            required: false,
-        }
-    }
-
-    /// `scope(any_of(field))`: one of several values.
-    #[must_use]
-    pub const fn any_of(field: usize) -> Self {
-        Self::optional(field)
     }
 }
 
@@ -269,6 +240,7 @@ pub struct RawArgs {
     pub action: SubscriptionAction,
     pub operation: SubscriptionOperation,
     pub id: Option<ID>,
+    pub filters: Filters,
     /// Positions in [`FieldsEnum::ALL`].
     pub fields: Option<Vec<usize>>,
     pub channel_id: Option<String>,

@@ -7,14 +7,16 @@ pub use std::vec::Vec;
 pub use async_graphql::{Context, ID, Result as HookResult};
 
 pub use crate::change::{Change, Row, SubscriptionAction, SubscriptionOperation};
+pub use crate::custom::{CustomLookup, LookupContext, LookupFuture, typed};
+pub use crate::filters::Filters;
 pub use crate::graphql::ModelSubscription;
 pub use crate::hooks::{Hooks, authorize, scope};
 pub use crate::model::{
     Authorized, BroadcastTable, FieldDescriptor, FieldsEnum, Model, ModelType, Payload, RawArgs,
-    ScopeEntry, ScopeValues, Scoped,
+    ScopeValues, Scoped,
 };
 pub use crate::predicate::Pins;
-pub use crate::value::{Equality, Field, Key, Value};
+pub use crate::value::{Equality, Field, FromValue, Key, Value};
 
 /// The value of an `opaque` field: whatever serde makes of it.
 #[must_use]

@@ -25,18 +25,49 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 pub(crate) struct Topic(Arc<str>);
 
 impl Topic {
-    /// The topic that a subscriber with this predicate listens on.
-    pub(crate) fn listened(model: &Model, action: Action, predicate: &Predicate) -> Self {
-        Self::narrowed(model, action, |field| predicate.equality(field))
-            .unwrap_or_else(|| Self::coarse(model, action))
+    /// The topics that a subscriber with this predicate listens on: the coarse one, or those
+    /// of all values that the index fields can have, if these are not more than `limit`. None
+    /// at all where an index field can have no value.
+    pub(crate) fn listened(
+        model: &Model,
+        action: Action,
+        predicate: &Predicate,
+        limit: usize,
+    ) -> Vec<Self> {
+        let pinned = model.index.iter().map(|field| predicate.pinned(*field));
+        let Some(pinned) = pinned.collect::<Option<Vec<_>>>() else {
+            return vec![Self::coarse(model, action)];
+        };
+        let combinations = pinned
+            .iter()
+            .try_fold(1_usize, |product, values| product.checked_mul(values.len()));
+        if model.index.is_empty() || combinations.is_none_or(|count| count > limit) {
+            return vec![Self::coarse(model, action)];
+        }
+        let mut combined = vec![Vec::new()];
+        for values in pinned {
+            let with_each = |chosen: Vec<_>| {
+                let with = move |value| chosen.iter().copied().chain([value]).collect();
+                values.iter().map(with).collect::<Vec<Vec<&Value>>>()
+            };
+            combined = combined.into_iter().flat_map(with_each).collect();
+        }
+        let narrowed = |values: Vec<_>| Self::narrowed(model, action, values);
+        combined.into_iter().map(narrowed).collect()
     }
 
-    /// The topics that a change is published to: at most two.
+    /// The topics that a change is published to: at most two. A row without a value of an index
+    /// field has the coarse one alone: nobody pins null.
+    ///
+    /// A row that moved is published under its new values. With the row as it was before, those
+    /// who lose it could be told under the old ones.
     pub(crate) fn published(change: &Change) -> impl Iterator<Item = Self> {
-        let narrowed = Self::narrowed(change.model, change.action, |field| {
-            Some(change.row.value(field))
-        });
-        std::iter::once(Self::coarse(change.model, change.action)).chain(narrowed)
+        let (model, action) = (change.model, change.action);
+        let values = model.index.iter().map(|field| change.row.value(*field));
+        let values: Vec<_> = values.filter(|value| !value.is_null()).collect();
+        let narrowed = !values.is_empty() && values.len() == model.index.len();
+        let narrowed = narrowed.then(|| Self::narrowed(model, action, values));
+        std::iter::once(Self::coarse(model, action)).chain(narrowed)
     }
 
     /// The topic's canonical name.
@@ -49,25 +80,18 @@ impl Topic {
         Self(format!("{}-{action}", model.stream).into())
     }
 
-    /// `None` where there is no index, or an index field has no value: nobody pins `NULL`.
+    /// With a value for each index field, in their order.
     fn narrowed<'v>(
         model: &Model,
         action: Action,
-        value: impl Fn(usize) -> Option<&'v Value>,
-    ) -> Option<Self> {
-        if model.index.is_empty() {
-            return None;
-        }
-        let mut pairs = model
-            .index
-            .iter()
-            .map(|&field| {
-                let value = value(field).filter(|value| !value.is_null())?;
-                let mut text = String::new();
-                value.write_canonical(&mut text);
-                Some((model.fields[field].name, text))
-            })
-            .collect::<Option<Vec<_>>>()?;
+        values: impl IntoIterator<Item = &'v Value>,
+    ) -> Self {
+        let pair = |(field, value): (&usize, &Value)| {
+            let mut text = String::new();
+            value.write_canonical(&mut text);
+            (model.fields[*field].name, text)
+        };
+        let mut pairs: Vec<_> = model.index.iter().zip(values).map(pair).collect();
         pairs.sort_unstable();
         let mut name = format!("{}-{action}", model.stream);
         for (position, (key, value)) in pairs.iter().enumerate() {
@@ -76,7 +100,7 @@ impl Topic {
             name.push('=');
             name.extend(utf8_percent_encode(value, ENCODED));
         }
-        Some(Self(name.into()))
+        Self(name.into())
     }
 }
 
@@ -86,6 +110,7 @@ mod tests {
 
     use super::*;
     use crate::change::Row;
+    use crate::filters::Filters;
     use crate::model::Payload;
     use crate::predicate::Pins;
     use crate::value::Field as _;
@@ -118,6 +143,12 @@ mod tests {
             .collect()
     }
 
+    fn listened(scope: Pins, limit: usize) -> Vec<String> {
+        let predicate = Predicate::new(scope, None, &Filters::default());
+        let topics = Topic::listened(&MODEL, Action::Create, &predicate, limit);
+        topics.iter().map(|topic| topic.name().to_owned()).collect()
+    }
+
     #[test]
     fn names_are_sorted_and_encoded() {
         assert_eq!(
@@ -141,18 +172,35 @@ mod tests {
             other_tenant in "\\PC{0,3}|[&=:%a]{0,3}", other_room in "\\PC{0,3}|[&=:%a]{0,3}",
         ) {
             let scope = Pins::new().equal(1, &tenant).equal(2, &room);
-            let topic = Topic::listened(&MODEL, Action::Create, &Predicate::new(scope, None));
-            prop_assert!(published(&change(Some(&tenant), &room)).contains(&topic.name().to_owned()));
+            let [topic] = &listened(scope, 1)[..] else { panic!("one topic") };
+            prop_assert!(published(&change(Some(&tenant), &room)).contains(topic));
             let same = (&tenant, &room) == (&other_tenant, &other_room);
-            let met = published(&change(Some(&other_tenant), &other_room)).contains(&topic.name().to_owned());
+            let met = published(&change(Some(&other_tenant), &other_room)).contains(topic);
             prop_assert_eq!(met, same);
         }
 
         #[test]
         fn a_scope_that_lacks_an_index_field_listens_on_the_coarse_topic(room in "\\PC{0,3}") {
-            let predicate = Predicate::new(Pins::new().equal(2, &room), None);
-            let topic = Topic::listened(&MODEL, Action::Create, &predicate);
-            prop_assert_eq!(topic.name(), "messages-create");
+            prop_assert_eq!(listened(Pins::new().equal(2, &room), 9), ["messages-create"]);
         }
+    }
+
+    #[test]
+    fn several_values_are_several_topics_up_to_the_limit() {
+        let scope = |tenants: &[&str], rooms: &[&str]| {
+            let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+            let (tenants, rooms): (Vec<_>, Vec<_>) = (owned(tenants), owned(rooms));
+            Pins::new().any_of(1, &tenants).any_of(2, &rooms)
+        };
+        let topic = |tenant, room| format!("messages-create:a%20room={room}&tenant={tenant}");
+        assert_eq!(
+            listened(scope(&["7", "8"], &["1", "2"]), 4),
+            [topic(7, 1), topic(7, 2), topic(8, 1), topic(8, 2)]
+        );
+        assert_eq!(
+            listened(scope(&["7", "8"], &["1", "2"]), 3),
+            ["messages-create"]
+        );
+        assert_eq!(listened(scope(&["7"], &[]), 4), [""; 0]);
     }
 }

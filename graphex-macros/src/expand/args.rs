@@ -34,6 +34,8 @@ pub(super) fn args(model: &Model) -> TokenStream {
             #vis operation: #private::SubscriptionOperation,
             /// The primary key of the one row asked for.
             #vis id: ::core::option::Option<#private::ID>,
+            /// What is asked of the rows.
+            #vis filters: #private::Filters,
             #declared
             /// The channel that joins, in the two-channel protocol.
             #vis channel_id: ::core::option::Option<#private::String>,
@@ -46,6 +48,7 @@ pub(super) fn args(model: &Model) -> TokenStream {
                     action: __raw.action,
                     operation: __raw.operation,
                     id: __raw.id,
+                    filters: __raw.filters,
                     channel_id: __raw.channel_id,
                 }
             }

@@ -6,7 +6,6 @@ use syn::Path;
 use syn::spanned::Spanned;
 
 use super::alias;
-use crate::attr::value::ScopeForm;
 use crate::case::upper_snake;
 use crate::model::{Field, Model, Payload};
 
@@ -70,15 +69,6 @@ fn data(model: &Model) -> TokenStream {
         .index_entries()
         .iter()
         .map(|entry| position(model, entry.field));
-    let scope = model.scope_entries().iter().map(|entry| {
-        let position = position(model, entry.field.field);
-        let form = match entry.form {
-            ScopeForm::Required => quote!(required),
-            ScopeForm::Optional => quote!(optional),
-            ScopeForm::AnyOf => quote!(any_of),
-        };
-        quote!(#private::ScopeEntry::#form(#position))
-    });
     quote! {
         #private::Model {
             name: #name,
@@ -90,7 +80,7 @@ fn data(model: &Model) -> TokenStream {
             key: #key,
             fields: &[#(#fields),*],
             index: &[#(#index),*],
-            scope: &[#(#scope),*],
+            lookups: &[],
         }
     }
 }

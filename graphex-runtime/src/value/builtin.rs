@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Equality, Field, FieldType, Key, Kind, Value};
+use super::{Equality, Field, FieldType, FromValue, Key, Kind, Value};
 
 macro_rules! integers {
     ($($ty:ty),*) => {$(
@@ -25,6 +25,15 @@ macro_rules! integers {
         impl Equality for $ty {}
         #[diagnostic::do_not_recommend]
         impl Key for $ty {}
+        #[diagnostic::do_not_recommend]
+        impl FromValue for $ty {
+            fn from_value(value: &Value) -> Option<Self> {
+                match value {
+                    Value::Int(value) => Self::try_from(*value).ok(),
+                    _ => None,
+                }
+            }
+        }
     )*};
 }
 
@@ -76,6 +85,15 @@ impl Field for String {
 impl Equality for String {}
 #[diagnostic::do_not_recommend]
 impl Key for String {}
+#[diagnostic::do_not_recommend]
+impl FromValue for String {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(value) => Some(value.clone()),
+            _ => None,
+        }
+    }
+}
 
 #[diagnostic::do_not_recommend]
 impl Field for serde_json::Value {
@@ -97,6 +115,14 @@ impl<T: Field> Field for Option<T> {
     }
 }
 impl<T: Equality> Equality for Option<T> {}
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            value => T::from_value(value).map(Some),
+        }
+    }
+}
 
 impl<T: Field> Field for Vec<T> {
     const TYPE: FieldType = FieldType::required(Kind::List(&T::TYPE));

@@ -5,6 +5,10 @@ mod decimal;
 mod external;
 mod kind;
 mod moment;
+mod order;
+mod parse;
+mod part;
+mod typed;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -12,6 +16,8 @@ use std::sync::Arc;
 pub use decimal::Decimal;
 pub use kind::{FieldType, Kind};
 pub use moment::{Date, DateTime, Instant, Time};
+pub(crate) use part::Part;
+pub use typed::FromValue;
 
 /// The value of one field of a row, independent of the Rust type it came from.
 ///

@@ -1,0 +1,96 @@
+//! What a client asks of the rows it wants to hear of.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use crate::predicate::{Condition, Pin};
+use crate::value::Value;
+
+/// The `filters` of a subscription, checked and typed: all of them hold for each row it gets.
+///
+/// Hooks read them to deny or to count; the boundary is the scope.
+///
+/// ```
+/// # use graphex_runtime::{Filters, Value};
+/// fn asks_for_room(filters: &Filters, room: i64) -> bool {
+///     filters.get("room") == Some(&Value::Int(room.into()))
+/// }
+/// # assert!(!asks_for_room(&Filters::default(), 7));
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Filters(Box<[Filter]>);
+
+/// One key of the filters.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
+    /// As the client writes it, but `room` for `room__exact`.
+    pub(crate) key: String,
+    pub(crate) operand: Value,
+    pub(crate) asked: Asked,
+}
+
+/// What a filter asks.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    /// That a field has one of some values.
+    Pin(Pin),
+    /// Anything else of a field.
+    Condition(Condition),
+    /// A custom lookup, by its position in `Model::lookups`.
+    Custom(usize),
+}
+
+/// The key and the operand tell filters of one model apart.
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.key, &self.operand) == (&other.key, &other.operand)
+    }
+}
+
+impl Eq for Filter {}
+
+impl Hash for Filter {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.key, &self.operand).hash(state);
+    }
+}
+
+impl Filters {
+    /// One order, so that equal filters are equal however they were written.
+    pub(crate) fn new(mut filters: Vec<Filter>) -> Self {
+        filters.sort_by(|one, other| one.key.cmp(&other.key));
+        Self(filters.into())
+    }
+
+    /// Whether the client asks for every row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The operand of a key, as `room` or `text__icontains`: a [`Value::List`] where the lookup
+    /// takes several. `room__exact` is found as `room`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.iter()
+            .find_map(|(found, operand)| (found == key).then_some(operand))
+    }
+
+    /// The keys with their operands, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|filter| (filter.key.as_str(), &filter.operand))
+    }
+}
+
+impl Filters {
+    /// What they ask, with their operands.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = (&Asked, &Value)> {
+        self.0.iter().map(|filter| (&filter.asked, &filter.operand))
+    }
+}
+
+impl fmt::Debug for Filters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}

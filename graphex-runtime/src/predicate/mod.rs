@@ -1,0 +1,154 @@
+//! Which rows a subscriber gets.
+//!
+//! What the scope forces, the `id` and the filters are one [`Predicate`] in one normal form, so
+//! that equal demands are equal plans, and a plan is found by every field that it pins.
+
+mod condition;
+mod pattern;
+mod pin;
+mod subject;
+
+pub(crate) use condition::{Condition, Place, Relation, Test};
+pub(crate) use pattern::Pattern;
+pub(crate) use pin::Pin;
+pub use pin::Pins;
+pub(crate) use subject::Subject;
+
+use crate::filters::{Asked, Filters};
+use crate::value::Value;
+
+/// Which rows a subscriber gets: everything in it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Predicate {
+    /// One for each pinned field, in the order of the fields.
+    pins: Box<[Pin]>,
+    conditions: Box<[Condition]>,
+    custom: Box<[Demand]>,
+}
+
+/// A custom lookup, by its position in the model, and what it is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Demand {
+    pub(crate) lookup: usize,
+    pub(crate) operand: Value,
+}
+
+impl Predicate {
+    /// What the scope forces, the row that the client named by its key, and its filters.
+    pub(crate) fn new(scope: Pins, id: Option<Pin>, filters: &Filters) -> Self {
+        let mut pins = scope.into_inner();
+        pins.extend(id);
+        let (mut conditions, mut custom) = (Vec::new(), Vec::new());
+        for (asked, operand) in filters.asked() {
+            match asked {
+                Asked::Pin(pin) => pins.push(pin.clone()),
+                Asked::Condition(condition) => conditions.push(condition.clone()),
+                Asked::Custom(lookup) => custom.push(Demand {
+                    lookup: *lookup,
+                    operand: operand.clone(),
+                }),
+            }
+        }
+        Self {
+            pins: pin::merged(pins),
+            conditions: conditions.into(),
+            custom: custom.into(),
+        }
+    }
+
+    /// Whether the row satisfies all but the custom lookups.
+    pub(crate) fn matches(&self, subject: &Subject<'_>) -> bool {
+        let pinned = |pin: &Pin| pin.holds(subject.value(pin.field));
+        self.pins.iter().all(pinned) && self.conditions.iter().all(|one| one.holds(subject))
+    }
+
+    /// The fields that can have only certain values, each once, in order.
+    pub(crate) fn pins(&self) -> &[Pin] {
+        &self.pins
+    }
+
+    /// The values that this field can have, if it is pinned.
+    pub(crate) fn pinned(&self, field: usize) -> Option<&[Value]> {
+        let found = self.pins.binary_search_by_key(&field, |pin| pin.field);
+        found.ok().map(|position| self.pins[position].values())
+    }
+
+    /// What is asked of custom lookups.
+    pub(crate) fn custom(&self) -> &[Demand] {
+        &self.custom
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::Row;
+
+    fn row(tenant: i64, room: Option<i64>) -> Row {
+        Row::from([
+            Value::Int(tenant.into()),
+            room.map_or(Value::Null, |room| Value::Int(room.into())),
+        ])
+    }
+
+    fn scoped(scope: Pins) -> Predicate {
+        Predicate::new(scope, None, &Filters::default())
+    }
+
+    fn matches(scope: Pins, row: &Row) -> bool {
+        scoped(scope).matches(&Subject::new(row))
+    }
+
+    #[test]
+    fn no_condition_matches_every_row() {
+        assert!(matches(Pins::new(), &row(1, None)));
+    }
+
+    #[test]
+    fn null_equals_nothing() {
+        assert!(!matches(Pins::new().equal(1, &None::<i64>), &row(1, None)));
+        assert!(!matches(Pins::new().equal(1, &Some(2_i64)), &row(1, None)));
+        assert!(!matches(
+            Pins::new().any_of(1, &[None, Some(2_i64)]),
+            &row(1, None)
+        ));
+        assert!(matches(
+            Pins::new().any_of(1, &[None, Some(2_i64)]),
+            &row(1, Some(2))
+        ));
+    }
+
+    #[test]
+    fn an_absent_optional_does_not_restrict_and_an_empty_list_matches_nothing() {
+        assert!(matches(
+            Pins::new().optional(1, &None::<i64>),
+            &row(1, Some(2))
+        ));
+        assert!(!matches(
+            Pins::new().any_of::<i64>(0, &[]),
+            &row(1, Some(2))
+        ));
+    }
+
+    #[test]
+    fn two_pins_of_one_field_must_both_hold() {
+        let both = |id| {
+            let id = Pin::new(0, vec![Value::Int(id)]);
+            Predicate::new(Pins::new().equal(0, &1_i64), Some(id), &Filters::default())
+        };
+        assert!(both(1).matches(&Subject::new(&row(1, None))));
+        assert!(!both(2).matches(&Subject::new(&row(1, None))));
+        assert!(!both(2).matches(&Subject::new(&row(2, None))));
+        assert_eq!(both(2).pinned(0), Some(&[][..]));
+    }
+
+    #[test]
+    fn equal_predicates_are_equal_whatever_the_order() {
+        let one = scoped(Pins::new().equal(0, &1_i64).equal(1, &2_i64));
+        let other = scoped(Pins::new().equal(1, &2_i64).equal(0, &1_i64));
+        assert_eq!(one, other);
+        let labels = |labels: &[i64]| scoped(Pins::new().any_of(0, labels));
+        assert_eq!(labels(&[1, 2]), labels(&[2, 1, 2]));
+        assert_eq!(labels(&[1, 1]), scoped(Pins::new().equal(0, &1_i64)));
+    }
+}
