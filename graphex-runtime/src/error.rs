@@ -19,6 +19,15 @@ pub(crate) enum Refusal {
         /// What an id looks like.
         expected: &'static str,
     },
+    /// A filter cannot be what the client sent.
+    #[error("{0}")]
+    InvalidFilter(String),
+    /// The filters take more memory than they may.
+    #[error("the filters are too large: together their values may take {limit} bytes")]
+    FiltersTooLarge {
+        /// [`Limits::filter_bytes`](crate::Limits::filter_bytes).
+        limit: usize,
+    },
     /// `UNSUBSCRIBE` found nothing to end.
     #[error("no such subscription")]
     NoSuchSubscription,

@@ -28,6 +28,21 @@ pub struct Limits {
     /// Most subscriptions of one channel. `ALL_ACTIONS` on one `id` counts as one.
     /// Default: 100.
     pub subscriptions_per_channel: usize,
+    /// Most memory that the operands of one subscription's filters may take, in bytes: a number
+    /// is 32, a text its length more. Default: 65,536 (64 KiB).
+    pub filter_bytes: usize,
+    /// Largest size of a compiled regular expression of the lookups `regex` and `iregex`, in
+    /// bytes; matching may keep as much again. Default: 65,536 (64 KiB).
+    pub pattern_bytes: usize,
+    /// Most narrowed topics that one subscription listens on, where it pins index fields to
+    /// several values; with more it listens on the coarse topic. Default: 32.
+    pub narrowed_topics: usize,
+    /// Time that a custom lookup has for one operand and change. One that takes longer counts
+    /// as failed, and its subscribers are not told of the change. Default: 2 s.
+    pub lookup_time: Duration,
+    /// Most changes of one stream that wait for its custom lookups. Further ones count as
+    /// failed lookups. Default: 1,024.
+    pub lookup_queue: usize,
     /// Most open channels of one named [`Identity`](crate::Identity); one more is answered
     /// with 429. The anonymous identity is not limited, since it is everybody's.
     /// Default: 100.
@@ -58,6 +73,11 @@ impl Default for Limits {
             http_body: 1024 * 1024,
             batch: 20,
             subscriptions_per_channel: 100,
+            filter_bytes: 64 * 1024,
+            pattern_bytes: 64 * 1024,
+            narrowed_topics: 32,
+            lookup_time: Duration::from_secs(2),
+            lookup_queue: 1024,
             channels_per_identity: 100,
             outbox_frames: 1024,
             outbox_bytes: 1024 * 1024,

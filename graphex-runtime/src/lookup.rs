@@ -159,6 +159,37 @@ impl Lookup {
         }
     }
 
+    /// One line for the schema.
+    pub(crate) const fn summary(self) -> &'static str {
+        match self {
+            Self::Exact => "Equal.",
+            Self::IExact => "Equal, whatever the case.",
+            Self::Contains => "Contains this.",
+            Self::IContains => "Contains this, whatever the case.",
+            Self::StartsWith => "Begins with this.",
+            Self::IStartsWith => "Begins with this, whatever the case.",
+            Self::EndsWith => "Ends with this.",
+            Self::IEndsWith => "Ends with this, whatever the case.",
+            Self::Regex => "Matches this regular expression.",
+            Self::IRegex => "Matches this regular expression, whatever the case.",
+            Self::In => "One of these.",
+            Self::Gt => "Greater.",
+            Self::Gte => "Greater or equal.",
+            Self::Lt => "Less.",
+            Self::Lte => "Less or equal.",
+            Self::Range => "Between these two, both included.",
+            Self::IsNull => "Without a value, or with one.",
+            Self::Year => "In this year.",
+            Self::Month => "In this month, 1 to 12.",
+            Self::Day => "On this day of the month, 1 to 31.",
+            Self::WeekDay => "On this day of the week, 1 (Sunday) to 7 (Saturday).",
+            Self::Hour => "In this hour, 0 to 23.",
+            Self::Minute => "In this minute, 0 to 59.",
+            Self::Second => "In this second, 0 to 59.",
+            Self::Date => "On this date.",
+        }
+    }
+
     /// What it compares a field of this kind with.
     pub(crate) const fn operand(self, kind: Kind) -> Operand {
         match self {

@@ -12,9 +12,11 @@ use async_graphql::{SubscriptionType, Value};
 use futures_util::Stream;
 use futures_util::stream::once;
 
+use super::filters::parse_filters;
 use super::registry::{Argument, confirmation_name, register_subscription, subscription_root_name};
 use crate::change::{SubscriptionAction, SubscriptionOperation};
 use crate::error::Refusal;
+use crate::filters::Filters;
 use crate::hooks::Hooks;
 use crate::hub::{Hub, Identity, Subscription};
 use crate::model::{Model, ModelType, RawArgs};
@@ -69,11 +71,11 @@ impl<M: ModelType> SubscriptionType for ModelSubscription<M> {
 
 /// Does what the field's arguments ask and answers with the selected fields.
 async fn answer(ctx: &Context<'_>, model: &'static Model, hooks: Hooks) -> Response {
-    let args = match read_args(ctx, model) {
+    let (mut args, filters) = match read_args(ctx, model) {
         Ok(args) => args,
         Err(error) => return Response::from_errors(vec![ctx.set_error_path(error)]),
     };
-    let outcome = carry_out(ctx, model, hooks, &args).await;
+    let outcome = carry_out(ctx, model, hooks, &mut args, filters).await;
     let key = ctx.item.node.response_key().node.clone();
     let confirmation = confirm(ctx, model, &args, outcome.as_ref().err());
     Response::new(Value::Object(IndexMap::from_iter([(key, confirmation)])))
@@ -83,7 +85,8 @@ async fn carry_out(
     ctx: &Context<'_>,
     model: &'static Model,
     hooks: Hooks,
-    args: &RawArgs,
+    args: &mut RawArgs,
+    filters: Option<Value>,
 ) -> Result<(), Refusal> {
     let Some(hub) = ctx.data_opt::<Hub>() else {
         tracing::error!("no hub in the schema; add `.data(hub.clone())` to `Schema::build(…)`");
@@ -94,8 +97,12 @@ async fn carry_out(
     let channel_id = args.channel_id.as_deref().unwrap_or_default();
     // Before the hooks, so that they do not run for who may not drive the channel.
     let channel = hub.channel(channel_id, identity, model)?;
+    if let Some(filters) = filters {
+        args.filters = parse_filters(model, &filters, hub.limits())?;
+    }
     let key = |id: &ID| model.fields[model.key].ty.kind.parse_key(id);
     let subscription = Subscription {
+        filters: args.filters.clone(),
         actions: args.action.actions(),
         id: args
             .id
@@ -114,11 +121,13 @@ async fn carry_out(
     }
 }
 
-fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<RawArgs> {
-    Ok(RawArgs {
+/// The arguments, and the filters as the client sent them.
+fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<(RawArgs, Option<Value>)> {
+    let args = RawArgs {
         action: enum_value(ctx, "action", &SubscriptionAction::VALUES)?,
         operation: enum_value(ctx, "operation", &SubscriptionOperation::VALUES)?,
         id: read(ctx, "id", "a string or an integer", id_text)?.map(ID),
+        filters: Filters::default(),
         fields: read(ctx, "data", "names of the model's fields", |data| {
             positions(model, data)
         })?,
@@ -126,7 +135,8 @@ fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<RawArgs> {
             Value::String(text) => Some(text.clone()),
             _ => None,
         })?,
-    })
+    };
+    Ok((args, argument(ctx, "filters")?))
 }
 
 /// An argument as `convert` takes it. async-graphql has checked the literals of a document,

@@ -2,7 +2,9 @@
 
 mod control;
 mod execute;
+mod filters;
 mod registry;
+mod suggest;
 
 pub use control::ModelSubscription;
 pub use execute::execute;

@@ -4,10 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use super::connection::Subscription;
 use super::plan::Seat;
 use super::queue::Outbox;
 use crate::change::Action;
+use crate::filters::Filters;
 use crate::limits::Limits;
+use crate::model::Model;
 use crate::value::Value;
 
 /// Who opened a channel or asks something of it.
@@ -101,7 +104,18 @@ pub(super) struct Subscriptions {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SubscriptionKey {
     pub(super) stream: &'static str,
-    pub(super) id: Option<Value>,
+    id: Option<Value>,
+    filters: Filters,
+}
+
+impl SubscriptionKey {
+    pub(super) fn new(model: &Model, subscription: Subscription) -> Self {
+        Self {
+            stream: model.stream,
+            id: subscription.id,
+            filters: subscription.filters,
+        }
+    }
 }
 
 /// The seat for each action, by `action as usize`.

@@ -11,9 +11,10 @@ use super::queue::CloseReason;
 use super::{Hub, lock};
 use crate::change::Action;
 use crate::error::{ConnectError, Refusal};
+use crate::filters::Filters;
 use crate::hooks::Permit;
 use crate::model::Model;
-use crate::predicate::Predicate;
+use crate::predicate::{Pin, Predicate};
 use crate::projection::Projection;
 use crate::topic::Topic;
 use crate::value::Value;
@@ -73,6 +74,7 @@ impl Drop for Connection {
 pub(crate) struct Subscription {
     pub(crate) actions: &'static [Action],
     pub(crate) id: Option<Value>,
+    pub(crate) filters: Filters,
 }
 
 impl Hub {
@@ -167,38 +169,38 @@ impl Hub {
             let stream = model.stream;
             return Err(Refusal::NotServed { stream });
         };
-        let id = subscription.id;
-        let predicate = Predicate::new(scope, id.clone().map(|value| (model.key, value)));
+        let id = subscription.id.clone();
+        let id = id.map(|value| Pin::new(model.key, vec![value]));
+        let predicate = Predicate::new(scope, id, &subscription.filters);
+        let limits = &self.engine.limits;
         // Topics and plans are built before anything is locked.
         let joins: Vec<_> = subscription
             .actions
             .iter()
             .map(|&action| {
-                let topic = Topic::listened(model, action, &predicate);
+                let topics = Topic::listened(model, action, &predicate, limits.narrowed_topics);
                 let (predicate, projection) = (predicate.clone(), projection.clone());
                 let plan = Plan {
+                    action,
                     predicate,
                     projection,
                 };
-                (action, topic, plan)
+                (topics, plan)
             })
             .collect();
-        let key = SubscriptionKey {
-            stream: model.stream,
-            id,
-        };
+        let key = SubscriptionKey::new(model, subscription);
         let mut subscriptions = lock(&channel.subscriptions);
         if subscriptions.closed {
             return Err(Refusal::UnknownChannel);
         }
-        let limit = self.engine.limits.subscriptions_per_channel;
+        let limit = limits.subscriptions_per_channel;
         if subscriptions.held.len() >= limit && !subscriptions.held.contains_key(&key) {
             return Err(Refusal::TooManySubscriptions { limit });
         }
         let seats = subscriptions.held.entry(key).or_default();
         let mut plans = stream.plans.write().unwrap_or_else(PoisonError::into_inner);
-        for (action, topic, plan) in joins {
-            let seat = &mut seats[action as usize];
+        for (topics, plan) in joins {
+            let seat = &mut seats[plan.action as usize];
             let member = match seat.take() {
                 Some(seat) => {
                     plans.leave(&seat);
@@ -206,29 +208,27 @@ impl Hub {
                 }
                 None => Member::new(Arc::clone(channel)),
             };
-            *seat = Some(plans.join(topic, plan, member));
+            *seat = Some(plans.join(topics, plan, member));
         }
         Ok(())
     }
 
-    /// Ends exactly this subscription; no frame of it is queued afterwards.
+    /// Ends exactly this subscription; no frame of it is queued afterwards. What the scope was
+    /// does not matter: it is not part of what a subscription is called by.
     pub(crate) fn unsubscribe(
         &self,
         channel: &Channel,
         model: &'static Model,
         subscription: Subscription,
     ) -> Result<(), Refusal> {
-        let key = SubscriptionKey {
-            stream: model.stream,
-            id: subscription.id,
-        };
+        let actions = subscription.actions;
+        let key = SubscriptionKey::new(model, subscription);
         let mut subscriptions = lock(&channel.subscriptions);
         let seats = subscriptions
             .held
             .get_mut(&key)
             .ok_or(Refusal::NoSuchSubscription)?;
-        let ended: Vec<_> = subscription
-            .actions
+        let ended: Vec<_> = actions
             .iter()
             .filter_map(|action| seats[*action as usize].take())
             .collect();

@@ -5,13 +5,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
+use async_graphql::Data;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::task::AbortHandle;
 
 use super::channel::{Channel, Channels};
 use super::lock;
-use super::plan::{Member, PlanTable};
+use super::lookups::{Lookups, Question};
+use super::plan::{Member, Members, Plan, PlanTable};
 use super::publisher::Publisher;
 use super::queue::Pushed;
 use super::stats::{Counters, Stats};
@@ -19,6 +21,7 @@ use crate::change::Change;
 use crate::layer::{BoxFuture, Inbox, Layer, MemoryLayer};
 use crate::limits::Limits;
 use crate::model::Model;
+use crate::predicate::Subject;
 use crate::topic::Topic;
 
 /// What may be delivered in one turn, in bytes of frames: far less than an outbox holds, so
@@ -26,6 +29,7 @@ use crate::topic::Topic;
 const TURN: usize = 64 * 1024;
 const COST_OF_A_FRAME: usize = 256;
 const COST_OF_A_CHANGE: usize = 128;
+const COST_OF_A_TEST: usize = 32;
 
 /// What the handles share.
 pub(super) struct Engine {
@@ -34,8 +38,11 @@ pub(super) struct Engine {
     pub(super) limits: Limits,
     pub(super) publisher: Arc<Publisher>,
     layer: Arc<dyn Layer>,
-    /// The task that feeds the layer; it ends with the engine.
-    feeding: Mutex<Option<Feeding>>,
+    /// What custom lookups can use.
+    pub(super) data: Data,
+    /// Itself, for its tasks, which end with it.
+    engine: Weak<Self>,
+    tasks: Mutex<Tasks>,
     /// What delivery has cost since others had their turn, in the unit of [`TURN`].
     spent: AtomicUsize,
     pub(super) counters: Arc<Counters>,
@@ -54,58 +61,80 @@ impl std::fmt::Debug for Engine {
 pub(super) struct Stream {
     pub(super) model: &'static Model,
     pub(super) plans: RwLock<PlanTable>,
+    lookups: Arc<Lookups>,
 }
 
 impl Stream {
-    pub(super) fn new(model: &'static Model) -> Self {
+    pub(super) fn new(model: &'static Model, limits: &Limits) -> Self {
         Self {
             model,
             plans: RwLock::default(),
+            lookups: Arc::new(Lookups::new(limits)),
         }
     }
 }
 
-/// Ends the task when dropped.
-struct Feeding(AbortHandle);
+/// Ends the tasks when dropped.
+#[derive(Default)]
+struct Tasks(Vec<AbortHandle>);
 
-impl Drop for Feeding {
+impl Tasks {
+    fn run(&self) -> bool {
+        !self.0.is_empty() && !self.0.iter().any(AbortHandle::is_finished)
+    }
+}
+
+impl Drop for Tasks {
     fn drop(&mut self) {
-        self.0.abort();
+        self.0.iter().for_each(AbortHandle::abort);
     }
 }
 
 impl Engine {
-    pub(super) fn new(streams: HashMap<&'static str, Stream>, limits: Limits) -> Arc<Self> {
+    pub(super) fn new(
+        streams: HashMap<&'static str, Stream>,
+        limits: Limits,
+        data: Data,
+    ) -> Arc<Self> {
         let counters = Arc::<Counters>::default();
         let publisher = Publisher::new(limits.publisher_queue, Arc::clone(&counters));
         Arc::new_cyclic(|engine: &Weak<Self>| Self {
             streams,
             channels: Mutex::default(),
             limits,
+            data,
             publisher: Arc::new(publisher),
             layer: Arc::new(MemoryLayer::new(engine.clone())),
-            feeding: Mutex::default(),
+            engine: engine.clone(),
+            tasks: Mutex::default(),
             spent: AtomicUsize::new(0),
             counters,
         })
     }
 
-    /// Starts the task that feeds the layer, if there is a runtime to run it and it does not
-    /// run already. A task ends with its runtime, and the hub may outlive that.
+    /// Starts the tasks that feed the layer and ask custom lookups, if there is a runtime to
+    /// run them and they do not run already. A task ends with its runtime, and the hub may
+    /// outlive that.
     pub(super) fn start(&self) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let mut feeding = lock(&self.feeding);
-        if feeding.as_ref().is_some_and(|task| !task.0.is_finished()) {
+        let mut tasks = lock(&self.tasks);
+        if tasks.run() {
             return;
         }
-        let task = feed(
+        let feeding = feed(
             Arc::clone(&self.publisher),
             Arc::clone(&self.layer),
             Arc::clone(&self.counters),
         );
-        *feeding = Some(Feeding(runtime.spawn(task).abort_handle()));
+        let mut started = vec![runtime.spawn(feeding).abort_handle()];
+        let streams = self.streams.values();
+        for stream in streams.filter(|stream| !stream.model.lookups.is_empty()) {
+            let answering = Arc::clone(&stream.lookups).run(self.engine.clone());
+            started.push(runtime.spawn(answering).abort_handle());
+        }
+        *tasks = Tasks(started);
         self.publisher.set_fed();
     }
 
@@ -126,6 +155,7 @@ impl Engine {
             changes_lost: self.counters.changes_lost.get(),
             changes_unregistered: self.counters.changes_unregistered.get(),
             frames_encoded: self.counters.frames_encoded.get(),
+            lookups_failed: self.counters.lookups_failed.get(),
             frames_queued: self.counters.frames_queued.get(),
             slow_readers_closed: self.counters.slow_readers_closed.get(),
         }
@@ -176,6 +206,16 @@ impl Engine {
         }
     }
 
+    /// Queues the plan's frame to its members.
+    pub(super) async fn tell(&self, plan: &Plan, members: &Members, change: &Change) {
+        let frame = plan.projection.frame(change);
+        self.counters.frames_encoded.add(1);
+        for member in members.values() {
+            self.push(member, frame.clone());
+            self.spend(COST_OF_A_FRAME + frame.len()).await;
+        }
+    }
+
     fn push(&self, member: &Member, frame: Bytes) {
         match member.channel.outbox.push(&member.live, frame) {
             Pushed::Queued => self.counters.frames_queued.add(1),
@@ -189,29 +229,34 @@ impl Engine {
 }
 
 impl Inbox for Engine {
-    fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Change) -> BoxFuture<'a> {
+    fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a> {
         Box::pin(async move {
             self.spend(COST_OF_A_CHANGE).await;
             let Some(stream) = self.streams.get(change.model.stream) else {
                 return;
             };
             // One lock for all topics: a member that moves from one to the other is seen once.
-            let candidates: Vec<_> = {
+            let candidates = {
                 let plans = stream.plans.read().unwrap_or_else(PoisonError::into_inner);
-                let found = topics
-                    .iter()
-                    .map(|topic| plans.candidates(topic, &change.row));
-                found.flatten().collect()
+                plans.candidates(topics, &change.row)
             };
+            let subject = Subject::new(&change.row);
+            let mut undecided = Vec::new();
             for (plan, members) in candidates {
-                if !plan.predicate.matches(&change.row) {
+                self.spend(COST_OF_A_TEST).await;
+                if !plan.predicate.matches(&subject) {
                     continue;
                 }
-                let frame = plan.projection.frame(change);
-                self.counters.frames_encoded.add(1);
-                for member in members.values() {
-                    self.push(member, frame.clone());
-                    self.spend(COST_OF_A_FRAME + frame.len()).await;
+                if plan.predicate.custom().is_empty() {
+                    self.tell(&plan, &members, change).await;
+                } else {
+                    undecided.push((plan, members));
+                }
+            }
+            if !undecided.is_empty() {
+                let change = Arc::clone(change);
+                if !stream.lookups.ask(Question { change, undecided }) {
+                    self.counters.lookups_failed.add(1);
                 }
             }
         })

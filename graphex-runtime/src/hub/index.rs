@@ -1,17 +1,21 @@
 //! Finds plans by the values they pin.
 //!
 //! Plans that pin the same fields form a group; in a group a plan is found by one hash of
-//! the row's values of those fields. A change costs one look-up per group and what matches,
-//! not one test per plan. Plans that pin nothing form the group of no fields.
+//! the row's values of those fields. A plan that pins a field to several values is listed under
+//! each. A change costs one look-up per group and what matches, not one test per plan. Plans that
+//! pin nothing form the group of no fields.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash as _, Hasher as _, RandomState};
+use std::hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher, RandomState};
 
 use crate::change::Row;
 use crate::predicate::Predicate;
 use crate::value::Value;
 
-/// Entries by the equalities of their predicates. It may find too many (two values with one
+/// A predicate that pins fields to several values is listed in at most so many places.
+const MOST_PLACES: usize = 64;
+
+/// Entries by the pins of their predicates. It may find too many (two values with one
 /// hash), never too few; the caller tests the whole predicate.
 #[derive(Debug)]
 pub(crate) struct EqualityIndex<T> {
@@ -36,10 +40,19 @@ impl<T> Default for EqualityIndex<T> {
     }
 }
 
+/// Where a predicate is listed: under each combination of its pinned values.
+struct Places {
+    fields: Box<[usize]>,
+    hashes: Vec<u64>,
+}
+
 impl<T: Copy + PartialEq> EqualityIndex<T> {
     pub(crate) fn insert(&mut self, predicate: &Predicate, entry: T) {
-        let fields: Box<[usize]> = predicate.equalities().map(|(field, _)| field).collect();
-        let hash = self.hash(predicate.equalities().map(|(_, value)| value));
+        let Places { fields, hashes } = self.places(predicate);
+        if hashes.is_empty() {
+            // A field that can have no value: nothing matches.
+            return;
+        }
         let group = match self.groups.iter().position(|group| group.fields == fields) {
             Some(position) => &mut self.groups[position],
             None => {
@@ -50,22 +63,23 @@ impl<T: Copy + PartialEq> EqualityIndex<T> {
                 &mut self.groups[last]
             }
         };
-        group.by_hash.entry(hash).or_default().push(entry);
+        for hash in hashes {
+            group.by_hash.entry(hash).or_default().push(entry);
+        }
     }
 
     pub(crate) fn remove(&mut self, predicate: &Predicate, entry: T) {
-        let hash = self.hash(predicate.equalities().map(|(_, value)| value));
-        let Some(position) = self.groups.iter().position(|group| {
-            let pinned = predicate.equalities().map(|(field, _)| field);
-            group.fields.iter().copied().eq(pinned)
-        }) else {
+        let Places { fields, hashes } = self.places(predicate);
+        let Some(position) = self.groups.iter().position(|group| group.fields == fields) else {
             return;
         };
         let group = &mut self.groups[position];
-        if let Some(entries) = group.by_hash.get_mut(&hash) {
-            entries.retain(|candidate| *candidate != entry);
-            if entries.is_empty() {
-                group.by_hash.remove(&hash);
+        for hash in hashes {
+            if let Some(entries) = group.by_hash.get_mut(&hash) {
+                entries.retain(|candidate| *candidate != entry);
+                if entries.is_empty() {
+                    group.by_hash.remove(&hash);
+                }
             }
         }
         if group.by_hash.is_empty() {
@@ -73,12 +87,50 @@ impl<T: Copy + PartialEq> EqualityIndex<T> {
         }
     }
 
-    /// The entries whose equalities may hold for the row.
+    /// The entries whose pins may hold for the row, each once.
     pub(crate) fn find(&self, row: &Row) -> impl Iterator<Item = T> {
         self.groups.iter().flat_map(move |group| {
             let hash = self.hash(group.fields.iter().map(|field| row.value(*field)));
             group.by_hash.get(&hash).into_iter().flatten().copied()
         })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// Takes the pins with the fewest values for as long as their combinations are not too
+    /// many; the predicate is tested as a whole in any case.
+    fn places(&self, predicate: &Predicate) -> Places {
+        let mut pins: Vec<_> = predicate.pins().iter().collect();
+        pins.sort_by_key(|pin| pin.values().len());
+        let mut combinations = 1;
+        let taken = pins.iter().take_while(|pin| {
+            combinations *= pin.values().len();
+            combinations <= MOST_PLACES
+        });
+        let taken = taken.count();
+        pins.truncate(taken);
+        pins.sort_by_key(|pin| pin.field);
+        let hashers = pins.iter().fold(vec![self.hasher.build_hasher()], |begun, pin| {
+            let with_each = |hasher: &DefaultHasher| {
+                let hasher = hasher.clone();
+                pin.values().iter().map(move |value| {
+                    let mut hasher = hasher.clone();
+                    value.hash(&mut hasher);
+                    hasher
+                })
+            };
+            begun.iter().flat_map(with_each).collect()
+        });
+        let mut hashes: Vec<_> = hashers.iter().map(Hasher::finish).collect();
+        // Two combinations with one hash are one place, or an entry would be found twice.
+        hashes.sort_unstable();
+        hashes.dedup();
+        Places {
+            fields: pins.iter().map(|pin| pin.field).collect(),
+            hashes,
+        }
     }
 
     fn hash<'v>(&self, values: impl Iterator<Item = &'v Value>) -> u64 {
@@ -94,20 +146,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::predicate::Pins;
+    use crate::filters::Filters;
+    use crate::predicate::{Pins, Subject};
 
     /// What each of two fields is pinned to, if at all.
-    type Pinned = (Option<i64>, Option<i64>);
+    type Pinned = (Option<Vec<i64>>, Option<Vec<i64>>);
 
-    fn predicate((first, second): Pinned) -> Predicate {
-        Predicate::new(Pins::new().optional(0, &first).optional(1, &second), None)
+    fn predicate((first, second): &Pinned) -> Predicate {
+        let pins = [first, second].into_iter().enumerate();
+        let pins = pins.fold(Pins::new(), |pins, (field, values)| match values {
+            Some(values) => pins.any_of(field, values),
+            None => pins,
+        });
+        Predicate::new(pins, None, &Filters::default())
     }
 
     fn pinned() -> impl Strategy<Value = Pinned> {
-        (
-            proptest::option::of(0..3_i64),
-            proptest::option::of(0..3_i64),
-        )
+        // Ten times ten combinations are more than there are places.
+        let values = || proptest::option::of(vec(0..12_i64, 0..11));
+        (values(), values())
     }
 
     proptest! {
@@ -115,21 +172,23 @@ mod tests {
         fn finds_exactly_what_a_scan_finds(
             kept in vec(pinned(), 0..20),
             removed in vec(pinned(), 0..20),
-            row in (0..3_i64, 0..3_i64),
+            row in (0..12_i64, 0..12_i64),
         ) {
             let mut index = EqualityIndex::default();
             for (entry, pinned) in kept.iter().chain(&removed).enumerate() {
-                index.insert(&predicate(*pinned), entry);
+                index.insert(&predicate(pinned), entry);
             }
             for (position, pinned) in removed.iter().enumerate() {
-                index.remove(&predicate(*pinned), kept.len() + position);
+                index.remove(&predicate(pinned), kept.len() + position);
             }
             let row = Row::from([Value::Int(row.0.into()), Value::Int(row.1.into())]);
+            let matches = |entry: &usize| predicate(&kept[*entry]).matches(&Subject::new(&row));
             let mut found: Vec<_> = index.find(&row).collect();
             found.sort_unstable();
-            let scanned: Vec<_> = (0..kept.len())
-                .filter(|entry| predicate(kept[*entry]).matches(&row))
-                .collect();
+            prop_assert!(found.windows(2).all(|two| two[0] != two[1]), "found twice");
+            // What has too many combinations is found by some of its pins.
+            found.retain(matches);
+            let scanned: Vec<_> = (0..kept.len()).filter(matches).collect();
             prop_assert_eq!(found, scanned);
         }
     }
@@ -137,8 +196,9 @@ mod tests {
     #[test]
     fn an_emptied_index_keeps_nothing() {
         let mut index = EqualityIndex::default();
-        index.insert(&predicate((Some(1), None)), 1);
-        index.remove(&predicate((Some(1), None)), 1);
-        assert!(index.groups.is_empty());
+        let pinned = (Some(vec![1, 2]), None);
+        index.insert(&predicate(&pinned), 1);
+        index.remove(&predicate(&pinned), 1);
+        assert!(index.is_empty());
     }
 }

@@ -9,6 +9,7 @@ mod channel;
 mod connection;
 mod engine;
 mod index;
+mod lookups;
 mod plan;
 #[cfg_attr(
     not(feature = "diesel"),
@@ -20,6 +21,8 @@ mod stats;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_graphql::Data;
 
 pub use channel::{ChannelId, Identity};
 pub use connection::Connection;
@@ -64,6 +67,7 @@ pub struct Hub {
 pub struct HubBuilder {
     models: Vec<&'static Model>,
     limits: Limits,
+    data: Data,
 }
 
 impl HubBuilder {
@@ -76,6 +80,13 @@ impl HubBuilder {
     /// Changes the [`Limits`].
     pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
+        self
+    }
+
+    /// Gives custom lookups something to use, for example a pool of connections; one of each
+    /// type. They find it with [`LookupContext::data`](crate::LookupContext::data).
+    pub fn data<T: Send + Sync + 'static>(mut self, data: T) -> Self {
+        self.data.insert(data);
         self
     }
 
@@ -113,9 +124,9 @@ impl HubBuilder {
                     "models `{other_name}` and `{name}` both have the field `{field}`; give one another `name = \"…\"` or `field = \"…\"`"
                 );
             }
-            streams.insert(model.stream, Stream::new(model));
+            streams.insert(model.stream, Stream::new(model, &self.limits));
         }
-        let engine = Engine::new(streams, self.limits);
+        let engine = Engine::new(streams, self.limits, self.data);
         engine.start();
         Hub { engine }
     }

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::channel::Channel;
 use super::index::EqualityIndex;
-use crate::change::Row;
+use crate::change::{Action, Row};
 use crate::predicate::Predicate;
 use crate::projection::Projection;
 use crate::topic::Topic;
@@ -16,6 +16,7 @@ use crate::topic::Topic;
 /// One distinct predicate and projection of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Plan {
+    pub(crate) action: Action,
     pub(crate) predicate: Predicate,
     pub(crate) projection: Projection,
 }
@@ -53,95 +54,104 @@ fn member_key(member: &Arc<Member>) -> MemberKey {
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) member: Arc<Member>,
-    topic: Topic,
-    plan: Arc<Plan>,
+    plan: PlanId,
 }
 
-/// The plans of one stream by the topic they listen on.
+/// Never used twice.
+type PlanId = u64;
+
+/// The plans of one stream, found by the topics they listen on and the values they pin.
 #[derive(Debug, Default)]
 pub(crate) struct PlanTable {
-    topics: HashMap<Topic, TopicPlans>,
-    next_id: u64,
+    ids: HashMap<Arc<Plan>, PlanId>,
+    listed: HashMap<PlanId, Listed>,
+    topics: HashMap<Topic, EqualityIndex<PlanId>>,
+    next_id: PlanId,
 }
 
-#[derive(Debug, Default)]
-struct TopicPlans {
-    ids: HashMap<Arc<Plan>, u64>,
-    listed: HashMap<u64, (Arc<Plan>, Members)>,
-    index: EqualityIndex<u64>,
+#[derive(Debug)]
+struct Listed {
+    plan: Arc<Plan>,
+    topics: Box<[Topic]>,
+    members: Members,
 }
 
 impl PlanTable {
-    /// Lists the member under the plan, which is made if it is the first.
-    pub(crate) fn join(&mut self, topic: Topic, plan: Plan, member: Arc<Member>) -> Seat {
-        let listeners = self.topics.entry(topic.clone()).or_default();
-        let (plan, id) = match listeners.ids.get_key_value(&plan) {
-            Some((plan, id)) => (Arc::clone(plan), *id),
-            None => {
-                let (plan, id) = (Arc::new(plan), self.next_id);
-                self.next_id += 1;
-                listeners.ids.insert(Arc::clone(&plan), id);
-                listeners.index.insert(&plan.predicate, id);
-                (plan, id)
-            }
+    /// Lists the member under the plan, which is made if it is the first. Equal plans have
+    /// equal topics.
+    pub(crate) fn join(&mut self, topics: Vec<Topic>, plan: Plan, member: Arc<Member>) -> Seat {
+        let id = match self.ids.get(&plan) {
+            Some(id) => *id,
+            None => self.list(topics, plan),
         };
-        let (_, members) = listeners
-            .listed
-            .entry(id)
-            .or_insert_with(|| (Arc::clone(&plan), Members::default()));
-        Arc::make_mut(members).insert(member_key(&member), Arc::clone(&member));
-        Seat {
-            member,
-            topic,
-            plan,
+        if let Some(listed) = self.listed.get_mut(&id) {
+            Arc::make_mut(&mut listed.members).insert(member_key(&member), Arc::clone(&member));
         }
+        Seat { member, plan: id }
+    }
+
+    fn list(&mut self, topics: Vec<Topic>, plan: Plan) -> PlanId {
+        let (plan, id) = (Arc::new(plan), self.next_id);
+        self.next_id += 1;
+        for topic in &topics {
+            let index = self.topics.entry(topic.clone()).or_default();
+            index.insert(&plan.predicate, id);
+        }
+        self.ids.insert(Arc::clone(&plan), id);
+        let listed = Listed {
+            plan,
+            topics: topics.into(),
+            members: Members::default(),
+        };
+        self.listed.insert(id, listed);
+        id
     }
 
     /// Takes the member from its plan; the last one takes the plan with it.
     pub(crate) fn leave(&mut self, seat: &Seat) {
-        let Some(listeners) = self.topics.get_mut(&seat.topic) else {
+        let Some(listed) = self.listed.get_mut(&seat.plan) else {
             return;
         };
-        let Some(&id) = listeners.ids.get(&seat.plan) else {
+        let members = Arc::make_mut(&mut listed.members);
+        members.swap_remove(&member_key(&seat.member));
+        if !members.is_empty() {
             return;
-        };
-        if let Some((_, members)) = listeners.listed.get_mut(&id) {
-            let members = Arc::make_mut(members);
-            members.swap_remove(&member_key(&seat.member));
-            if !members.is_empty() {
-                return;
-            }
         }
-        listeners.listed.remove(&id);
-        listeners.ids.remove(&seat.plan);
-        listeners.index.remove(&seat.plan.predicate, id);
-        if listeners.ids.is_empty() {
-            self.topics.remove(&seat.topic);
+        let Some(Listed { plan, topics, .. }) = self.listed.remove(&seat.plan) else {
+            return;
+        };
+        self.ids.remove(&plan);
+        for topic in &topics {
+            if let Some(index) = self.topics.get_mut(topic) {
+                index.remove(&plan.predicate, seat.plan);
+                if index.is_empty() {
+                    self.topics.remove(topic);
+                }
+            }
         }
     }
 
-    /// The plans on this topic that the row may match, with their members as of now.
-    pub(crate) fn candidates(&self, topic: &Topic, row: &Row) -> Vec<(Arc<Plan>, Members)> {
-        self.topics.get(topic).map_or_else(Vec::new, |listeners| {
-            listeners
-                .index
-                .find(row)
-                .filter_map(|id| listeners.listed.get(&id).cloned())
-                .collect()
-        })
+    /// The plans on these topics that the row may match, with their members as of now. A plan
+    /// listens on the coarse topic or on narrowed ones, and a change has one of each.
+    pub(crate) fn candidates(&self, topics: &[Topic], row: &Row) -> Vec<(Arc<Plan>, Members)> {
+        let indexes = topics.iter().filter_map(|topic| self.topics.get(topic));
+        let found = indexes.flat_map(|index| index.find(row));
+        found
+            .filter_map(|id| self.listed.get(&id))
+            .map(|listed| (Arc::clone(&listed.plan), Arc::clone(&listed.members)))
+            .collect()
     }
 
     /// Topics and plans listed.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        let plans = self.topics.values().map(|listeners| listeners.ids.len());
-        (self.topics.len(), plans.sum())
+        (self.topics.len(), self.listed.len())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::Action;
+    use crate::filters::Filters;
     use crate::hub::Identity;
     use crate::hub::channel::ChannelId;
     use crate::limits::Limits;
@@ -155,17 +165,23 @@ mod tests {
         &[],
     );
 
+    /// The coarse topic.
+    fn topics() -> Vec<Topic> {
+        let every_row = Predicate::new(Pins::new(), None, &Filters::default());
+        Topic::listened(&MODEL, Action::Create, &every_row, 1)
+    }
+
     fn join(table: &mut PlanTable, room: i64, data: &[usize]) -> Seat {
         let id = ChannelId::random().unwrap();
         let channel = Channel::new(id, Identity::anonymous(), None, &Limits::default());
-        let predicate = Predicate::new(Pins::new().equal(1, &room), None);
-        let topic = Topic::listened(&MODEL, Action::Create, &predicate);
+        let predicate = Predicate::new(Pins::new().equal(1, &room), None, &Filters::default());
         let projection = Projection::new(&MODEL, Some(data));
         let plan = Plan {
+            action: Action::Create,
             predicate,
             projection,
         };
-        table.join(topic, plan, Member::new(Arc::new(channel)))
+        table.join(topics(), plan, Member::new(Arc::new(channel)))
     }
 
     #[test]
@@ -174,7 +190,7 @@ mod tests {
         let seats: Vec<_> = (0..1_000).map(|room| join(&mut table, room, &[])).collect();
         assert_eq!(table.counts(), (1, 1_000));
         let row = Row::from([Value::Int(1), Value::Int(7)]);
-        assert_eq!(table.candidates(&seats[0].topic, &row).len(), 1);
+        assert_eq!(table.candidates(&topics(), &row).len(), 1);
         for seat in &seats {
             table.leave(seat);
         }
@@ -201,9 +217,9 @@ mod tests {
         let mut table = PlanTable::default();
         let seat = join(&mut table, 7, &[]);
         let row = Row::from([Value::Int(1), Value::Int(7)]);
-        let under_way = table.candidates(&seat.topic, &row);
+        let under_way = table.candidates(&topics(), &row);
         table.leave(&seat);
         assert_eq!(under_way[0].1.len(), 1);
-        assert!(table.candidates(&seat.topic, &row).is_empty());
+        assert!(table.candidates(&topics(), &row).is_empty());
     }
 }

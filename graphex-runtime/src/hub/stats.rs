@@ -28,6 +28,9 @@ pub struct Stats {
     pub frames_encoded: u64,
     /// Frames queued to channels.
     pub frames_queued: u64,
+    /// Custom lookups that failed, panicked, took too long or found no room to wait; their
+    /// subscribers were not told of the change.
+    pub lookups_failed: u64,
     /// Channels closed because their client read too slowly.
     pub slow_readers_closed: u64,
 }
@@ -39,6 +42,7 @@ pub(crate) struct Counters {
     pub(crate) changes_unregistered: Counter,
     pub(crate) frames_encoded: Counter,
     pub(crate) frames_queued: Counter,
+    pub(crate) lookups_failed: Counter,
     pub(crate) slow_readers_closed: Counter,
 }
 

@@ -5,8 +5,8 @@
 //! * **Order.** Changes that one process hands over arrive at every listener in the order of
 //!   the hand-over. A layer neither reorders nor merges them.
 //! * **Topics.** A change is published to its coarse topic and, where all its index fields
-//!   have a value, to its narrowed one. A plan listens on exactly one topic, so it sees each
-//!   change at most once.
+//!   have a value, to its narrowed one. A plan listens on the coarse topic or on narrowed ones,
+//!   so it sees each change at most once.
 //! * **Failure.** Publishing never fails towards the writer. What a layer cannot carry it
 //!   counts and reports.
 
@@ -33,5 +33,5 @@ pub(crate) trait Layer: Send + Sync + 'static {
 /// Where a layer hands over what it carried to this process.
 pub(crate) trait Inbox: Send + Sync + 'static {
     /// Delivers a change to the plans that listen on one of these topics, as of one moment.
-    fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Change) -> BoxFuture<'a>;
+    fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a>;
 }

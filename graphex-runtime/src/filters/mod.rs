@@ -1,9 +1,14 @@
 //! What a client asks of the rows it wants to hear of.
 
+mod asked;
+mod key;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use crate::predicate::{Condition, Pin};
+pub(crate) use asked::Asked;
+pub(crate) use key::{Key, Target, keys};
+
 use crate::value::Value;
 
 /// The `filters` of a subscription, checked and typed: all of them hold for each row it gets.
@@ -27,17 +32,6 @@ pub(crate) struct Filter {
     pub(crate) key: String,
     pub(crate) operand: Value,
     pub(crate) asked: Asked,
-}
-
-/// What a filter asks.
-#[derive(Clone, Debug)]
-pub(crate) enum Asked {
-    /// That a field has one of some values.
-    Pin(Pin),
-    /// Anything else of a field.
-    Condition(Condition),
-    /// A custom lookup, by its position in `Model::lookups`.
-    Custom(usize),
 }
 
 /// The key and the operand tell filters of one model apart.

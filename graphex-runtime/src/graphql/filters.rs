@@ -1,0 +1,201 @@
+//! Filters as clients send them: checked against the model and typed, once, when the
+//! subscription is made.
+
+use async_graphql::Value as Sent;
+
+use crate::error::Refusal;
+use crate::filters::{Asked, Filter, Filters, Key, Target, keys};
+use crate::limits::Limits;
+use crate::lookup::{Lookup, Operand};
+use crate::model::Model;
+use crate::value::{Kind, Value};
+
+/// Reads the `filters` argument. async-graphql has checked most of it against the schema, but
+/// not all that a variable can bring.
+pub(super) fn parse_filters(
+    model: &'static Model,
+    sent: &Sent,
+    limits: &Limits,
+) -> Result<Filters, Refusal> {
+    let Sent::Object(entries) = sent else {
+        let message = "`filters` must be an object, as `{field__lookup: value}`";
+        return Err(Refusal::InvalidFilter(message.to_owned()));
+    };
+    let mut filters = Vec::with_capacity(entries.len());
+    let mut bytes = 0;
+    for (name, sent) in entries {
+        let key = keys(model).find(|key| key.name == *name);
+        let key = key.ok_or_else(|| unknown(model, name))?;
+        let operand = operand(&key, sent).map_err(Refusal::InvalidFilter)?;
+        bytes += size(&operand);
+        filters.push((key, operand));
+    }
+    let limit = limits.filter_bytes;
+    if bytes > limit {
+        return Err(Refusal::FiltersTooLarge { limit });
+    }
+    let filters = filters.into_iter();
+    let filters: Result<_, _> = filters.map(|(key, operand)| filter(model, key, operand, limits)).collect();
+    filters.map(Filters::new).map_err(Refusal::InvalidFilter)
+}
+
+fn unknown(model: &'static Model, name: &str) -> Refusal {
+    let names: Vec<_> = keys(model).map(|key| key.name).collect();
+    let near = super::suggest::nearest(name, names.iter().map(String::as_str));
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    Refusal::InvalidFilter(format!("unknown filter `{name}`{near}"))
+}
+
+/// What the filter compares with, of the type that its key has.
+fn operand(key: &Key, sent: &Sent) -> Result<Value, String> {
+    if *sent == Sent::Null {
+        return Err(null_operand(key));
+    }
+    let (value, expected) = match key.operand {
+        Operand::One(kind) => (one(kind, sent), described(kind)),
+        Operand::List(kind) => {
+            let expected = format!("a list, each of it {}", described(kind));
+            (list(kind, sent), expected)
+        }
+        Operand::Bounds(kind) => {
+            let expected = format!("a list of two, each {}", described(kind));
+            let two = |value: &Value| matches!(value, Value::List(bounds) if bounds.len() == 2);
+            (list(kind, sent).filter(two), expected)
+        }
+    };
+    value.ok_or_else(|| format!("the filter `{}` must be {expected}", key.name))
+}
+
+/// Null compares with nothing: taken for an absent filter it would widen the subscription.
+fn null_operand(key: &Key) -> String {
+    let name = &key.name;
+    match key.target {
+        Target::Field(..) => {
+            let field = name.split("__").next().unwrap_or(name);
+            format!(
+                "the filter `{name}` is null, and nothing compares with null; leave it out, or ask \
+                 for rows without a value with `{field}__isnull: true`"
+            )
+        }
+        Target::Custom(_) => format!("the filter `{name}` is null; leave it out"),
+    }
+}
+
+/// A single value is a list of one (GraphQL, section 3.11).
+fn list(kind: Kind, sent: &Sent) -> Option<Value> {
+    let items = match sent {
+        Sent::List(items) => items.as_slice(),
+        item => std::slice::from_ref(item),
+    };
+    let items: Option<_> = items.iter().map(|item| one(kind, item)).collect();
+    items.map(Value::List)
+}
+
+fn one(kind: Kind, sent: &Sent) -> Option<Value> {
+    match (kind, sent) {
+        (Kind::Bool, Sent::Boolean(value)) => Some(Value::Bool(*value)),
+        // The text of an integer that JSON holds exactly; others come as strings.
+        (Kind::Int { .. } | Kind::Decimal, Sent::Number(number)) if !number.is_f64() => {
+            kind.parse_text(&number.to_string())
+        }
+        (Kind::Int { min, max }, Sent::String(text)) if is_big(min, max) => kind.parse_text(text),
+        (Kind::Int { .. }, _) => None,
+        (Kind::Float, Sent::Number(number)) => number.as_f64().map(Value::Float),
+        (Kind::List(item), sent) => list(item.kind, sent),
+        (Kind::Json, sent) => {
+            let json = sent.clone().into_json().ok()?;
+            Some(Value::Json(std::sync::Arc::new(json)))
+        }
+        (kind, Sent::String(text)) => kind.parse_text(text),
+        _ => None,
+    }
+}
+
+/// Whether some of these integers are none of GraphQL's `Int` as async-graphql has it.
+fn is_big(min: i128, max: i128) -> bool {
+    min < i64::MIN.into() || max > i64::MAX.into()
+}
+
+/// The GraphQL type of a key's operand.
+pub(super) fn graphql_type(operand: Operand) -> String {
+    match operand {
+        Operand::One(Kind::List(item)) if item.nullable => format!("[{}]", scalar(item.kind)),
+        Operand::One(Kind::List(item)) => format!("[{}!]", scalar(item.kind)),
+        Operand::One(kind) => scalar(kind).to_owned(),
+        Operand::List(kind) | Operand::Bounds(kind) => format!("[{}!]", scalar(kind)),
+    }
+}
+
+/// async-graphql's own names, so that a schema that has these types has them once.
+fn scalar(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bool => "Boolean",
+        Kind::Int { min, max } if is_big(min, max) => "BigInt",
+        Kind::Int { .. } => "Int",
+        Kind::Float => "Float",
+        Kind::Text => "String",
+        Kind::Decimal => "Decimal",
+        Kind::Uuid => "UUID",
+        Kind::Date => "NaiveDate",
+        Kind::Time => "NaiveTime",
+        Kind::DateTime => "NaiveDateTime",
+        Kind::Instant => "DateTime",
+        Kind::Json | Kind::List(_) => "JSON",
+    }
+}
+
+/// What an operand of this kind looks like, for "must be …".
+fn described(kind: Kind) -> String {
+    match kind {
+        Kind::Bool => "a boolean".to_owned(),
+        Kind::Int { min, max } if is_big(min, max) => {
+            format!("an integer from {min} to {max}, in a string if it is large")
+        }
+        Kind::Int { min, max } => format!("an integer from {min} to {max}"),
+        Kind::Float => "a number".to_owned(),
+        Kind::Text => "a string".to_owned(),
+        Kind::Decimal => "a decimal number in a string, as \"1.50\", or an integer".to_owned(),
+        Kind::Uuid => "a UUID in a string".to_owned(),
+        Kind::Date => "a date in a string, as \"2026-03-04\"".to_owned(),
+        Kind::Time => "a time in a string, as \"05:06:07.89\"".to_owned(),
+        Kind::DateTime => {
+            "a date and time without a zone in a string, as \"2026-03-04T05:06:07\"".to_owned()
+        }
+        Kind::Instant => {
+            "a date and time with its offset in a string, as \"2026-03-04T05:06:07Z\"".to_owned()
+        }
+        Kind::Json => "any JSON".to_owned(),
+        Kind::List(item) => format!("a list, each of it {}", described(item.kind)),
+    }
+}
+
+/// The filter, its lookup made ready for rows.
+fn filter(model: &Model, key: Key, operand: Value, limits: &Limits) -> Result<Filter, String> {
+    let Key { name, target, .. } = key;
+    let asked = match target {
+        Target::Field(field, lookup) => Asked::new(field, lookup, &operand, limits)
+            .map_err(|reason| format!("the filter `{name}` {reason}"))?,
+        Target::Custom(lookup) => Asked::Custom(lookup),
+    };
+    let key = match target {
+        Target::Field(field, Lookup::Exact) => model.fields[field].name.to_owned(),
+        _ => name,
+    };
+    Ok(Filter {
+        key,
+        operand,
+        asked,
+    })
+}
+
+/// About what an operand takes in memory.
+fn size(operand: &Value) -> usize {
+    size_of::<Value>()
+        + match operand {
+            Value::Text(text) => text.len(),
+            Value::Decimal(decimal) => decimal.as_str().len(),
+            Value::List(items) => items.iter().map(size).sum(),
+            Value::Json(json) => json.to_string().len(),
+            _ => 0,
+        }
+}
