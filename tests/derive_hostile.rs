@@ -303,10 +303,7 @@ fn positions_do_not_count_what_is_left_out() {
         .map(|field| (field.name, field.hidden))
         .collect();
     assert_eq!(fields, [("owner", true), ("id", false), ("name", false)]);
-    assert_eq!(
-        (model.key, model.index),
-        (1, &[0][..])
-    );
+    assert_eq!((model.key, model.index), (1, &[0][..]));
     let file = skipped::File {
         content: skipped::Blob,
         owner: 7,

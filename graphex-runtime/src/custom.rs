@@ -72,6 +72,8 @@ impl<'a> LookupContext<'a> {
 pub fn typed<T: FromValue>(value: &Value) -> Result<T> {
     T::from_value(value).ok_or_else(|| {
         let name = std::any::type_name::<T>();
-        Error::new(format!("`{name}::from_value` does not take back what `to_value` gave"))
+        Error::new(format!(
+            "`{name}::from_value` does not take back what `to_value` gave"
+        ))
     })
 }

@@ -104,12 +104,7 @@ const TEXT: [Lookup; 9] = [
     Lookup::Regex,
     Lookup::IRegex,
 ];
-const DATE: [Lookup; 4] = [
-    Lookup::Year,
-    Lookup::Month,
-    Lookup::Day,
-    Lookup::WeekDay,
-];
+const DATE: [Lookup; 4] = [Lookup::Year, Lookup::Month, Lookup::Day, Lookup::WeekDay];
 const TIME: [Lookup; 3] = [Lookup::Hour, Lookup::Minute, Lookup::Second];
 
 impl Lookup {

@@ -72,7 +72,9 @@ impl Filters {
 
     /// The keys with their operands, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|filter| (filter.key.as_str(), &filter.operand))
+        self.0
+            .iter()
+            .map(|filter| (filter.key.as_str(), &filter.operand))
     }
 }
 

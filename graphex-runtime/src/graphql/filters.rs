@@ -35,7 +35,9 @@ pub(super) fn parse_filters(
         return Err(Refusal::FiltersTooLarge { limit });
     }
     let filters = filters.into_iter();
-    let filters: Result<_, _> = filters.map(|(key, operand)| filter(model, key, operand, limits)).collect();
+    let filters: Result<_, _> = filters
+        .map(|(key, operand)| filter(model, key, operand, limits))
+        .collect();
     filters.map(Filters::new).map_err(Refusal::InvalidFilter)
 }
 

@@ -7,7 +7,9 @@ use async_graphql::registry::{
 };
 use async_graphql::{InputType, InputValueResult, Value};
 
+use super::filters::graphql_type;
 use crate::change::{SubscriptionAction, SubscriptionOperation};
+use crate::filters::{Target, keys};
 use crate::model::{Model, Payload};
 
 const ACTION: &str = "ActionSubscriptionEnum";
@@ -55,7 +57,7 @@ pub(super) fn confirmation_name(model: &Model) -> String {
 /// Registers the two-channel root of a model and all it refers to; returns its name.
 pub(super) fn register_subscription(
     registry: &mut Registry,
-    model: &Model,
+    model: &'static Model,
     rust_name: &'static str,
 ) -> String {
     let root = subscription_root_name(model);
@@ -90,6 +92,7 @@ pub(super) fn register_subscription(
         ),
         input("id", "ID", "Only the row with this primary key."),
     ];
+    args.extend(register_filters(registry, model, rust_name));
     if model.payload == Payload::Full {
         let name = format!("{}Fields", model.name);
         let what = format!("The fields of {} that notifications can carry.", model.name);
@@ -112,6 +115,88 @@ pub(super) fn register_subscription(
     register(registry, object(&root, "", fields, true, rust_name));
     root
 }
+
+/// Registers the input type of a model's filters and the scalars it refers to; the argument
+/// that takes it. A model without a filter has no such argument.
+fn register_filters(
+    registry: &mut Registry,
+    model: &'static Model,
+    rust_name: &'static str,
+) -> Option<MetaInputValue> {
+    let fields: IndexMap<_, _> = keys(model)
+        .map(|key| {
+            let ty = graphql_type(key.operand);
+            register_scalar(registry, ty.trim_matches(['[', ']', '!']));
+            let what = match key.target {
+                Target::Field(_, lookup) => lookup.summary(),
+                Target::Custom(_) => "",
+            };
+            (key.name.clone(), input(&key.name, &ty, what))
+        })
+        .collect();
+    if fields.is_empty() {
+        return None;
+    }
+    let name = format!("{}Filters", model.name);
+    let ty = MetaType::InputObject {
+        name: name.clone(),
+        description: Some(format!(
+            "What rows of {} have to satisfy: everything that is given.",
+            model.name
+        )),
+        input_fields: fields,
+        visible: None,
+        inaccessible: false,
+        tags: Vec::new(),
+        rust_typename: Some(rust_name),
+        oneof: false,
+        directive_invocations: Vec::new(),
+    };
+    register(registry, ty);
+    Some(input("filters", &name, "What the rows have to satisfy."))
+}
+
+/// Adds a scalar that no other type has brought. Scalars of one name are one type to
+/// async-graphql: it keeps the first, whatever Rust type it is for.
+fn register_scalar(registry: &mut Registry, name: &str) {
+    let scalar = |description: &str| MetaType::Scalar {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        // Operands are checked where they are read.
+        is_valid: None,
+        visible: None,
+        inaccessible: false,
+        tags: Vec::new(),
+        specified_by_url: None,
+        directive_invocations: Vec::new(),
+        requires_scopes: Vec::new(),
+    };
+    let description = SCALARS.iter().find(|(known, _)| *known == name);
+    if let (Some((_, description)), None) = (description, registry.types.get(name)) {
+        registry.types.insert(name.to_owned(), scalar(description));
+    }
+}
+
+/// The scalars beside GraphQL's own, which each schema has.
+const SCALARS: [(&str, &str); 8] = [
+    (
+        "BigInt",
+        "An integer of any size: a number, or a string of digits.",
+    ),
+    ("Decimal", "An exact decimal number in a string."),
+    ("UUID", "A UUID in a string."),
+    ("NaiveDate", "A calendar date, as `2026-03-04`."),
+    ("NaiveTime", "A time of day, as `05:06:07.89`."),
+    (
+        "NaiveDateTime",
+        "A date and time without a zone, as `2026-03-04T05:06:07`.",
+    ),
+    (
+        "DateTime",
+        "A point in time in RFC 3339 format, as `2026-03-04T05:06:07Z`.",
+    ),
+    ("JSON", "Any JSON."),
+];
 
 /// The answer to a subscribe or unsubscribe.
 fn confirmation(model: &Model, rust_name: &'static str) -> MetaType {
@@ -235,7 +320,7 @@ fn field(name: &str, ty: &str, description: &str) -> MetaField {
 fn input(name: &str, ty: &str, description: &str) -> MetaInputValue {
     MetaInputValue {
         name: name.to_owned(),
-        description: Some(description.to_owned()),
+        description: (!description.is_empty()).then(|| description.to_owned()),
         ty: ty.to_owned(),
         deprecation: Deprecation::NoDeprecated,
         default_value: None,

@@ -112,17 +112,19 @@ impl<T: Copy + PartialEq> EqualityIndex<T> {
         let taken = taken.count();
         pins.truncate(taken);
         pins.sort_by_key(|pin| pin.field);
-        let hashers = pins.iter().fold(vec![self.hasher.build_hasher()], |begun, pin| {
-            let with_each = |hasher: &DefaultHasher| {
-                let hasher = hasher.clone();
-                pin.values().iter().map(move |value| {
-                    let mut hasher = hasher.clone();
-                    value.hash(&mut hasher);
-                    hasher
-                })
-            };
-            begun.iter().flat_map(with_each).collect()
-        });
+        let hashers = pins
+            .iter()
+            .fold(vec![self.hasher.build_hasher()], |begun, pin| {
+                let with_each = |hasher: &DefaultHasher| {
+                    let hasher = hasher.clone();
+                    pin.values().iter().map(move |value| {
+                        let mut hasher = hasher.clone();
+                        value.hash(&mut hasher);
+                        hasher
+                    })
+                };
+                begun.iter().flat_map(with_each).collect()
+            });
         let mut hashes: Vec<_> = hashers.iter().map(Hasher::finish).collect();
         // Two combinations with one hash are one place, or an entry would be found twice.
         hashes.sort_unstable();

@@ -75,7 +75,9 @@ impl Lookups {
 
     async fn answer(&self, engine: &Engine, question: &Question) {
         let Question { change, undecided } = question;
-        let demands = undecided.iter().flat_map(|(plan, _)| plan.predicate.custom());
+        let demands = undecided
+            .iter()
+            .flat_map(|(plan, _)| plan.predicate.custom());
         let distinct: HashSet<_> = demands.collect();
         // Boxed: the compiler cannot see that the futures of closures over references are `Send`.
         let asked: Vec<_> = distinct

@@ -64,9 +64,9 @@ impl Condition {
 
     fn holds_for(&self, value: &Value, subject: &Subject<'_>) -> bool {
         match &self.test {
-            Test::Order(relation, operand) => {
-                value.compare(operand).is_some_and(|order| relation.includes(order))
-            }
+            Test::Order(relation, operand) => value
+                .compare(operand)
+                .is_some_and(|order| relation.includes(order)),
             Test::Between(low, high) => {
                 value.compare(low).is_some_and(Ordering::is_ge)
                     && value.compare(high).is_some_and(Ordering::is_le)
@@ -82,9 +82,9 @@ impl Condition {
                 Value::Text(text) => pattern.matches(text),
                 _ => false,
             },
-            Test::Part(part, operand) => {
-                value.part(*part).is_some_and(|part| i128::from(part) == *operand)
-            }
+            Test::Part(part, operand) => value
+                .part(*part)
+                .is_some_and(|part| i128::from(part) == *operand),
             Test::Date(operand) => value.date() == Some(*operand),
             Test::IsNull(expected) => value.is_null() == *expected,
         }
