@@ -86,11 +86,8 @@ impl Topic {
         action: Action,
         values: impl IntoIterator<Item = &'v Value>,
     ) -> Self {
-        let pair = |(field, value): (&usize, &Value)| {
-            let mut text = String::new();
-            value.write_canonical(&mut text);
-            (model.fields[*field].name, text)
-        };
+        let pair =
+            |(field, value): (&usize, &Value)| (model.fields[*field].name, value.canonical());
         let mut pairs: Vec<_> = model.index.iter().zip(values).map(pair).collect();
         pairs.sort_unstable();
         let mut name = format!("{}-{action}", model.stream);

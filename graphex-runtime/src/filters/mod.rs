@@ -52,7 +52,8 @@ impl Hash for Filter {
 impl Filters {
     /// One order, so that equal filters are equal however they were written.
     pub(crate) fn new(mut filters: Vec<Filter>) -> Self {
-        filters.sort_by(|one, other| one.key.cmp(&other.key));
+        // By the operand too: `room` and `room__exact` are one key, and both may be given.
+        filters.sort_by_cached_key(|filter| (filter.key.clone(), filter.operand.canonical()));
         Self(filters.into())
     }
 

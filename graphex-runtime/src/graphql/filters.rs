@@ -3,6 +3,7 @@
 
 use async_graphql::Value as Sent;
 
+use super::suggest;
 use crate::error::Refusal;
 use crate::filters::{Asked, Filter, Filters, Key, Target, keys};
 use crate::limits::Limits;
@@ -41,11 +42,25 @@ pub(super) fn parse_filters(
     filters.map(Filters::new).map_err(Refusal::InvalidFilter)
 }
 
+/// What to write instead of an unknown key. Of a field that can be filtered on only the lookup
+/// is wrong.
 fn unknown(model: &'static Model, name: &str) -> Refusal {
     let names: Vec<_> = keys(model).map(|key| key.name).collect();
-    let near = super::suggest::nearest(name, names.iter().map(String::as_str));
-    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    Refusal::InvalidFilter(format!("unknown filter `{name}`{near}"))
+    let (field, _) = name.split_once("__").unwrap_or((name, ""));
+    let prefix = format!("{field}__");
+    let lookups: Vec<_> = names
+        .iter()
+        .filter_map(|key| key.strip_prefix(&prefix))
+        .collect();
+    let likely = names
+        .iter()
+        .filter(|key| lookups.is_empty() || key.starts_with(&prefix));
+    let help = match suggest::nearest(name, likely.map(String::as_str)) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None if lookups.is_empty() => String::new(),
+        None => format!("; the lookups of `{field}` are {}", lookups.join(", ")),
+    };
+    Refusal::InvalidFilter(format!("unknown filter `{name}`{help}"))
 }
 
 /// What the filter compares with, of the type that its key has.
@@ -103,6 +118,13 @@ fn one(kind: Kind, sent: &Sent) -> Option<Value> {
         (Kind::Int { min, max }, Sent::String(text)) if is_big(min, max) => kind.parse_text(text),
         (Kind::Int { .. }, _) => None,
         (Kind::Float, Sent::Number(number)) => number.as_f64().map(Value::Float),
+        (Kind::List(item), Sent::List(items)) => {
+            let items = items.iter().map(|sent| match sent {
+                Sent::Null if item.nullable => Some(Value::Null),
+                sent => one(item.kind, sent),
+            });
+            items.collect::<Option<_>>().map(Value::List)
+        }
         (Kind::List(item), sent) => list(item.kind, sent),
         (Kind::Json, sent) => {
             let json = sent.clone().into_json().ok()?;
@@ -201,3 +223,6 @@ fn size(operand: &Value) -> usize {
             _ => 0,
         }
 }
+
+#[cfg(test)]
+mod tests;

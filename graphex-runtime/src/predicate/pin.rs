@@ -15,11 +15,7 @@ impl Pin {
     pub(crate) fn new(field: usize, mut values: Vec<Value>) -> Self {
         values.retain(|value| !value.is_null());
         // One order without doubles, so that equal demands are equal predicates.
-        values.sort_by_cached_key(|value| {
-            let mut text = String::new();
-            value.write_canonical(&mut text);
-            text
-        });
+        values.sort_by_cached_key(Value::canonical);
         values.dedup();
         let values = values.into();
         Self { field, values }

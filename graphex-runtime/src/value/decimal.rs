@@ -1,6 +1,7 @@
 //! Exact decimal numbers, kept as text: no limit of digits, no float in between.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
 /// An exact decimal number in plain notation (`-12.50`), with its scale.
@@ -55,6 +56,36 @@ impl PartialEq for Decimal {
 
 impl Eq for Decimal {}
 
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// By number, whatever the scales.
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (one, two) = (self.canonical(), other.canonical());
+        match (one.strip_prefix('-'), two.strip_prefix('-')) {
+            (None, None) => compare_digits(&one, &two),
+            (Some(one), Some(two)) => compare_digits(two, one),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+        }
+    }
+}
+
+/// Compares canonical numbers without a sign: a longer whole part is greater, and behind the
+/// point a further digit is.
+fn compare_digits(one: &str, two: &str) -> Ordering {
+    let parts = |text| str::split_once(text, '.').unwrap_or((text, ""));
+    let ((whole, fraction), (other_whole, other_fraction)) = (parts(one), parts(two));
+    let lengths = whole.len().cmp(&other_whole.len());
+    lengths
+        .then_with(|| whole.cmp(other_whole))
+        .then_with(|| fraction.cmp(other_fraction))
+}
+
 impl Hash for Decimal {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.canonical().hash(state);
@@ -63,7 +94,24 @@ impl Hash for Decimal {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::Decimal;
+
+    proptest! {
+        #[test]
+        fn order_is_that_of_the_numbers(a in -2_000..2_000_i64, b in -2_000..2_000_i64, scale in 1..4_usize) {
+            // The same number of digits behind the point, then with zeros added to one of them.
+            let text = |number: i64, zeros: &str| {
+                let digits = format!("{:0width$}", number.abs(), width = scale + 1);
+                let (whole, fraction) = digits.split_at(digits.len() - scale);
+                let sign = if number < 0 { "-" } else { "" };
+                Decimal::new(format!("{sign}{whole}.{fraction}{zeros}")).unwrap()
+            };
+            prop_assert_eq!(text(a, "00").cmp(&text(b, "")), a.cmp(&b));
+            prop_assert_eq!(text(a, "") == text(b, "0"), a == b);
+        }
+    }
 
     #[test]
     fn plain_notation_only() {

@@ -16,13 +16,15 @@ use std::sync::Arc;
 pub use decimal::Decimal;
 pub use kind::{FieldType, Kind};
 pub use moment::{Date, DateTime, Instant, Time};
+use order::float_identity;
 pub(crate) use part::Part;
 pub use typed::FromValue;
 
 /// The value of one field of a row, independent of the Rust type it came from.
 ///
 /// Equality is the one predicates use, but for [`Value::Null`], which here equals itself:
-/// decimals compare as numbers (`1.50` is `1.5`), instants as instants.
+/// decimals compare as numbers (`1.50` is `1.5`), instants as instants, and floats as on
+/// PostgreSQL, where `-0.0` is `0.0` and `NaN` is `NaN`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Value {
@@ -93,13 +95,17 @@ impl Value {
         }
     }
 
-    /// Appends the canonical text of a value with [`Equality`]: what topics are named by.
-    /// Equal values have equal text.
-    pub(crate) fn write_canonical(&self, out: &mut String) {
+    /// The canonical text of a value: what topics are named by. Equal values of one kind have
+    /// equal text.
+    pub(crate) fn canonical(&self) -> String {
+        let mut text = String::new();
         match self {
-            Self::Decimal(value) => out.push_str(&value.canonical()),
-            other => other.write_plain(out),
+            Self::Decimal(value) => text.push_str(&value.canonical()),
+            // Both zeros are one.
+            Self::Float(value) => Self::Float(value + 0.0).write_plain(&mut text),
+            other => other.write_plain(&mut text),
         }
+        text
     }
 
     fn write_plain(&self, out: &mut String) {
@@ -152,9 +158,7 @@ impl PartialEq for Value {
             (Self::Null, Self::Null) => true,
             (Self::Bool(a), Self::Bool(b)) => a == b,
             (Self::Int(a), Self::Int(b)) => a == b,
-            // By bits, so that equality is reflexive and agrees with `Hash`; predicates do
-            // not pin floats.
-            (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
+            (Self::Float(a), Self::Float(b)) => float_identity(*a) == float_identity(*b),
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::Decimal(a), Self::Decimal(b)) => a == b,
             (Self::Uuid(a), Self::Uuid(b)) => a == b,
@@ -178,7 +182,7 @@ impl Hash for Value {
             Self::Null => {}
             Self::Bool(value) => value.hash(state),
             Self::Int(value) => value.hash(state),
-            Self::Float(value) => value.to_bits().hash(state),
+            Self::Float(value) => float_identity(*value).hash(state),
             Self::Text(value) => value.hash(state),
             Self::Decimal(value) => value.hash(state),
             Self::Uuid(value) => value.hash(state),
