@@ -106,6 +106,8 @@ async fn a_full_publisher_queue_counts_what_it_drops() {
     for id in 0..10 {
         assert_eq!(client.json().await["payload"]["data"]["id"], id);
     }
+    // Those who are connected are told of the loss, after what had room.
+    assert_eq!(client.json().await["payload"]["action"], "resync");
     server.hub.publish(Action::Create, &note(15, ""));
     assert_eq!(client.json().await["payload"]["data"]["id"], 15);
 }

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use super::channel::Channel;
 use super::index::EqualityIndex;
 use crate::change::{Action, Row};
+use crate::layer::Listening;
 use crate::predicate::Predicate;
 use crate::projection::Projection;
 use crate::topic::Topic;
@@ -55,6 +56,8 @@ fn member_key(member: &Arc<Member>) -> MemberKey {
 pub(crate) struct Seat {
     pub(crate) member: Arc<Member>,
     plan: PlanId,
+    /// Keeps the topics of the plan coming.
+    pub(super) listening: Listening,
 }
 
 /// Never used twice.
@@ -87,7 +90,11 @@ impl PlanTable {
         if let Some(listed) = self.listed.get_mut(&id) {
             Arc::make_mut(&mut listed.members).insert(member_key(&member), Arc::clone(&member));
         }
-        Seat { member, plan: id }
+        Seat {
+            member,
+            plan: id,
+            listening: Listening::default(),
+        }
     }
 
     fn list(&mut self, topics: Vec<Topic>, plan: Plan) -> PlanId {
@@ -156,6 +163,7 @@ mod tests {
     use crate::hub::channel::ChannelId;
     use crate::limits::Limits;
     use crate::model::{Model, Payload};
+    use crate::node::NodeId;
     use crate::predicate::Pins;
     use crate::value::{Field as _, Value};
 
@@ -172,7 +180,7 @@ mod tests {
     }
 
     fn join(table: &mut PlanTable, room: i64, data: &[usize]) -> Seat {
-        let id = ChannelId::random().unwrap();
+        let id = ChannelId::random(NodeId(1)).unwrap();
         let channel = Channel::new(id, Identity::anonymous(), None, &Limits::default());
         let predicate = Predicate::new(Pins::new().equal(1, &room), None, &Filters::default());
         let projection = Projection::new(&MODEL, Some(data));

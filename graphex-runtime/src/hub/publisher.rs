@@ -23,8 +23,8 @@ pub(crate) struct Publisher {
     queue: Mutex<Queue>,
     wake: Notify,
     capacity: usize,
-    /// Whether the task ever ran. Before, no channel can be open, so that nobody misses what
-    /// is committed.
+    /// Whether there can be a subscriber: the task ever ran, or other processes may have
+    /// channels. Before, nobody misses what is committed.
     fed: AtomicBool,
     counters: Arc<Counters>,
 }
@@ -40,6 +40,16 @@ struct Queue {
     open: usize,
     /// Whether something was lost since the last batch; it is logged once.
     overflowing: bool,
+    /// Whether something was lost of which nobody has been told.
+    lost: bool,
+}
+
+/// Changes whose turn it is.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) changes: Vec<Arc<Change>>,
+    /// Whether changes were lost that would have followed these.
+    pub(crate) lost: bool,
 }
 
 #[derive(Debug)]
@@ -69,7 +79,7 @@ impl Publisher {
         }
     }
 
-    /// The task runs.
+    /// From now on there can be a subscriber.
     pub(crate) fn set_fed(&self) {
         self.fed.store(true, Ordering::Relaxed);
     }
@@ -98,10 +108,10 @@ impl Publisher {
     }
 
     /// Waits for changes whose turn it is and takes all of them.
-    pub(crate) async fn batch(&self) -> Vec<Arc<Change>> {
+    pub(crate) async fn batch(&self) -> Batch {
         loop {
             let batch = lock(&self.queue).take();
-            if !batch.is_empty() {
+            if !batch.changes.is_empty() || batch.lost {
                 return batch;
             }
             self.wake.notified().await;
@@ -148,7 +158,11 @@ impl Publisher {
 
     fn lose(&self, changes: usize) {
         self.counters.changes_lost.add(changes);
-        let logged = std::mem::replace(&mut lock(&self.queue).overflowing, true);
+        let mut queue = lock(&self.queue);
+        queue.lost = true;
+        let logged = std::mem::replace(&mut queue.overflowing, true);
+        drop(queue);
+        self.wake.notify_one();
         if !logged {
             tracing::error!(
                 capacity = self.capacity,
@@ -160,13 +174,14 @@ impl Publisher {
 }
 
 impl Queue {
-    fn take(&mut self) -> Vec<Arc<Change>> {
-        let mut batch = Vec::new();
+    fn take(&mut self) -> Batch {
+        let lost = std::mem::take(&mut self.lost);
+        let mut changes = Vec::new();
         self.overflowing &= self.places.is_empty();
         if self.open == 0 {
-            batch.extend(self.places.drain(..).flat_map(|place| place.changes));
+            changes.extend(self.places.drain(..).flat_map(|place| place.changes));
             self.changes = 0;
-            return batch;
+            return Batch { changes, lost };
         }
         let mut held_rows: HashSet<RowKey> = HashSet::new();
         let mut held = VecDeque::new();
@@ -176,11 +191,11 @@ impl Queue {
                 held.push_back(place);
             } else {
                 self.changes -= place.changes.len();
-                batch.extend(place.changes);
+                changes.extend(place.changes);
             }
         }
         self.places = held;
-        batch
+        Batch { changes, lost }
     }
 }
 
@@ -238,6 +253,7 @@ mod tests {
     fn taken(publisher: &Publisher) -> Vec<i64> {
         let batch = lock(&publisher.queue).take();
         batch
+            .changes
             .iter()
             .map(|change| match change.key() {
                 Value::Int(id) => i64::try_from(*id).unwrap(),
@@ -279,8 +295,10 @@ mod tests {
         publisher.reserve(vec![change(4), change(5)]).commit();
         publisher.publish(vec![change(6)]);
         assert_eq!(publisher.counters.changes_lost.get(), 3);
+        assert!(lock(&publisher.queue).lost);
         kept.commit();
         assert_eq!(taken(&publisher), [1, 2]);
+        assert!(!lock(&publisher.queue).lost);
     }
 
     #[test]
@@ -310,7 +328,7 @@ mod tests {
         let publisher = publisher(100);
         let ticket = publisher.reserve(vec![change(1)]);
         let waiting = Arc::clone(&publisher);
-        let batch = tokio::spawn(async move { waiting.batch().await.len() });
+        let batch = tokio::spawn(async move { waiting.batch().await.changes.len() });
         tokio::task::yield_now().await;
         assert!(!batch.is_finished());
         ticket.commit();
