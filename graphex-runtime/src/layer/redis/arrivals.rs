@@ -169,7 +169,7 @@ impl Delivery {
                 names.push(&twin.name);
             }
             if let Err(error) = self.take(inbox, &names, &arrival.payload).await {
-                self.counters.unreadable(&error);
+                names.iter().for_each(|_| self.counters.unreadable(&error));
             }
         }
     }
