@@ -138,16 +138,22 @@ impl Interest {
         self.wake.notify_one();
     }
 
+    /// There is no connection any more: nothing is confirmed.
+    pub(crate) fn end(&self) {
+        let mut table = self.lock();
+        table
+            .topics
+            .values_mut()
+            .for_each(|entry| entry.confirmed = false);
+    }
+
     /// All topics that have listeners, to be joined on a new connection. The others are
     /// forgotten: they were left with the old one.
     pub(crate) fn begin(&self) -> Vec<Topic> {
         let mut table = self.lock();
         table.joining.clear();
         table.leaving.clear();
-        table.topics.retain(|_, entry| {
-            entry.confirmed = false;
-            entry.listeners > 0
-        });
+        table.topics.retain(|_, entry| entry.listeners > 0);
         table.topics.keys().cloned().collect()
     }
 
@@ -335,10 +341,12 @@ mod tests {
         interest.confirm(&[topic("kept"), topic("left")]);
         let _kept = kept.await.unwrap().unwrap();
         drop(left.await);
+        // Who comes when the old one is gone waits for the new one.
+        interest.end();
+        let late = listen(&interest, "kept");
+        tokio::task::yield_now().await;
         assert_eq!(interest.begin(), [topic("kept")]);
         assert_eq!(interest.look(Instant::now() + GRACE), (None, None));
-        // Who comes now waits for the new connection.
-        let late = listen(&interest, "kept");
         tokio::task::yield_now().await;
         assert!(!late.is_finished());
         interest.confirm(&[topic("kept")]);

@@ -23,7 +23,7 @@ use crate::wire;
 
 /// Time between two attempts to connect: at first, and at most.
 const PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// A link that has held so long is a new start: the next pause is short again.
 const HELD: Duration = Duration::from_secs(1);
@@ -151,14 +151,19 @@ impl Link {
     /// Connects, and again whenever the connection is of no use any more.
     pub(super) async fn run(&self, restored: &mpsc::Sender<Restored>) {
         self.up.send_replace(None);
+        self.interest.end();
         let (mut pause, mut is_first, mut is_logged) = (PAUSE, true, false);
         loop {
             match self.restore(restored, is_first).await {
                 Ok((up, hearing)) => {
                     let began = Instant::now();
                     tracing::info!(node = %self.node, "connected to Redis");
+                    let fault = up.fault.clone();
                     let why = self.hold(up, hearing).await;
+                    // Who waits for an answer on this connection waits for nothing.
+                    fault.raise();
                     self.up.send_replace(None);
+                    self.interest.end();
                     self.counters.outages.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(
                         why,
