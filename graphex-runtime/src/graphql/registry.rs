@@ -101,7 +101,7 @@ pub(super) fn register_subscription(
         args.push(input(
             "data",
             &format!("[{name}]"),
-            "The fields to send; all without it.",
+            "The fields to send; all of them if it is left out.",
         ));
     }
     let field = MetaField {

@@ -17,6 +17,7 @@ mod plan;
 )]
 mod publisher;
 mod queue;
+mod shelf;
 mod stats;
 
 use std::collections::HashMap;
