@@ -12,7 +12,7 @@ use async_graphql::{SubscriptionType, Value};
 use futures_util::Stream;
 use futures_util::stream::once;
 
-use super::filters::parse_filters;
+use super::filters::{SentFilters, parse_filters};
 use super::registry::{Argument, confirmation_name, register_subscription, subscription_root_name};
 use crate::change::{SubscriptionAction, SubscriptionOperation};
 use crate::error::Refusal;
@@ -73,7 +73,8 @@ impl<M: ModelType> SubscriptionType for ModelSubscription<M> {
 async fn answer(ctx: &Context<'_>, model: &'static Model, hooks: Hooks) -> Response {
     let (mut args, filters) = match read_args(ctx, model) {
         Ok(args) => args,
-        Err(error) => return Response::from_errors(vec![ctx.set_error_path(error)]),
+        // Without a path: nothing was executed (GraphQL, section 6.2.3.1).
+        Err(error) => return Response::from_errors(vec![error]),
     };
     let outcome = carry_out(ctx, model, hooks, &mut args, filters).await;
     let key = ctx.item.node.response_key().node.clone();
@@ -86,7 +87,7 @@ async fn carry_out(
     model: &'static Model,
     hooks: Hooks,
     args: &mut RawArgs,
-    filters: Option<Value>,
+    filters: Option<SentFilters>,
 ) -> Result<(), Refusal> {
     let Some(hub) = ctx.data_opt::<Hub>() else {
         tracing::error!("no hub in the schema; add `.data(hub.clone())` to `Schema::build(…)`");
@@ -122,7 +123,7 @@ async fn carry_out(
 }
 
 /// The arguments, and the filters as the client sent them.
-fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<(RawArgs, Option<Value>)> {
+fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<(RawArgs, Option<SentFilters>)> {
     let args = RawArgs {
         action: enum_value(ctx, "action", &SubscriptionAction::VALUES)?,
         operation: enum_value(ctx, "operation", &SubscriptionOperation::VALUES)?,
@@ -136,7 +137,13 @@ fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<(RawArgs, Option<
             _ => None,
         })?,
     };
-    Ok((args, argument(ctx, "filters")?))
+    // async-graphql takes anything for an input object.
+    let expected = "an object, as `{field__lookup: value}`";
+    let filters = read(ctx, "filters", expected, |value| match value {
+        Value::Object(entries) => Some(entries.clone()),
+        _ => None,
+    })?;
+    Ok((args, filters))
 }
 
 /// An argument as `convert` takes it. async-graphql has checked the literals of a document,
