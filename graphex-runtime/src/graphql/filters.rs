@@ -55,7 +55,7 @@ pub(super) fn misnamed<'n>(
 }
 
 /// What to write instead of an unknown key. Of a field that can be filtered on only the lookup
-/// is wrong, otherwise the field: a common lookup makes no two fields alike.
+/// is wrong, of another the field: what two keys have in common makes the rest no more alike.
 fn unknown(model: &'static Model, name: &str) -> String {
     let names: Vec<_> = keys(model).map(|key| key.name).collect();
     let (field, lookup) = name.split_once("__").unwrap_or((name, ""));
@@ -72,8 +72,8 @@ fn unknown(model: &'static Model, name: &str) -> String {
             if known { with_lookup } else { near.to_owned() }
         })
     } else {
-        let of_field = names.iter().filter(|key| key.starts_with(&prefix));
-        suggest::nearest(name, of_field.map(String::as_str)).map(str::to_owned)
+        let near = suggest::nearest(lookup, lookups.iter().copied());
+        near.map(|near| format!("{prefix}{near}"))
     };
     let help = match near {
         Some(near) => format!("; did you mean `{near}`?"),
