@@ -43,7 +43,12 @@ impl<E: Executor> Desk<E> {
         self.published += 1;
     }
 
-    /// Waits until everything that was published is delivered.
+    /// So many changes were captured.
+    pub(crate) fn captured(&mut self, changes: u64) {
+        self.published += changes;
+    }
+
+    /// Waits until everything that was published or captured is delivered.
     pub(crate) async fn delivered(&self) {
         let delivered = async {
             while self.hub.stats().changes_published < self.published {
