@@ -29,13 +29,19 @@ use super::{Field, FieldType, Value};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be given to a custom lookup",
     label = "graphex cannot make this type from a captured value",
-    note = "implement `graphex::FromValue` for `{Self}`, or name another field or operand type"
+    note = "implement `graphex::Field` and `graphex::FromValue` for `{Self}`, or name another field or operand type",
+    note = "types of chrono, time, uuid, rust_decimal and bigdecimal need the graphex features `chrono`, `time`, `uuid`, `decimal` and `bigdecimal`"
 )]
 pub trait FromValue: Field + Sized {
-    // Generated code names the type so, in order that one that is not even a `Field` is reported
-    // once, as one that no lookup can have.
+    // Generated code goes through these two, so that a type that is not even a `Field` is
+    // reported once, as one that no lookup can have.
     #[doc(hidden)]
-    const OPERAND: FieldType = Self::TYPE;
+    const TYPED: FieldType = Self::TYPE;
+
+    #[doc(hidden)]
+    fn typed_value(&self) -> Value {
+        self.to_value()
+    }
 
     /// The Rust value, or `None` for a value that [`Field::to_value`] does not give.
     fn from_value(value: &Value) -> Option<Self>;
