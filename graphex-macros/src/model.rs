@@ -38,7 +38,7 @@ pub(crate) struct Model {
 }
 
 /// A name and the tokens that spell it, or that it was derived from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Spelled {
     pub(crate) text: String,
     pub(crate) at: TokenStream,
@@ -77,7 +77,7 @@ pub(crate) struct ScopeEntry {
 }
 
 /// What a row cannot tell by itself, and a function of the user's tells.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Lookup {
     /// The function: `r#type` for the lookup `type`.
     pub(crate) ident: Ident,

@@ -53,8 +53,8 @@ impl Columns {
     }
 }
 
-/// The name as that of a function: a keyword gets its `r#`. The four that cannot have one were
-/// refused.
+/// The name as that of a function: a keyword gets its `r#`. Names that cannot have
+/// one were refused.
 fn function(name: &Ident) -> Ident {
     syn::parse2(name.to_token_stream())
         .unwrap_or_else(|_| Ident::new_raw(&case::unraw(name), name.span()))
