@@ -1,5 +1,7 @@
 //! Rules that span several keys or fields. Each is one function; each reports all it finds.
 
+mod lookups;
+
 use std::collections::HashMap;
 
 use crate::attr::value::ScopeForm;
@@ -21,6 +23,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     check_field_names(model, errors);
     check_field_names_differ(model, errors);
     check_enum_values_differ(model, errors);
+    lookups::check(model, errors);
     check_secrets(model, errors);
 }
 

@@ -3,6 +3,7 @@
 mod args;
 mod descriptor;
 mod fields;
+mod lookups;
 mod scope;
 mod subscription;
 
@@ -44,6 +45,7 @@ pub(crate) fn named_items(model: &Model, subject: &Ident) -> TokenStream {
         fields::fields(model),
         args::args(model),
         scope::scope(model),
+        lookups::lookups(model),
         subscription::subscription(model, subject),
     ];
     quote!(#(#items)*)

@@ -32,6 +32,8 @@ pub struct MessageSubscriptionArgs {
     pub operation: ::graphex::__private::SubscriptionOperation,
     /// The primary key of the one row asked for.
     pub id: ::core::option::Option<::graphex::__private::ID>,
+    /// What is asked of the rows.
+    pub filters: ::graphex::__private::Filters,
     /// The fields asked for; `None` means all.
     pub data: ::core::option::Option<::graphex::__private::Vec<MessageFields>>,
     /// The channel that joins, in the two-channel protocol.
@@ -45,6 +47,7 @@ impl ::core::convert::From<::graphex::__private::RawArgs> for MessageSubscriptio
             action: __raw.action,
             operation: __raw.operation,
             id: __raw.id,
+            filters: __raw.filters,
             channel_id: __raw.channel_id,
         }
     }
@@ -56,6 +59,22 @@ pub struct MessageScope {
     pub tenant: i64,
     ///The one value of `room`, or any.
     pub room: ::core::option::Option<i64>,
+}
+///What a row of `Message` cannot tell by itself.
+#[allow(dead_code, non_snake_case, private_interfaces, clippy::too_many_arguments)]
+pub trait MessageLookups {
+    ///Whether a changed row matches an operand of `tagged`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be told; then it does not match.
+    fn tagged(
+        ctx: &::graphex::__private::LookupContext<'_>,
+        id: i64,
+        operand: Vec<String>,
+    ) -> impl ::core::future::Future<
+        Output = ::graphex::__private::HookResult<bool>,
+    > + ::core::marker::Send;
 }
 ///The subscription to `Message`, for the schema's root.
 #[allow(dead_code)]
@@ -89,7 +108,20 @@ const _: () = {
                 <String as __gx::Field>::TYPE.named("text", "TEXT"),
             ],
             index: &[1, 2],
-            scope: &[__gx::ScopeEntry::required(1), __gx::ScopeEntry::optional(2)],
+            lookups: &[
+                __gx::CustomLookup {
+                    name: "tagged",
+                    operand: <Vec<String> as __gx::FromValue>::TYPED,
+                    evaluate: |__ctx, __row, __operand| __gx::Box::pin(async move {
+                        <Self as MessageLookups>::tagged(
+                                __ctx,
+                                __gx::typed::<i64>(__row.value(0))?,
+                                __gx::typed::<Vec<String>>(__operand)?,
+                            )
+                            .await
+                    }),
+                },
+            ],
         };
         fn to_row(&self) -> __gx::Row {
             ::core::convert::From::from([
