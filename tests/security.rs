@@ -67,6 +67,28 @@ struct Note {
     id: i64,
 }
 
+/// Its scope is a field that is kept on the server.
+#[derive(ModelType)]
+#[graphex(
+    stream = "letters",
+    label = "forum.post",
+    serialize_data,
+    scope(owner),
+    index_fields(owner)
+)]
+struct Letter {
+    id: i64,
+    #[graphex(skip)]
+    owner: String,
+}
+
+impl Scoped for Letter {
+    async fn scope(ctx: &Context<'_>, _: &LetterSubscriptionArgs) -> Result<LetterScope> {
+        let owner = ctx.data::<User>()?.forced.tenant.clone();
+        Ok(LetterScope { owner })
+    }
+}
+
 /// What becomes of whom the hooks ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
@@ -86,9 +108,12 @@ struct User {
     fate: Fate,
 }
 
-/// The hooks that ran, and how many subscriptions and plans each saw.
+/// A hook, and how many subscriptions and plans it saw.
+type Entry = (&'static str, usize, usize);
+
+/// The hooks that ran.
 #[derive(Clone, Default)]
-struct Journal(Arc<Mutex<Vec<(&'static str, usize, usize)>>>);
+struct Journal(Arc<Mutex<Vec<Entry>>>);
 
 impl Journal {
     fn write(ctx: &Context<'_>, hook: &'static str) -> Result<()> {
@@ -99,7 +124,7 @@ impl Journal {
         Ok(())
     }
 
-    fn take(&self) -> Vec<(&'static str, usize, usize)> {
+    fn take(&self) -> Vec<Entry> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
@@ -156,7 +181,7 @@ impl Authorized for Note {
 }
 
 #[derive(MergedSubscription, Default)]
-struct Subscription(MessageSubscription, NoteSubscription);
+struct Subscription(MessageSubscription, NoteSubscription, LetterSubscription);
 
 struct Query;
 
@@ -171,7 +196,11 @@ impl Query {
 type Site = Desk<Schema<Query, EmptyMutation, Subscription>>;
 
 fn site() -> Site {
-    let hub = Hub::builder().model::<Message>().model::<Note>().build();
+    let hub = Hub::builder()
+        .model::<Message>()
+        .model::<Note>()
+        .model::<Letter>()
+        .build();
     let schema = Schema::build(Query, EmptyMutation, Subscription::default()).finish();
     Desk::new(hub, schema)
 }
@@ -605,6 +634,57 @@ async fn a_skipped_field_cannot_be_named() {
 }
 
 #[tokio::test]
+async fn a_skipped_field_of_the_scope_holds_and_cannot_be_named() {
+    let mut site = site();
+    let mut client = Client::new(&site, "a", None);
+    let document = |definitions: &str, arguments: &str| {
+        format!(
+            "subscription{definitions} {{ letterSubscription(channelId: $channel, action: CREATE, \
+             operation: SUBSCRIBE, {arguments}) {{ ok error }} }}"
+        )
+    };
+    for (definitions, arguments, named) in [
+        ("", "filters: {id: 1, owner: \"b\"}", "`owner`"),
+        (
+            "",
+            "filters: {owner__startswith: \"b\"}",
+            "`owner__startswith`",
+        ),
+        ("", "filters: {owner__isnull: false}", "`owner__isnull`"),
+        (
+            "($o: Int)",
+            "filters: {owner: \"b\", id__gt: $o}",
+            "`owner`",
+        ),
+        ("", "data: [OWNER]", "\"OWNER\""),
+    ] {
+        let document = document(definitions, arguments);
+        let refused = refusal(&client.ask(&site, &document, json!({})).await).unwrap();
+        assert!(refused.contains(named), "{arguments}: {refused}");
+        assert_eq!(site.hub.stats().subscriptions, 0);
+    }
+    let document = document("", "filters: {id__gt: 0}");
+    assert_eq!(
+        refusal(&client.ask(&site, &document, json!({})).await),
+        None
+    );
+    for (id, owner) in [(1, "b"), (2, "a")] {
+        let owner = owner.to_owned();
+        site.publish(Action::Create, &Letter { id, owner });
+    }
+    site.delivered().await;
+    let expected = r#"{"action":"create","model":"forum.post","data":{"id":2}}"#;
+    let frames = frames(&mut client.connection);
+    let payloads: Vec<_> = frames
+        .iter()
+        .map(|frame| payload("letters", frame))
+        .collect();
+    assert_eq!(payloads, [expected]);
+    let schema = Schema::build(Query, EmptyMutation, Subscription::default()).finish();
+    assert!(!schema.sdl().to_lowercase().contains("owner"));
+}
+
+#[tokio::test]
 async fn a_regular_expression_takes_linear_time() {
     let mut site = site();
     let mut client = Client::new(&site, "a", None);
@@ -917,9 +997,9 @@ impl Walker {
     }
 
     /// Something that is not allowed, alone or beside what is; no hook hears of it.
-    async fn trespass(&self, site: &Site, dice: &mut Dice) {
+    async fn trespass(&self, site: &Site, hostile: &[Value], dice: &mut Dice) {
         let wish = Wish::random(self.client.user.forced.clone(), dice);
-        let mut filters = dice.pick(&hostile_filters());
+        let mut filters = dice.pick(hostile);
         if let (Value::Object(hostile), Value::Object(harmless)) =
             (&mut filters, wish.filters(dice))
         {
@@ -983,11 +1063,11 @@ async fn over_ten_thousand_random_steps_nobody_is_told_what_is_not_theirs() {
             held: Held::default(),
         })
         .collect();
-    let (mut table, mut told) = (Table::default(), 0);
+    let (hostile, mut table, mut told) = (hostile_filters(), Table::default(), 0);
     for _ in 0..10_000 {
         let turn = dice.below(walkers.len());
         if dice.one_in(3) {
-            walkers[turn].trespass(&site, &mut dice).await;
+            walkers[turn].trespass(&site, &hostile, &mut dice).await;
         } else {
             walkers[turn].step(&site, &mut dice).await;
         }
