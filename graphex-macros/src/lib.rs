@@ -63,7 +63,8 @@ use crate::error::Errors;
 /// | `MessageFields` | the visible fields as a GraphQL enum; with `serialize_data` only |
 /// | `MessageSubscriptionArgs` | what a client asked, as `scope` and `authorize` see it |
 /// | `MessageScope` | one field for each entry of `scope` |
-/// | `MessageSubscription` | the root to mount in the schema |
+/// | `MessageSubscription` | the root to mount in the schema, for the two-channel protocol |
+/// | `MessageChanges` | the root to mount in the schema, for the standard protocols: `messageChanges(action, id, filters)` |
 /// | impls | `ModelType`; `Scoped` without `scope`; `Authorized` without `authorize`; with a `table_name`, what lets `.broadcast()` find the model |
 ///
 /// All have the visibility of the struct, and its `#[allow(...)]`s.
@@ -94,7 +95,7 @@ use crate::error::Errors;
 /// * `authorize`: who may subscribe at all. The struct implements `Authorized`.
 ///   *Errors*: a value; `Authorized` is not implemented, or implemented without this key (E0119).
 /// * `field = "messageSubscription"`: the GraphQL subscription field. By default `<name>Subscription`
-///   in camel case. *Errors*: no GraphQL name.
+///   in camel case. *Errors*: no GraphQL name; the field of `MessageChanges`.
 /// * `name = "Message"`: the prefix of the GraphQL types. By default the name of the struct; give
 ///   one where that is no GraphQL name (`Größe`), or where two models have the same.
 ///   *Errors*: no GraphQL name.

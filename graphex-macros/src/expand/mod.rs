@@ -44,7 +44,7 @@ pub(crate) fn named_items(model: &Model, subject: &Ident) -> TokenStream {
         fields::fields(model),
         args::args(model),
         scope::scope(model),
-        subscription::subscription(model, subject),
+        subscription::roots(model, subject),
     ];
     quote!(#(#items)*)
 }

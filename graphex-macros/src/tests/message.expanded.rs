@@ -32,6 +32,8 @@ pub struct MessageSubscriptionArgs {
     pub operation: ::graphex::__private::SubscriptionOperation,
     /// The primary key of the one row asked for.
     pub id: ::core::option::Option<::graphex::__private::ID>,
+    /// What is asked of the rows.
+    pub filters: ::graphex::__private::Filters,
     /// The fields asked for; `None` means all.
     pub data: ::core::option::Option<::graphex::__private::Vec<MessageFields>>,
     /// The channel that joins, in the two-channel protocol.
@@ -45,6 +47,7 @@ impl ::core::convert::From<::graphex::__private::RawArgs> for MessageSubscriptio
             action: __raw.action,
             operation: __raw.operation,
             id: __raw.id,
+            filters: __raw.filters,
             channel_id: __raw.channel_id,
         }
     }
@@ -57,9 +60,12 @@ pub struct MessageScope {
     ///The one value of `room`, or any.
     pub room: ::core::option::Option<i64>,
 }
-///The subscription to `Message`, for the schema's root.
+///The two-channel subscription to `Message`, for the schema's root.
 #[allow(dead_code)]
 pub type MessageSubscription = ::graphex::__private::ModelSubscription<Message>;
+///The events of `Message` for the standard protocols, for the schema's root.
+#[allow(dead_code)]
+pub type MessageChanges = ::graphex::__private::ModelChanges<Message>;
 const _: () = {
     use ::graphex::__private as __gx;
     #[automatically_derived]
@@ -79,6 +85,7 @@ const _: () = {
             stream: "messages",
             label: "chat.message",
             field: "messageSubscription",
+            changes: "messageChanges",
             description: "A chat message.",
             payload: __gx::Payload::Full,
             key: 0,
@@ -89,7 +96,7 @@ const _: () = {
                 <String as __gx::Field>::TYPE.named("text", "TEXT"),
             ],
             index: &[1, 2],
-            scope: &[__gx::ScopeEntry::required(1), __gx::ScopeEntry::optional(2)],
+            lookups: &[],
         };
         fn to_row(&self) -> __gx::Row {
             ::core::convert::From::from([
