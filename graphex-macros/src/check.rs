@@ -46,6 +46,12 @@ fn check_graphql_names(model: &Model, errors: &mut Errors) {
             help: format!("{}; choose one with `#[graphex(name = \"Message\")]`", help::GRAPHQL_NAME)));
     } else if !is_graphql_name(&model.field.text) {
         errors.push(bad_field_name(&model.field));
+    } else if model.field.text == model.changes_field() {
+        let Spelled { text, at } = &model.field;
+        errors.push(
+            err!(at, "`{text}` is the field of `{}`", model.changes_ident();
+            help: help::form("field")),
+        );
     }
 }
 

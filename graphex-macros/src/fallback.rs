@@ -27,7 +27,7 @@ pub(crate) fn fallback(mut model: Model, errors: &syn::Error) -> TokenStream {
             type Args = #args;
             type Scope = #scope;
             const MODEL: &'static #private::Model = &#private::Model {
-                name: "", stream: "", label: "", field: "", description: "",
+                name: "", stream: "", label: "", field: "", changes: "", description: "",
                 payload: #private::Payload::IdOnly,
                 key: 0, fields: &[], index: &[], lookups: &[],
             };

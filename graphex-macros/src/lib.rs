@@ -71,7 +71,8 @@ use crate::error::Errors;
 /// | `MessageSubscriptionArgs` | what a client asked, as `scope` and `authorize` see it |
 /// | `MessageScope` | one field for each entry of `scope` |
 /// | `MessageLookups` | a trait with a function for each entry of `lookup`; with that key only |
-/// | `MessageSubscription` | the root to mount in the schema |
+/// | `MessageSubscription` | the root to mount in the schema, for the two-channel protocol |
+/// | `MessageChanges` | the root to mount in the schema, for the standard protocols: `messageChanges(action, id, filters)` |
 /// | impls | `ModelType`; `Scoped` without `scope`; `Authorized` without `authorize`; with a `table_name`, what lets `.broadcast()` find the model |
 ///
 /// All have the visibility of the struct, and its `#[allow(...)]`s.
@@ -114,7 +115,7 @@ use crate::error::Errors;
 ///   field or of a lookup it has anyway (`text__contains`); a type without `FromValue`;
 ///   `MessageLookups` is not implemented.
 /// * `field = "messageSubscription"`: the GraphQL subscription field. By default `<name>Subscription`
-///   in camel case. *Errors*: no GraphQL name.
+///   in camel case. *Errors*: no GraphQL name; the field of `MessageChanges`.
 /// * `name = "Message"`: the prefix of the GraphQL types. By default the name of the struct; give
 ///   one where that is no GraphQL name (`Größe`), or where two models have the same.
 ///   *Errors*: no GraphQL name.

@@ -6,6 +6,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, Path, Visibility};
 
 use crate::attr::value::ScopeForm;
+use crate::case;
 
 /// A struct that is a model.
 #[derive(Debug)]
@@ -193,6 +194,15 @@ impl Model {
 
     pub(crate) fn subscription_ident(&self) -> Ident {
         format_ident!("{}Subscription", self.ident)
+    }
+
+    pub(crate) fn changes_ident(&self) -> Ident {
+        format_ident!("{}Changes", self.ident)
+    }
+
+    /// The GraphQL field of the events.
+    pub(crate) fn changes_field(&self) -> String {
+        case::camel(&self.name.text) + "Changes"
     }
 }
 

@@ -10,7 +10,7 @@ pub use async_graphql::{Context, ID, Result as HookResult};
 pub use crate::change::{Change, Row, SubscriptionAction, SubscriptionOperation};
 pub use crate::custom::{CustomLookup, LookupContext, LookupFuture, typed};
 pub use crate::filters::Filters;
-pub use crate::graphql::ModelSubscription;
+pub use crate::graphql::{ModelChanges, ModelSubscription};
 pub use crate::hooks::{Hooks, authorize, scope};
 pub use crate::model::{
     Authorized, BroadcastTable, FieldDescriptor, FieldsEnum, Model, ModelType, Payload, RawArgs,

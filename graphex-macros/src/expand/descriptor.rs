@@ -56,6 +56,7 @@ fn data(model: &Model) -> TokenStream {
         ..
     } = model;
     let (name, stream, field) = (&name.text, &stream.text, &field.text);
+    let changes = model.changes_field();
     let payload = match model.payload {
         Payload::Full => quote!(Full),
         Payload::IdOnly => quote!(IdOnly),
@@ -76,6 +77,7 @@ fn data(model: &Model) -> TokenStream {
             stream: #stream,
             label: #label,
             field: #field,
+            changes: #changes,
             description: #description,
             payload: #private::Payload::#payload,
             key: #key,

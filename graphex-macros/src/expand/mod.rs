@@ -46,7 +46,7 @@ pub(crate) fn named_items(model: &Model, subject: &Ident) -> TokenStream {
         args::args(model),
         scope::scope(model),
         lookups::lookups(model),
-        subscription::subscription(model, subject),
+        subscription::roots(model, subject),
     ];
     quote!(#(#items)*)
 }

@@ -76,9 +76,12 @@ pub trait MessageLookups {
         Output = ::graphex::__private::HookResult<bool>,
     > + ::core::marker::Send;
 }
-///The subscription to `Message`, for the schema's root.
+///The two-channel subscription to `Message`, for the schema's root.
 #[allow(dead_code)]
 pub type MessageSubscription = ::graphex::__private::ModelSubscription<Message>;
+///The events of `Message` for the standard protocols, for the schema's root.
+#[allow(dead_code)]
+pub type MessageChanges = ::graphex::__private::ModelChanges<Message>;
 const _: () = {
     use ::graphex::__private as __gx;
     #[automatically_derived]
@@ -98,6 +101,7 @@ const _: () = {
             stream: "messages",
             label: "chat.message",
             field: "messageSubscription",
+            changes: "messageChanges",
             description: "A chat message.",
             payload: __gx::Payload::Full,
             key: 0,

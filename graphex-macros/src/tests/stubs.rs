@@ -16,6 +16,7 @@ const ITEMS: &[&str] = &[
     "struct MessageSubscriptionArgs",
     "struct MessageScope",
     "type MessageSubscription",
+    "type MessageChanges",
     "ModelType for",
 ];
 
