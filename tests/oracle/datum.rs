@@ -36,9 +36,9 @@ pub(crate) enum Sort {
     /// `f64`.
     Double,
     Text,
-    /// A decimal of so many digits, if there is a limit.
+    /// A decimal, of 96 bits or of any size.
     Decimal {
-        digits: Option<usize>,
+        any_size: bool,
     },
     Uuid,
     Date(Years),
@@ -47,6 +47,19 @@ pub(crate) enum Sort {
     Instant(Years),
     Json,
     List,
+}
+
+impl Sort {
+    /// What clients can compare a column with, which may be more than it holds.
+    pub(crate) fn of_operands(self) -> Self {
+        match self {
+            Self::Decimal { .. } => Self::Decimal { any_size: true },
+            Self::Date(_) => Self::Date(Years::More),
+            Self::DateTime(_) => Self::DateTime(Years::More),
+            Self::Instant(_) => Self::Instant(Years::More),
+            sort => sort,
+        }
+    }
 }
 
 /// Which years the Rust type has.

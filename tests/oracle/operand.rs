@@ -64,7 +64,7 @@ pub(super) fn operand(
 /// The value that is there, one near it, or any.
 fn one(sort: Sort, present: &Datum, random: &mut Random) -> Datum {
     loop {
-        let any = pool::value(sort, random);
+        let any = pool::value(sort.of_operands(), random);
         let datum = match random.below(10) {
             0..7 => present.clone(),
             7 => pool::near(present, random).unwrap_or(any),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use async_graphql::{Executor, Value};
+use async_graphql::Executor;
 use futures_util::FutureExt as _;
 use graphex::{Action, Connection, Hub, Identity, Lookup, execute};
 use tokio::runtime::Runtime;
@@ -148,14 +148,13 @@ impl<D: Database, E: Executor> Run<'_, D, E> {
         let mut asked = model.lookups.clone();
         self.random.shuffle(&mut asked);
         let mut conditions = Vec::new();
-        let subscribers: Vec<_> = (0..volume.predicates)
+        let mut subscribers: Vec<_> = (0..volume.predicates)
             .map(|number| {
                 let first = asked[number % asked.len()];
                 let demand = Demand::new(model, first, rows, &mut self.random);
                 self.subscribe(model, demand, &mut conditions)
             })
             .collect();
-        let mut subscribers = subscribers;
         self.counts.predicates(subscribers.len());
         self.database.prepare(model.table, &conditions);
         for _ in 0..volume.changes {
@@ -163,17 +162,12 @@ impl<D: Database, E: Executor> Run<'_, D, E> {
         }
         drop(subscribers);
         let stats = self.hub.stats();
-        let left = (
-            stats.channels,
-            stats.plans,
-            stats.slow_readers_closed,
-            stats.changes_lost,
-        );
         assert_eq!(
-            left,
-            (1, 1, 0, 0),
-            "channels, plans, slow readers, lost changes"
+            (stats.channels, stats.plans),
+            (1, 1),
+            "all but one have left"
         );
+        assert_eq!((stats.slow_readers_closed, stats.changes_lost), (0, 0));
     }
 
     fn subscribe(
@@ -460,10 +454,7 @@ fn subscribe_marker(runtime: &Runtime, hub: &Hub, schema: &impl Executor) -> Con
     );
     let request = async_graphql::Request::new(query).data(identity);
     let answer = runtime.block_on(execute(schema, request));
-    assert_eq!(answer.data, value_of_ok());
+    let text = answer.data.to_string();
+    assert_eq!(text, "{markerSubscription: {ok: true}}");
     connection
-}
-
-fn value_of_ok() -> Value {
-    Value::from_json(serde_json::json!({"markerSubscription": {"ok": true}})).unwrap()
 }

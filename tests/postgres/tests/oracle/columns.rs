@@ -8,15 +8,12 @@ use uuid::Uuid;
 
 use crate::oracle::{Datum, Sort, Years, stored};
 
-/// Any 28 digits fit into the 96 bits of a `rust_decimal::Decimal`, which has scales up to 28.
-const DIGITS: usize = 29;
-
 stored! {
     f32, "f32", "real", Sort::Real, Datum::Float(value) => *value as f32;
     Uuid, "uuid::Uuid", "uuid", Sort::Uuid, Datum::Uuid(value) => *value;
-    Decimal, "rust_decimal::Decimal", "numeric", Sort::Decimal { digits: Some(DIGITS) },
+    Decimal, "rust_decimal::Decimal", "numeric", Sort::Decimal { any_size: false },
         Datum::Decimal(text) => Self::from_str_exact(text).unwrap();
-    BigDecimal, "bigdecimal::BigDecimal", "numeric", Sort::Decimal { digits: None },
+    BigDecimal, "bigdecimal::BigDecimal", "numeric", Sort::Decimal { any_size: true },
         Datum::Decimal(text) => text.parse().unwrap();
     serde_json::Value, "serde_json::Value", "jsonb", Sort::Json, Datum::Json(value) => value.clone();
     Vec<i32>, "Vec<i32>", "integer[]", Sort::List, Datum::List(items) => items.clone();
