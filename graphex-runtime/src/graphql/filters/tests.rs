@@ -98,6 +98,17 @@ fn operands_are_typed_by_their_field_and_lookup() {
 }
 
 #[test]
+fn floats_are_read_exactly() {
+    for text in ["1e-45", "1.6777218e7", "5e-324", "1.7976931348623157e308"] {
+        let variables = serde_json::from_str(&format!("{{\"score\": {text}}}")).unwrap();
+        assert_eq!(operand_of(variables), Value::Float(text.parse().unwrap()));
+        // How async-graphql reads a literal.
+        let literal: serde_json::Number = text.parse().unwrap();
+        assert_eq!(literal.as_f64(), text.parse().ok());
+    }
+}
+
+#[test]
 fn errors_name_the_key_and_what_it_takes() {
     for (filters, error) in [
         (
