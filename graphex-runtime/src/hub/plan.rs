@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 
 use super::channel::Channel;
 use super::index::EqualityIndex;
+use super::operation::Envelope;
 use super::shelf::{BLOCK, Block, Shelf};
 use crate::change::{Action, Row};
 use crate::predicate::Predicate;
@@ -27,14 +28,17 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) channel: Arc<Channel>,
+    /// What its frames have around the payload.
+    pub(super) envelope: Envelope,
     /// Cleared under the outbox lock when the subscription ends.
     pub(crate) live: AtomicBool,
 }
 
 impl Member {
-    pub(crate) fn new(channel: Arc<Channel>) -> Arc<Self> {
+    pub(crate) fn new(channel: Arc<Channel>, envelope: Envelope) -> Arc<Self> {
         Arc::new(Self {
             channel,
+            envelope,
             live: AtomicBool::new(true),
         })
     }
@@ -247,9 +251,10 @@ mod tests {
         let plan = Plan {
             action: Action::Create,
             predicate: Predicate::new(pins, None, &Filters::default()),
-            projection: Projection::new(&MODEL, Some(data)),
+            projection: Projection::notification(&MODEL, Some(data)),
         };
-        table.join(topics(), plan, Member::new(Arc::new(channel)))
+        let member = Member::new(Arc::new(channel), Envelope::default());
+        table.join(topics(), plan, member)
     }
 
     fn candidates(table: &PlanTable, row: &Row) -> Vec<Listed> {
