@@ -8,14 +8,18 @@ use std::path::{Path, PathBuf};
 
 /// The top row first. A module that is in no row may not exist.
 const RUNTIME: &[&[&str]] = &[
-    &["error", "limits", "value"],
+    &["error", "limits", "node", "value"],
     &[
         "change",
+        "custom",
+        "filters",
+        "lookup",
         "model",
         "hooks",
         "predicate",
         "projection",
         "topic",
+        "wire",
     ],
     &["layer"],
     &["hub"],

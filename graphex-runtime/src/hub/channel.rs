@@ -135,16 +135,35 @@ impl Subscriptions {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SubscriptionKey {
     pub(super) stream: &'static str,
-    id: Option<Value>,
-    filters: Filters,
+    name: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Name {
+    /// In the two-channel protocol: what was asked.
+    Asked { id: Option<Value>, filters: Filters },
+    /// In the standard protocols: the operation, however alike two of them are.
+    Operation(u64),
 }
 
 impl SubscriptionKey {
-    pub(super) fn new(model: &Model, subscription: Subscription) -> Self {
+    pub(super) fn asked(model: &Model, subscription: &Subscription) -> Self {
+        let (id, filters) = (subscription.id.clone(), subscription.filters.clone());
         Self {
             stream: model.stream,
-            id: subscription.id,
-            filters: subscription.filters,
+            name: Name::Asked { id, filters },
+        }
+    }
+
+    /// Whether it is of the two-channel protocol.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self.name, Name::Asked { .. })
+    }
+
+    pub(super) fn of_operation(model: &Model, number: u64) -> Self {
+        Self {
+            stream: model.stream,
+            name: Name::Operation(number),
         }
     }
 }
@@ -168,12 +187,12 @@ impl Channel {
         }
     }
 
-    /// One member for each subscription, whatever its actions, and its stream.
-    pub(super) fn members(&self) -> Vec<(&'static str, Arc<Member>)> {
+    /// One member for each subscription, whatever its actions.
+    pub(super) fn members(&self) -> Vec<(SubscriptionKey, Arc<Member>)> {
         let subscriptions = lock(&self.subscriptions);
         let first = |(key, seats): (&SubscriptionKey, &Seats)| {
             let seat = seats.iter().flatten().next()?;
-            Some((key.stream, Arc::clone(&seat.member)))
+            Some((key.clone(), Arc::clone(&seat.member)))
         };
         subscriptions.held.iter().filter_map(first).collect()
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 
 use super::channel::{Channel, ChannelId, Identity, Seats, SubscriptionKey};
+use super::operation::Envelope;
 use super::plan::{Member, Plan, Seat};
 use super::queue::CloseReason;
 use super::{Hub, lock};
@@ -39,8 +40,8 @@ use crate::value::Value;
 /// ```
 #[derive(Debug)]
 pub struct Connection {
-    hub: Hub,
-    channel: Arc<Channel>,
+    pub(super) hub: Hub,
+    pub(super) channel: Arc<Channel>,
 }
 
 impl Connection {
@@ -136,11 +137,7 @@ impl Hub {
         model: &Model,
     ) -> Result<Arc<Channel>, Refusal> {
         let channel = self.find(id, identity)?;
-        self.knows(model)?;
-        if !channel.serves(model.stream) {
-            let stream = model.stream;
-            return Err(Refusal::NotServed { stream });
-        }
+        self.check_served(&channel, model)?;
         Ok(channel)
     }
 
@@ -154,7 +151,18 @@ impl Hub {
             .ok_or(Refusal::UnknownChannel)
     }
 
-    pub(super) fn knows(&self, model: &Model) -> Result<(), Refusal> {
+    /// Whether the channel may have the model's stream.
+    pub(super) fn check_served(&self, channel: &Channel, model: &Model) -> Result<(), Refusal> {
+        self.check_known(model)?;
+        if !channel.serves(model.stream) {
+            let stream = model.stream;
+            return Err(Refusal::NotServed { stream });
+        }
+        Ok(())
+    }
+
+    /// Whether the hub has the model.
+    pub(super) fn check_known(&self, model: &Model) -> Result<(), Refusal> {
         if self.has_model(model) {
             return Ok(());
         }
@@ -167,15 +175,31 @@ impl Hub {
         Err(Refusal::NotServed { stream })
     }
 
-    /// Joins the permitted stream: when the layer has confirmed the topics, in one step with the
-    /// whole predicate in force. A subscription that is there already keeps its place and takes
-    /// the new predicate and projection.
+    /// Joins the permitted stream for a subscription of the two-channel protocol. One that is
+    /// there already keeps its place and takes the new predicate and projection.
     pub(crate) async fn subscribe(
         &self,
         channel: &Arc<Channel>,
         permit: Permit,
-        subscription: Subscription,
+        subscription: &Subscription,
         projection: &Projection,
+    ) -> Result<(), Refusal> {
+        let key = SubscriptionKey::asked(permit.model, subscription);
+        let bare = Envelope::default();
+        self.join(channel, key, permit, subscription, projection, &bare)
+            .await
+    }
+
+    /// Joins the permitted stream: when the layer has confirmed the topics, in one step with the
+    /// whole predicate in force.
+    pub(super) async fn join(
+        &self,
+        channel: &Arc<Channel>,
+        key: SubscriptionKey,
+        permit: Permit,
+        subscription: &Subscription,
+        projection: &Projection,
+        envelope: &Envelope,
     ) -> Result<(), Refusal> {
         let Permit { model, scope, .. } = permit;
         let Some(stream) = self.engine.streams.get(model.stream) else {
@@ -197,15 +221,13 @@ impl Hub {
             };
             (topics, plan)
         });
-        let joins: Vec<_> = joins.collect();
-        let key = SubscriptionKey::new(model, subscription);
         // Before the layer is asked for anything, and again when it has answered.
         lock(&channel.subscriptions).has_room(&key, limits)?;
         let listen = |(topics, plan): (Vec<Topic>, Plan)| async {
             let listening = self.engine.layer.listen(topics.clone()).await;
             listening.map(|listening| (topics, plan, listening))
         };
-        let joins = try_join_all(joins.into_iter().map(listen)).await;
+        let joins = try_join_all(joins.map(listen)).await;
         let joins = joins.map_err(|Unavailable| Refusal::Unavailable)?;
         let mut subscriptions = lock(&channel.subscriptions);
         subscriptions.has_room(&key, limits)?;
@@ -218,7 +240,7 @@ impl Hub {
                     plans.leave(&seat);
                     seat.member
                 }
-                None => Member::new(Arc::clone(channel)),
+                None => Member::new(Arc::clone(channel), envelope.clone()),
             };
             let joined = seat.insert(plans.join(topics, plan, member));
             joined.listening = listening;
@@ -232,10 +254,10 @@ impl Hub {
         &self,
         channel: &Channel,
         model: &'static Model,
-        subscription: Subscription,
+        subscription: &Subscription,
     ) -> Result<(), Refusal> {
-        let actions = subscription.actions.clone();
-        let key = SubscriptionKey::new(model, subscription);
+        let actions = &subscription.actions;
+        let key = SubscriptionKey::asked(model, subscription);
         let mut subscriptions = lock(&channel.subscriptions);
         let seats = subscriptions
             .held
@@ -253,6 +275,14 @@ impl Hub {
         }
         self.leave(model.stream, ended.into_iter());
         Ok(())
+    }
+
+    /// Ends the subscription of this key, if there is one.
+    pub(super) fn end(&self, channel: &Channel, key: &SubscriptionKey) {
+        let mut subscriptions = lock(&channel.subscriptions);
+        if let Some(seats) = subscriptions.held.remove(key) {
+            self.leave(key.stream, flatten(seats));
+        }
     }
 
     /// Closes the channel: it leaves everything, and nothing finds or joins it afterwards.
@@ -278,7 +308,7 @@ impl Hub {
         let mut plans = stream.plans.write().unwrap_or_else(PoisonError::into_inner);
         for seat in seats {
             plans.leave(&seat);
-            seat.member.channel.outbox.retire(&seat.member.live);
+            seat.member.channel.outbox.retire(&seat.member);
         }
     }
 }

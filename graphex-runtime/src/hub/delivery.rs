@@ -9,13 +9,13 @@ use bytes::Bytes;
 use super::engine::Engine;
 use super::lock;
 use super::lookups::Question;
-use super::plan::{Member, Members, Plan};
+use super::plan::{Listed, Member, Members, Plan};
 use super::queue::Pushed;
 use crate::change::Change;
 use crate::layer::{BoxFuture, Inbox};
 use crate::model::Model;
 use crate::predicate::Subject;
-use crate::projection::resync_frame;
+use crate::projection::{resync_event, resync_frame};
 use crate::topic::Topic;
 
 /// What may be delivered in one turn, in bytes of frames: far less than an outbox holds, so
@@ -45,8 +45,8 @@ impl Engine {
         }
     }
 
-    fn push(&self, member: &Member, frame: Bytes) -> Pushed {
-        let pushed = member.channel.outbox.push(&member.live, frame);
+    fn push(&self, member: &Arc<Member>, frame: Bytes) -> Pushed {
+        let pushed = member.channel.outbox.push(member, frame);
         match pushed {
             Pushed::Queued => self.counters.frames_queued.add(1),
             Pushed::Ended => {}
@@ -73,12 +73,12 @@ impl Inbox for Engine {
             let frames: HashMap<_, _> = frames
                 .map(|(name, stream)| (*name, resync_frame(stream.model)))
                 .collect();
+            let event = resync_event();
             let channels: Vec<_> = lock(&self.channels).iter().cloned().collect();
             for channel in channels {
-                for (stream, member) in channel.members() {
-                    let Some(frame) = frames.get(stream) else {
-                        continue;
-                    };
+                for (key, member) in channel.members() {
+                    let of_stream = frames.get(key.stream).filter(|_| key.is_asked());
+                    let frame = of_stream.unwrap_or(&event);
                     if self.push(&member, frame.clone()) == Pushed::Queued {
                         self.counters.resyncs.add(1);
                     }
@@ -107,15 +107,18 @@ impl Inbox for Engine {
             };
             let subject = Subject::new(&change.row);
             let mut undecided = Vec::new();
-            for (plan, members) in candidates {
-                self.spend(COST_OF_A_TEST).await;
-                if !plan.predicate.matches(&subject) {
-                    continue;
-                }
-                if plan.predicate.custom().is_empty() {
-                    self.tell(&plan, &members, change).await;
-                } else {
-                    undecided.push((plan, members));
+            for block in candidates.blocks() {
+                self.spend(COST_OF_A_TEST * block.len()).await;
+                for listed in block.iter().flatten() {
+                    let Listed { plan, members } = listed;
+                    if !plan.predicate.matches(&subject) {
+                        continue;
+                    }
+                    if plan.predicate.custom().is_empty() {
+                        self.tell(plan, members, change).await;
+                    } else {
+                        undecided.push(listed.clone());
+                    }
                 }
             }
             if !undecided.is_empty() {

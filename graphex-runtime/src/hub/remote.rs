@@ -137,7 +137,7 @@ impl Hub {
         let Some(node) = node else {
             return self.channel(id, identity, model).map(Place::Here);
         };
-        self.knows(model)?;
+        self.check_known(model)?;
         // Its answer needs somebody who hears it.
         self.engine.start();
         Ok(Place::There(Away {
@@ -153,13 +153,13 @@ impl Hub {
         &self,
         place: &Place,
         permit: Permit,
-        subscription: Subscription,
+        subscription: &Subscription,
         data: Option<&[usize]>,
     ) -> Result<(), Refusal> {
         let model = permit.model;
         match place {
             Place::Here(channel) => {
-                let projection = Projection::new(model, data);
+                let projection = Projection::notification(model, data);
                 self.subscribe(channel, permit, subscription, &projection)
                     .await
             }
@@ -183,7 +183,7 @@ impl Hub {
         &self,
         place: &Place,
         model: &'static Model,
-        subscription: Subscription,
+        subscription: &Subscription,
     ) -> Result<(), Refusal> {
         match place {
             Place::Here(channel) => self.unsubscribe(channel, model, subscription),
@@ -198,7 +198,7 @@ impl Hub {
         &self,
         away: &Away,
         model: &Model,
-        subscription: Subscription,
+        subscription: &Subscription,
         operation: Operation,
     ) -> Result<(), Refusal> {
         let remote = &self.engine.remote;
@@ -213,8 +213,8 @@ impl Hub {
             channel: away.channel.clone(),
             identity: away.identity.clone(),
             stream: model.stream.to_owned(),
-            actions: subscription.actions,
-            id: subscription.id,
+            actions: subscription.actions.clone(),
+            id: subscription.id.clone(),
             filters: filters
                 .map(|(key, operand)| (key.to_owned(), operand.clone()))
                 .collect(),
@@ -267,7 +267,7 @@ impl Hub {
             filters: filters.ok_or(Refusal::OtherVersion)?,
         };
         let Operation::Subscribe { scope, data } = request.operation else {
-            return self.unsubscribe(&channel, model, subscription);
+            return self.unsubscribe(&channel, model, &subscription);
         };
         // A field of the scope that is not known here cannot be held to: nothing is joined.
         let position = |name: &str| model.fields.iter().position(|field| field.name == name);
@@ -282,8 +282,8 @@ impl Hub {
         let data = data
             .map(|data| data.ok_or(Refusal::OtherVersion))
             .transpose()?;
-        let projection = Projection::new(model, data.as_deref());
-        self.subscribe(&channel, permit, subscription, &projection)
+        let projection = Projection::notification(model, data.as_deref());
+        self.subscribe(&channel, permit, &subscription, &projection)
             .await
     }
 }
