@@ -218,6 +218,8 @@ impl Hub {
     /// connected stay connected, and are served when the layer is back.
     #[must_use]
     pub fn ready(&self) -> bool {
+        // A hub that was built outside of a runtime begins where it is first asked.
+        self.engine.start();
         self.engine.layer.is_ready()
     }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use ::http::StatusCode;
 use ::http::request::Parts;
 use async_graphql::{Data, Executor};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::routing::{MethodRouter, any};
+use axum::routing::{MethodRouter, any, get};
 
 use super::AddData;
 use super::http::Http;
@@ -75,6 +76,7 @@ pub struct Endpoints<E> {
     schema: E,
     add_data: AddData,
     graphiql: bool,
+    health: bool,
     graphql_path: String,
     ws_path: String,
     two_channel: TwoChannel,
@@ -97,6 +99,7 @@ impl<E: Executor> Endpoints<E> {
             schema,
             add_data: Arc::new(|_, _| {}),
             graphiql: true,
+            health: false,
             graphql_path: "/graphql".to_owned(),
             ws_path: "/ws/".to_owned(),
             two_channel: TwoChannel {
@@ -154,6 +157,14 @@ impl<E: Executor> Endpoints<E> {
         self
     }
 
+    /// Whether [`Endpoints::into_router`] serves `/health/live`, which answers 200 for as long as
+    /// the program answers at all, and `/health/ready`, which answers 200 while the hub hears its
+    /// layer ([`Hub::ready`]) and 503 while it does not. Default: no.
+    pub fn health(mut self, serve: bool) -> Self {
+        self.health = serve;
+        self
+    }
+
     /// Where [`Endpoints::into_router`] puts the HTTP endpoint. Default: `/graphql`.
     pub fn graphql_path(mut self, path: impl Into<String>) -> Self {
         self.graphql_path = path.into();
@@ -193,8 +204,23 @@ impl<E: Executor> Endpoints<E> {
     ///
     /// As [`Router::route`], when a path is not one axum accepts or both are the same.
     pub fn into_router(self) -> Router {
-        Router::new()
+        let router = Router::new()
             .route(&self.graphql_path, self.http())
-            .route(&self.ws_path, self.ws())
+            .route(&self.ws_path, self.ws());
+        if !self.health {
+            return router;
+        }
+        let hub = self.two_channel.hub;
+        router
+            .route("/health/live", get(async || "live"))
+            .route("/health/ready", get(async move || ready(&hub)))
+    }
+}
+
+fn ready(hub: &Hub) -> (StatusCode, &'static str) {
+    if hub.ready() {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the layer is not heard")
     }
 }
