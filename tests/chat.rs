@@ -5,6 +5,7 @@
 
 mod harness;
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -28,7 +29,19 @@ struct Chat {
     sockets: Vec<String>,
     turn: AtomicUsize,
     welcome: String,
+    file: PathBuf,
     _processes: Vec<Child>,
+}
+
+impl Drop for Chat {
+    fn drop(&mut self) {
+        for more in ["", "-wal", "-shm"] {
+            let mut file = self.file.clone().into_os_string();
+            file.push(more);
+            // One process has no file, and the last to close a database removes the others.
+            let _ = std::fs::remove_file(file);
+        }
+    }
 }
 
 impl Chat {
@@ -62,6 +75,7 @@ impl Chat {
             http: http.to_vec(),
             turn: AtomicUsize::new(0),
             welcome,
+            file,
             _processes: processes,
         }
     }

@@ -48,8 +48,7 @@ impl Outgoing {
             let topics: Vec<_> = Topic::published(&first).collect();
             let mut together = vec![first];
             while together.len() < CHANGES_IN_A_MESSAGE {
-                let same = |next: &Arc<Change>| Topic::published(next).eq(topics.iter().cloned());
-                let next = changes.pop_front_if(|next| same(next));
+                let next = changes.pop_front_if(|next| same_topics(next, &together[0]));
                 let Some(next) = next else { break };
                 together.push(next);
             }
@@ -65,6 +64,16 @@ impl Outgoing {
         }
         messages
     }
+}
+
+/// Whether both go to the same topics, without building their names.
+fn same_topics(one: &Change, other: &Change) -> bool {
+    let index = one.model.index;
+    one.model.stream == other.model.stream
+        && one.action == other.action
+        && index
+            .iter()
+            .all(|field| one.row.value(*field) == other.row.value(*field))
 }
 
 #[cfg(test)]
