@@ -84,11 +84,7 @@ impl Query {
 struct OwnScalars;
 
 #[Object]
-#[expect(
-    clippy::too_many_arguments,
-    clippy::unused_async,
-    reason = "one of each"
-)]
+#[allow(clippy::too_many_arguments, reason = "one of each")]
 impl OwnScalars {
     async fn all(
         &self,
