@@ -75,6 +75,7 @@
 //!   deliver it on commit. [`Hub::publish`] is for all other writes.
 //! * [`axum::router`] and [`axum::Endpoints`]: the HTTP and WebSocket endpoints. [`execute`] is for
 //!   handlers of your own.
+//! * `HubBuilder::layer` (feature `redis`): makes several processes one service.
 //! * [`Limits`]: what clients may use up.
 //!
 //! # Features
@@ -83,6 +84,8 @@
 //! |---|---|---|
 //! | `axum` | yes | the router: HTTP, GraphiQL and the WebSocket |
 //! | `diesel` | yes | `.broadcast()`, `hub.attach`, `hub.customizer()` |
+//! | `redis` | | several processes as one service, over Redis; TLS included |
+//! | `redis-cluster` | | the same over a Redis Cluster, with sharded publish/subscribe |
 //! | `chrono`, `time` | | fields with dates and times of these crates |
 //! | `uuid` | | `uuid::Uuid` as a field or primary key |
 //! | `decimal`, `bigdecimal` | | fields of type `rust_decimal::Decimal`, `bigdecimal::BigDecimal` |
