@@ -223,7 +223,13 @@ pub(crate) async fn serve_as_child(listener: TcpListener, app: axum::Router) -> 
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
-    println!("listens on {}", listener.local_addr().unwrap());
+    #[allow(
+        clippy::print_stdout,
+        reason = "the process that started this one reads it"
+    )]
+    {
+        println!("listens on {}", listener.local_addr().unwrap());
+    }
     axum::serve(listener, app).await.unwrap();
     panic!("serving ended")
 }

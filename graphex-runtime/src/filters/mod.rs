@@ -45,19 +45,19 @@ impl Filter {
     /// What is wrong with the operand.
     pub(crate) fn new(
         model: &Model,
-        key: Key,
+        key: &Key,
         operand: Value,
         limits: &Limits,
     ) -> Result<Self, String> {
         let Key { name, target, .. } = key;
-        let asked = match target {
+        let asked = match *target {
             Target::Field(field, lookup) => Asked::new(field, lookup, &operand, limits)
                 .map_err(|reason| format!("the filter `{name}` {reason}"))?,
             Target::Custom(lookup) => Asked::Custom(lookup),
         };
-        let key = match target {
+        let key = match *target {
             Target::Field(field, Lookup::Exact) => model.fields[field].name.to_owned(),
-            _ => name,
+            _ => name.clone(),
         };
         Ok(Self {
             key,
@@ -122,7 +122,7 @@ impl Filters {
     ) -> Option<Self> {
         let filter = |(name, operand)| {
             let key = keys(model).find(|key| key.name == name)?;
-            Filter::new(model, key, operand, limits).ok()
+            Filter::new(model, &key, operand, limits).ok()
         };
         let filters = entries.into_iter().map(filter);
         filters.collect::<Option<_>>().map(Self::new)

@@ -104,7 +104,7 @@ impl HubBuilder {
     #[cfg(feature = "redis")]
     #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
     pub fn layer(mut self, layer: crate::redis::RedisLayer) -> Self {
-        self.layer = Setup::Redis(layer);
+        self.layer = Setup::Redis(Box::new(layer));
         self
     }
 

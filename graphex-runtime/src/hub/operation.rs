@@ -69,9 +69,9 @@ impl Operation {
         self.0.clone()
     }
 
-    #[allow(dead_code, reason = "for the transports of the standard protocols")]
     /// Waits until a generated field has joined for the operation. Its frames come out of the
     /// connection from now on, and the stream that the executor gave has no more to say.
+    #[allow(dead_code, reason = "for the transports of the standard protocols")]
     pub(crate) async fn joined(&self) {
         self.0.0.joined.notified().await;
     }

@@ -120,7 +120,7 @@ pub(crate) enum Setup {
     #[default]
     Memory,
     #[cfg(feature = "redis")]
-    Redis(redis::RedisLayer),
+    Redis(Box<redis::RedisLayer>),
 }
 
 impl Setup {

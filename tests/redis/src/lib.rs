@@ -1,6 +1,12 @@
 //! A small service for the tests in `tests/`, and the servers it runs on.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_debug_implementations,
+    missing_docs
+)]
 
 mod proxy;
 mod server;

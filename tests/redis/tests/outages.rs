@@ -1,7 +1,13 @@
 //! Redis killed, cut off and back, under load: sockets stay open, every subscriber either sees
 //! every change or is told that it may not have, and nobody sees one twice.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};

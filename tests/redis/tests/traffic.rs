@@ -1,6 +1,12 @@
 //! What goes over Redis, as Redis itself counts it, and what nodes make of what they do not know.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 use std::process::Stdio;
 use std::time::Duration;

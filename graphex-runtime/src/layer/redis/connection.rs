@@ -26,7 +26,7 @@ pub(super) type Pushes = Arc<dyn Fn(PushInfo) + Send + Sync>;
 /// Where to connect to.
 #[derive(Clone, Debug)]
 pub(super) enum Server {
-    Single(Client),
+    Single(Box<Client>),
     #[cfg(feature = "redis-cluster")]
     Cluster(Vec<redis::ConnectionInfo>),
 }
@@ -49,7 +49,7 @@ pub(super) enum Connection {
 impl Server {
     pub(super) fn single(url: &str) -> Result<Self, LayerError> {
         let client = Client::open(info(url)?).map_err(LayerError::Url)?;
-        Ok(Self::Single(client))
+        Ok(Self::Single(Box::new(client)))
     }
 
     #[cfg(feature = "redis-cluster")]

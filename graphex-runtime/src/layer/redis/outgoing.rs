@@ -48,9 +48,13 @@ impl Outgoing {
             let topics: Vec<_> = Topic::published(&first).collect();
             let mut together = vec![first];
             while together.len() < CHANGES_IN_A_MESSAGE {
-                let next = changes.pop_front_if(|next| same_topics(next, &together[0]));
-                let Some(next) = next else { break };
-                together.push(next);
+                if !changes
+                    .front()
+                    .is_some_and(|next| same_topics(next, &together[0]))
+                {
+                    break;
+                }
+                together.extend(changes.pop_front());
             }
             taken += together.len();
             let number = self.next.fetch_add(1, Ordering::Relaxed);

@@ -90,7 +90,7 @@ pub(crate) async fn a_topic_is_left_after_the_grace_and_can_be_joined_again(
 ) {
     // No grace: every leave is sent, and joins come while leaves are under way.
     let (writer, listener) = two(make(2, |limits| {
-        limits.leave_grace = std::time::Duration::ZERO
+        limits.leave_grace = std::time::Duration::ZERO;
     }));
     let mut client = listener.connect("ann");
     for round in 0..100 {
