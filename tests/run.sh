@@ -205,8 +205,8 @@ start_redis() {
 
 # The end-to-end tests, with more than one process: so many answer HTTP, so many have WebSockets.
 test_processes() {
-    local tests=(--test two_channel --test filters --test chat)
-    GRAPHEX_PROCESSES=$1 RUST_TEST_THREADS=4 cargo test --all-features "${tests[@]}"
+    local tests=(two_channel filters http limits no_such_faults chat)
+    GRAPHEX_PROCESSES=$1 RUST_TEST_THREADS=4 cargo test --all-features "${tests[@]/#/--test=}"
 }
 
 # ---------------------------------------------------------------- checks that are not one command

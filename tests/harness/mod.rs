@@ -62,11 +62,24 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// One process, or as many as [`nodes`] are asked for.
     pub(crate) async fn start(app: axum::Router, hub: Hub) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let hub = Nodes::start(address, hub).await;
         let app = app.merge(hub.router());
+        Self::serve(listener, app, hub).await
+    }
+
+    /// One process in any case, for a hub that was not built by [`nodes::build`].
+    pub(crate) async fn start_alone(app: axum::Router, hub: Hub) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hub = Nodes::alone(listener.local_addr().unwrap(), hub);
+        Self::serve(listener, app, hub).await
+    }
+
+    async fn serve(listener: TcpListener, app: axum::Router, hub: Nodes) -> Self {
+        let address = listener.local_addr().unwrap();
         if nodes::is_child() {
             nodes::serve_as_child(listener, app).await;
         }

@@ -104,16 +104,32 @@ impl Nodes {
             [] => vec![own_address],
             started => started.to_vec(),
         };
+        let http = [&[own_address], more_http].concat();
+        while !own.ready() {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        Self::new(own, http, own_sockets, started, processes)
+    }
+
+    pub(crate) fn alone(own_address: SocketAddr, own: Hub) -> Self {
+        let own_addresses = vec![own_address];
+        Self::new(own, own_addresses.clone(), own_addresses, vec![], vec![])
+    }
+
+    fn new(
+        own: Hub,
+        http: Vec<SocketAddr>,
+        sockets: Vec<SocketAddr>,
+        started: Vec<SocketAddr>,
+        processes: Vec<Child>,
+    ) -> Self {
         let others = Others {
-            http: [&[own_address], more_http].concat(),
-            sockets: own_sockets,
+            http,
+            sockets,
             started,
             processes,
             turn: AtomicUsize::new(0),
         };
-        while !own.ready() {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        }
         let others = Arc::new(others);
         Self { own, others }
     }
