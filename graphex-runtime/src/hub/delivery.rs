@@ -64,7 +64,7 @@ impl Inbox for Engine {
         self.streams.get(stream).map(|stream| stream.model)
     }
 
-    fn missed(&self) -> BoxFuture<'_> {
+    fn missed<'a>(&'a self, stream: Option<&'a str>) -> BoxFuture<'a> {
         Box::pin(async move {
             if !self.resync {
                 return;
@@ -77,6 +77,9 @@ impl Inbox for Engine {
             let channels: Vec<_> = lock(&self.channels).iter().cloned().collect();
             for channel in channels {
                 for (key, member) in channel.members() {
+                    if stream.is_some_and(|stream| stream != key.stream) {
+                        continue;
+                    }
                     let of_stream = frames.get(key.stream).filter(|_| key.is_asked());
                     let frame = of_stream.unwrap_or(&event);
                     if self.push(&member, frame.clone()) == Pushed::Queued {

@@ -106,7 +106,12 @@ impl Engine {
         let publisher = Publisher::new(limits.publisher_queue, Arc::clone(&counters));
         let node = NodeId::random();
         Arc::new_cyclic(|engine: &Weak<Self>| {
-            let layer = layer.open(node, engine.clone(), &limits);
+            let layer = layer.open(
+                node,
+                engine.clone(),
+                streams.keys().copied().collect(),
+                &limits,
+            );
             if layer.is_shared() {
                 publisher.set_fed();
             }

@@ -40,8 +40,15 @@ struct Queue {
     open: usize,
     /// Whether something was lost since the last batch; it is logged once.
     overflowing: bool,
-    /// Whether something was lost of which nobody has been told.
-    lost: bool,
+    lost: Option<Lost>,
+}
+
+/// Changes were lost of which nobody has been told, before the places of these numbers. Who is told
+/// must not see older changes afterwards, so it is told when the places before are gone.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    first: u64,
+    last: u64,
 }
 
 /// Changes whose turn it is.
@@ -159,7 +166,9 @@ impl Publisher {
     fn lose(&self, changes: usize) {
         self.counters.changes_lost.add(changes);
         let mut queue = lock(&self.queue);
-        queue.lost = true;
+        let last = queue.next_number;
+        let first = queue.lost.map_or(last, |lost| lost.first);
+        queue.lost = Some(Lost { first, last });
         let logged = std::mem::replace(&mut queue.overflowing, true);
         drop(queue);
         self.wake.notify_one();
@@ -175,12 +184,12 @@ impl Publisher {
 
 impl Queue {
     fn take(&mut self) -> Batch {
-        let lost = std::mem::take(&mut self.lost);
         let mut changes = Vec::new();
         self.overflowing &= self.places.is_empty();
         if self.open == 0 {
             changes.extend(self.places.drain(..).flat_map(|place| place.changes));
             self.changes = 0;
+            let lost = self.take_lost();
             return Batch { changes, lost };
         }
         let mut held_rows: HashSet<RowKey> = HashSet::new();
@@ -195,7 +204,22 @@ impl Queue {
             }
         }
         self.places = held;
+        let lost = self.take_lost();
         Batch { changes, lost }
+    }
+
+    /// Whether something was lost that may be told now.
+    fn take_lost(&mut self) -> bool {
+        let oldest = self.places.front().map(|place| place.number);
+        let is_due = |lost: &Lost| oldest.is_none_or(|oldest| lost.first <= oldest);
+        let Some(lost) = self.lost.filter(is_due) else {
+            return false;
+        };
+        // What was lost since is told when its turn comes.
+        let first = lost.last;
+        let rest = oldest.filter(|oldest| *oldest < first);
+        self.lost = rest.map(|_| Lost { first, ..lost });
+        true
     }
 }
 
@@ -295,10 +319,30 @@ mod tests {
         publisher.reserve(vec![change(4), change(5)]).commit();
         publisher.publish(vec![change(6)]);
         assert_eq!(publisher.counters.changes_lost.get(), 3);
-        assert!(lock(&publisher.queue).lost);
+        // What was lost is told after what came before it.
+        assert!(!lock(&publisher.queue).take().lost);
         kept.commit();
-        assert_eq!(taken(&publisher), [1, 2]);
-        assert!(!lock(&publisher.queue).lost);
+        let batch = lock(&publisher.queue).take();
+        assert_eq!((batch.changes.len(), batch.lost), (2, true));
+        assert!(!lock(&publisher.queue).take().lost);
+    }
+
+    #[test]
+    fn every_loss_is_told_after_what_came_before_it() {
+        let publisher = publisher(2);
+        let lost = || lock(&publisher.queue).take().lost;
+        let early = publisher.reserve(vec![change(1)]);
+        publisher.publish(vec![change(2), change(2)]);
+        let late = publisher.reserve(vec![change(3)]);
+        publisher.publish(vec![change(4)]);
+        assert_eq!(publisher.counters.changes_lost.get(), 3);
+        assert!(!lost());
+        drop(early);
+        assert!(lost());
+        assert!(!lost());
+        drop(late);
+        assert!(lost());
+        assert!(!lost());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! checks who asks and does what is asked. The hooks have run by then, where the client asked.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use futures_util::StreamExt as _;
@@ -51,6 +51,8 @@ pub(super) struct Remote {
     waiting: Arc<AsyncMutex<mpsc::Receiver<Request>>>,
     asked: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
     next: AtomicU64,
+    /// Whether something unreadable was logged.
+    logged: AtomicBool,
 }
 
 impl Default for Remote {
@@ -61,6 +63,7 @@ impl Default for Remote {
             waiting: Arc::new(AsyncMutex::new(waiting)),
             asked: Mutex::default(),
             next: AtomicU64::new(0),
+            logged: AtomicBool::new(false),
         }
     }
 }
@@ -84,7 +87,13 @@ impl Remote {
             }
             Err(error) => {
                 counters.messages_unreadable.add(1);
-                tracing::warn!(%error, "a message of another process cannot be read");
+                if !self.logged.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        %error,
+                        "a request of another process cannot be read, and further ones are only \
+                         counted in `Hub::stats`"
+                    );
+                }
                 true
             }
         }

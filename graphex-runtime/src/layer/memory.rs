@@ -36,7 +36,7 @@ impl Layer for MemoryLayer {
     fn announce_loss(&self) -> BoxFuture<'_> {
         Box::pin(async move {
             if let Some(inbox) = self.inbox.upgrade() {
-                inbox.missed().await;
+                inbox.missed(None).await;
             }
         })
     }

@@ -82,8 +82,8 @@ pub(crate) trait Inbox: Send + Sync + 'static {
     /// Delivers a change to the plans that listen on one of these topics, as of one moment.
     fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a>;
 
-    /// Tells every subscription that it may have missed changes.
-    fn missed(&self) -> BoxFuture<'_>;
+    /// Tells every subscription, or those of one stream, that it may have missed changes.
+    fn missed<'a>(&'a self, stream: Option<&'a str>) -> BoxFuture<'a>;
 
     /// Takes a control message, without waiting.
     #[cfg_attr(not(feature = "redis"), allow(dead_code))]
@@ -129,12 +129,13 @@ impl Setup {
         self,
         node: NodeId,
         inbox: Weak<dyn Inbox>,
+        streams: Vec<&'static str>,
         limits: &Limits,
     ) -> Arc<dyn Layer> {
         match self {
             Self::Memory => Arc::new(MemoryLayer::new(inbox)),
             #[cfg(feature = "redis")]
-            Self::Redis(layer) => Arc::new(layer.open(node, inbox, limits)),
+            Self::Redis(layer) => Arc::new(layer.open(node, inbox, streams, limits)),
         }
     }
 }

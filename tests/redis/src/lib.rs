@@ -8,6 +8,8 @@
     missing_docs
 )]
 
+mod cluster;
+mod load;
 mod proxy;
 mod server;
 
@@ -19,6 +21,8 @@ use graphex::redis::RedisLayer;
 use graphex::{Action, Connection, Hub, HubBuilder, Identity, ModelType, Scoped};
 use serde_json::Value;
 
+pub use cluster::Cluster;
+pub use load::{ALONE, Load};
 pub use proxy::Proxy;
 pub use server::{Server, command};
 
@@ -29,6 +33,11 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future)
         .await
         .expect("nothing came within the deadline")
+}
+
+/// What has no signal is looked at again after this.
+pub async fn tick() {
+    tokio::time::sleep(Duration::from_millis(2)).await;
 }
 
 /// The server that `tests/run.sh` started.
@@ -120,7 +129,15 @@ impl Node {
 
     /// On one Redis, as it is.
     pub fn on(url: &str, prefix: &str, change: impl FnOnce(HubBuilder) -> HubBuilder) -> Self {
-        let layer = RedisLayer::new(url).unwrap().prefix(prefix).unwrap();
+        Self::with(RedisLayer::new(url).unwrap(), prefix, change)
+    }
+
+    pub fn with(
+        layer: RedisLayer,
+        prefix: &str,
+        change: impl FnOnce(HubBuilder) -> HubBuilder,
+    ) -> Self {
+        let layer = layer.prefix(prefix).unwrap();
         let builder = Hub::builder().model::<Message>().layer(layer);
         Self::new(change(builder).build())
     }

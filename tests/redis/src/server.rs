@@ -1,6 +1,7 @@
 //! A Redis of a test's own, to be killed.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,19 +10,34 @@ use tokio::process::{Child, Command};
 /// A running `redis-server`, which ends with this.
 pub struct Server {
     pub port: u16,
+    options: &'static [&'static str],
+    directory: PathBuf,
     process: Option<Child>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A server that still runs is killed afterwards, and writes nothing then.
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
 }
 
 impl Server {
     /// On a free port.
     pub async fn start() -> Self {
-        // Free again when this statement ends.
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .unwrap()
-            .port();
+        Self::with(&[]).await
+    }
+
+    /// With more options.
+    pub async fn with(options: &'static [&'static str]) -> Self {
+        let port = free_port();
+        let directory = format!("graphex-redis-{}-{port}", std::process::id());
+        let directory = std::env::temp_dir().join(directory);
+        std::fs::create_dir_all(&directory).unwrap();
         let mut server = Self {
             port,
+            options,
+            directory,
             process: None,
         };
         server.restart().await;
@@ -40,6 +56,14 @@ impl Server {
         }
     }
 
+    /// Stops it, without ending its connections, or lets it go on.
+    pub async fn signal(&self, signal: &str) {
+        let id = self.process.as_ref().and_then(Child::id).unwrap();
+        let mut kill = Command::new("kill");
+        let status = kill.args([signal, &id.to_string()]).status().await;
+        assert!(status.unwrap().success());
+    }
+
     /// Starts it again on the same port; it answers when this returns.
     pub async fn restart(&mut self) {
         let mut command = Command::new("redis-server");
@@ -47,7 +71,8 @@ impl Server {
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no"])
             .arg("--dir")
-            .arg(std::env::temp_dir())
+            .arg(&self.directory)
+            .args(self.options)
             .stdout(Stdio::null())
             .kill_on_drop(true);
         self.process = Some(command.spawn().expect("redis-server is not installed"));
@@ -63,6 +88,19 @@ impl Server {
     /// What the server answers, on a connection of its own.
     pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
         command(&self.url(), words).await
+    }
+}
+
+/// A port that is free, as is that of a cluster's bus, 10,000 above.
+fn free_port() -> u16 {
+    let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // In the half of the ports that has room above, whatever the system prefers.
+        let port = listener.local_addr().unwrap().port() % 32_768 + 10_000;
+        if is_free(port) && is_free(port + 10_000) {
+            return port;
+        }
     }
 }
 

@@ -11,12 +11,15 @@ use crate::topic::Topic;
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     prefix: String,
+    /// The streams, where each may be at another server; none where there is but one.
+    places: Vec<&'static str>,
 }
 
 impl Default for Keys {
     fn default() -> Self {
         let prefix = "graphex".to_owned();
-        Self { prefix }
+        let places = Vec::new();
+        Self { prefix, places }
     }
 }
 
@@ -27,7 +30,17 @@ impl Keys {
         if prefix.is_empty() || !prefix.bytes().all(allowed) {
             return Err(LayerError::Prefix(prefix));
         }
-        Ok(Self { prefix })
+        let places = Vec::new();
+        Ok(Self { prefix, places })
+    }
+
+    /// The names in a cluster, for a node that has these streams.
+    #[cfg(feature = "redis-cluster")]
+    pub(super) fn placed(self, streams: Vec<&'static str>) -> Self {
+        Self {
+            places: streams,
+            ..self
+        }
     }
 
     /// Messages for this node alone.
@@ -35,9 +48,33 @@ impl Keys {
         format!("{}:node:{{{node}}}", self.prefix)
     }
 
-    /// Messages for all nodes.
-    pub(super) fn everyone(&self) -> String {
-        format!("{}:all", self.prefix)
+    /// Where a node hears its probes: under the name of its messages and, in a cluster, at the
+    /// server of each stream too.
+    pub(super) fn probes(&self, node: NodeId) -> Vec<String> {
+        let at = |stream| format!("{}:probe:{{{stream}}}:{node}", self.prefix);
+        let places = self.places.iter().map(at);
+        std::iter::once(self.node(node)).chain(places).collect()
+    }
+
+    /// Messages for all nodes, which come after the topics' messages that were sent before. In a
+    /// cluster that needs a name at the server of each stream.
+    pub(super) fn everyone(&self) -> Vec<String> {
+        if self.places.is_empty() {
+            return vec![format!("{}:all", self.prefix)];
+        }
+        let at = |stream| format!("{}:all:{{{stream}}}", self.prefix);
+        self.places.iter().map(at).collect()
+    }
+
+    /// The stream that a message for all nodes is about, or none for all; and whether it has the
+    /// name of such a message at all.
+    pub(super) fn read_everyone<'n>(&self, name: &'n str) -> Option<Option<&'n str>> {
+        let name = name.strip_prefix(self.prefix.as_str())?;
+        let stream = name.strip_prefix(":all")?;
+        if stream.is_empty() {
+            return Some(None);
+        }
+        stream.strip_prefix(":{")?.strip_suffix('}').map(Some)
     }
 
     pub(super) fn topic(&self, topic: &Topic) -> String {
@@ -77,6 +114,33 @@ mod tests {
         }
         assert_eq!(keys.read_topic(&keys.node(NodeId(1))), None);
         assert_eq!(keys.read_topic("chat:other:topic:{messages}-create"), None);
+    }
+
+    #[test]
+    fn a_message_for_all_is_about_all_streams_or_one() {
+        let single = Keys::new("chat").unwrap();
+        let cluster = Keys {
+            places: vec!["messages", "notes"],
+            ..single.clone()
+        };
+        for (keys, names) in [
+            (&single, vec![("chat:all", None)]),
+            (
+                &cluster,
+                vec![
+                    ("chat:all:{messages}", Some("messages")),
+                    ("chat:all:{notes}", Some("notes")),
+                ],
+            ),
+        ] {
+            let everyone = keys.everyone();
+            let read = |name| (name, keys.read_everyone(name).unwrap());
+            let read: Vec<_> = everyone.iter().map(|name| read(name.as_str())).collect();
+            assert_eq!(read, names);
+        }
+        for name in ["chat:node:{1}", "chat:topic:{all}-create", "other:all"] {
+            assert_eq!(single.read_everyone(name), None);
+        }
     }
 
     #[test]

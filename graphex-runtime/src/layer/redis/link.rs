@@ -9,10 +9,13 @@ use redis::{RedisError, RedisResult};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::arrivals::{Restored, queue};
+use super::arrivals::queue;
 use super::connection::{Connection, Message, Server, timed_out};
+use super::delivery::Restored;
+use super::fault::Fault;
 use super::keys::Keys;
 use super::node::Counters;
+use super::pause::Pause;
 use super::pushes::Ear;
 use crate::layer::Inbox;
 use crate::layer::interest::{Interest, Move};
@@ -20,13 +23,6 @@ use crate::limits::Limits;
 use crate::node::NodeId;
 use crate::topic::Topic;
 use crate::wire;
-
-/// Time between two attempts to connect: at first, and at most.
-const PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
-
-/// A link that has held so long is a new start: the next pause is short again.
-const HELD: Duration = Duration::from_secs(1);
 
 /// What a node needs to be connected.
 pub(super) struct Link {
@@ -40,6 +36,7 @@ pub(super) struct Link {
     max_bytes: usize,
     /// The connection, while there is one on which the node hears itself.
     up: watch::Sender<Option<Up>>,
+    /// The number of the next probe.
     probes: AtomicU64,
 }
 
@@ -52,29 +49,6 @@ pub(super) struct Up {
     restored_at: Option<Instant>,
 }
 
-/// Says once that a connection is of no use any more.
-#[derive(Clone, Debug)]
-pub(super) struct Fault(Arc<watch::Sender<bool>>);
-
-impl Fault {
-    fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
-    }
-
-    pub(super) fn raise(&self) {
-        self.0.send_replace(true);
-    }
-
-    fn is_raised(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    async fn raised(&self) {
-        // The sender is here, so this does not end before.
-        let _ = self.0.subscribe().wait_for(|raised| *raised).await;
-    }
-}
-
 /// What became of messages that Redis took.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Published {
@@ -85,7 +59,7 @@ pub(super) struct Published {
 
 /// What the link hears on one connection.
 struct Hearing {
-    /// The number of the last probe that came.
+    /// The number of the last probe that came from everywhere.
     heard: watch::Receiver<u64>,
     leaving: Leaving,
 }
@@ -114,7 +88,8 @@ impl Link {
             probe_interval: limits.probe_interval.max(Duration::from_millis(1)),
             max_bytes: limits.layer_queue_bytes,
             up: watch::Sender::new(None),
-            probes: AtomicU64::new(0),
+            // Zero is what was heard before the first.
+            probes: AtomicU64::new(1),
         }
     }
 
@@ -152,7 +127,7 @@ impl Link {
     pub(super) async fn run(&self, restored: &mpsc::Sender<Restored>) {
         self.up.send_replace(None);
         self.interest.end();
-        let (mut pause, mut is_first, mut is_logged) = (PAUSE, true, false);
+        let (mut pause, mut is_first, mut is_logged) = (Pause::new(), true, false);
         loop {
             match self.restore(restored, is_first).await {
                 Ok((up, hearing)) => {
@@ -171,9 +146,7 @@ impl Link {
                          subscription will be told that it may have missed some"
                     );
                     (is_first, is_logged) = (false, true);
-                    if began.elapsed() >= HELD {
-                        pause = PAUSE;
-                    }
+                    pause.held(began.elapsed());
                 }
                 Err(error) if is_logged => tracing::debug!(%error, "Redis is not there"),
                 Err(error) => {
@@ -181,8 +154,7 @@ impl Link {
                     is_logged = true;
                 }
             }
-            tokio::time::sleep(jittered(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause.wait().await;
         }
     }
 
@@ -228,9 +200,9 @@ impl Link {
         connection: &mut Connection,
         hearing: &mut Hearing,
     ) -> RedisResult<Vec<Topic>> {
-        let own = [self.keys.node(self.node), self.keys.everyone()];
+        let own = [self.own_names(), self.keys.everyone()].concat();
         connection.listen(&own).await?;
-        connection.publish(&[self.probe()]).await?;
+        connection.publish(&self.probe()).await?;
         hearing.heard.changed().await.map_err(|_| ended())?;
         let topics = self.interest.begin();
         connection.listen(&self.names(&topics)).await?;
@@ -278,7 +250,7 @@ impl Link {
         let mut ticks = tokio::time::interval(self.probe_interval);
         loop {
             ticks.tick().await;
-            if let Err(error) = connection.publish(&[self.probe()]).await {
+            if let Err(error) = connection.publish(&self.probe()).await {
                 return error;
             }
         }
@@ -296,21 +268,22 @@ impl Link {
         self.probe_interval * 2
     }
 
-    fn probe(&self) -> Message {
+    fn probe(&self) -> Vec<Message> {
         let number = self.probes.fetch_add(1, Ordering::Relaxed);
-        Message {
-            names: vec![self.keys.node(self.node)],
+        let message = |name| Message {
+            names: vec![name],
             payload: wire::probe(number),
-        }
+        };
+        self.own_names().into_iter().map(message).collect()
     }
 
     fn names(&self, topics: &[Topic]) -> Vec<String> {
         topics.iter().map(|topic| self.keys.topic(topic)).collect()
     }
 
-    /// What the ear of a connection of this link has to know.
-    pub(super) fn own_name(&self) -> String {
-        self.keys.node(self.node)
+    /// Where this node hears what it says to itself.
+    pub(super) fn own_names(&self) -> Vec<String> {
+        self.keys.probes(self.node)
     }
 }
 
@@ -325,27 +298,4 @@ fn ended() -> RedisError {
 /// Nothing runs while it is locked that could panic.
 fn lock(leaving: &Leaving) -> std::sync::MutexGuard<'_, HashSet<String>> {
     leaving.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Between half of the pause and all of it, so that nodes do not come back at the same time.
-fn jittered(pause: Duration) -> Duration {
-    // 16 of 64 random bits are a fraction.
-    let fraction = NodeId::random().0 >> 48;
-    pause.mul_f64(0.5 + f64::from(u32::try_from(fraction).unwrap_or(0)) / 131_072.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_is_jittered_downwards_by_half_at_most() {
-        for _ in 0..100 {
-            let pause = jittered(LONGEST_PAUSE);
-            assert!(
-                LONGEST_PAUSE / 2 <= pause && pause <= LONGEST_PAUSE,
-                "{pause:?}"
-            );
-        }
-    }
 }

@@ -7,10 +7,13 @@
 
 mod arrivals;
 mod connection;
+mod delivery;
+mod fault;
 mod keys;
 mod link;
 mod node;
 mod outgoing;
+mod pause;
 mod pushes;
 
 use std::sync::{Arc, Weak};
@@ -100,7 +103,18 @@ impl RedisLayer {
         Ok(self)
     }
 
-    pub(super) fn open(self, node: NodeId, inbox: Weak<dyn Inbox>, limits: &Limits) -> Node {
-        Node::new(self.server, Arc::new(self.keys), node, inbox, limits)
+    pub(super) fn open(
+        self,
+        node: NodeId,
+        inbox: Weak<dyn Inbox>,
+        streams: Vec<&'static str>,
+        limits: &Limits,
+    ) -> Node {
+        let keys = match &self.server {
+            Server::Single(_) => self.keys,
+            #[cfg(feature = "redis-cluster")]
+            Server::Cluster(_) => self.keys.placed(streams),
+        };
+        Node::new(self.server, Arc::new(keys), node, inbox, limits)
     }
 }

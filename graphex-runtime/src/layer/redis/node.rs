@@ -1,14 +1,14 @@
 //! The layer as a hub sees it.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::arrivals::{Delivery, Unread};
 use super::connection::{Message, Server};
+use super::delivery::{Delivery, Unread};
 use super::keys::Keys;
 use super::link::Link;
 use super::outgoing::Outgoing;
@@ -25,6 +25,9 @@ const SETTLING: Duration = Duration::from_secs(2);
 
 /// Time between two attempts to reach it.
 const SETTLING_PAUSE: Duration = Duration::from_millis(100);
+
+/// Ways in which messages were unreadable that are told apart in the log.
+const LOGGED: usize = 64;
 
 /// This process among those that share a Redis.
 pub(crate) struct Node {
@@ -77,12 +80,13 @@ impl Layer for Node {
     }
 
     fn announce_loss(&self) -> BoxFuture<'_> {
-        let message = Message {
-            names: vec![self.keys.everyone()],
+        let message = |name| Message {
+            names: vec![name],
             payload: wire::loss(),
         };
+        let messages: Vec<_> = self.keys.everyone().into_iter().map(message).collect();
         Box::pin(async move {
-            self.link.publish(std::slice::from_ref(&message)).await;
+            self.link.publish(&messages).await;
         })
     }
 
@@ -151,20 +155,23 @@ pub(super) struct Counters {
     pub(super) messages_unreadable: AtomicU64,
     pub(super) messages_repeated: AtomicU64,
     pub(super) messages_dropped: AtomicU64,
-    /// Whether an unreadable message was logged.
-    logged: AtomicBool,
+    /// What was logged of unreadable messages.
+    logged: Mutex<HashSet<String>>,
 }
 
 impl Counters {
-    /// Counts a message that cannot be read, and logs the first: others would fill the log of
-    /// a process that runs an older version next to a newer.
+    /// Counts a message that cannot be read, and logs the first that is wrong in this way: others
+    /// would fill the log of a process that runs an older version next to a newer.
     pub(super) fn unreadable(&self, error: &Unread) {
         self.messages_unreadable.fetch_add(1, Ordering::Relaxed);
-        if !self.logged.swap(true, Ordering::Relaxed) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = logged.len() < LOGGED && logged.insert(error.to_string());
+        drop(logged);
+        if is_new {
             tracing::warn!(
                 %error,
-                "a message of another process cannot be read, and further ones are only counted \
-                 in `Hub::stats`"
+                "a message of another process cannot be read, and further ones like it are only \
+                 counted in `Hub::stats`"
             );
         }
     }
