@@ -33,7 +33,7 @@ use crate::viewer::Viewer;
 
 /// The three generated subscription fields, on one root.
 #[derive(MergedSubscription, Default)]
-struct Subscription(UserSubscription, MessageSubscription, NoteSubscription);
+struct Subscription(MessageSubscription, UserSubscription, NoteSubscription);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -52,8 +52,10 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .data(|request, data| {
             data.insert(Viewer::of(request));
         })
+        // The page to try it in the browser begins as ann.
+        .client_page(|page| page.title("Chat").parameter("user", "1"))
         .into_router()
-        .route("/", get(|| async { Redirect::temporary("/graphql") }));
+        .route("/", get(|| async { Redirect::temporary("/graphql/client/") }));
 
     let listener = listen().await?;
     println!("{}", welcome::text(listener.local_addr()?));

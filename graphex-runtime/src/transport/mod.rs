@@ -1,6 +1,8 @@
 //! The axum endpoints: HTTP for queries, mutations and one-shot subscriptions, a WebSocket
-//! for the notifications of the two-channel protocol.
+//! for the notifications of the two-channel protocol, and a page to try them in the browser.
 
+#[cfg(feature = "client")]
+mod client;
 mod http;
 mod media;
 mod origin;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 use ::http::request::Parts;
 use async_graphql::Data;
 
+#[cfg(feature = "client")]
+pub use client::{Client, client};
 pub use router::{Endpoints, router};
 
 use crate::hub::Identity;

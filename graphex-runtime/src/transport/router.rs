@@ -6,15 +6,20 @@ use ::http::request::Parts;
 use async_graphql::{Data, Executor};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+#[cfg(feature = "client")]
+use axum::response::Redirect;
 use axum::routing::{MethodRouter, any};
 
 use super::AddData;
+#[cfg(feature = "client")]
+use super::client::{Client, relative};
 use super::http::Http;
 use super::origin;
 use super::two_channel::TwoChannel;
 use crate::hub::{Hub, Identity};
 
-/// Serves the schema on `/graphql` and the hub's notifications on `/ws/`.
+/// Serves the schema on `/graphql` and the hub's notifications on `/ws/`; with the feature
+/// `client`, also the browser page on `/graphql/client/`.
 ///
 /// Every client is anonymous and resolvers see no request; an application with users takes
 /// [`Endpoints`].
@@ -78,6 +83,8 @@ pub struct Endpoints<E> {
     graphql_path: String,
     ws_path: String,
     two_channel: TwoChannel,
+    #[cfg(feature = "client")]
+    client: Option<Client>,
 }
 
 impl<E> std::fmt::Debug for Endpoints<E> {
@@ -105,6 +112,8 @@ impl<E: Executor> Endpoints<E> {
                 allowed_origins: Arc::default(),
                 streams: None,
             },
+            #[cfg(feature = "client")]
+            client: Some(super::client::client("", "")),
         }
     }
 
@@ -154,6 +163,23 @@ impl<E: Executor> Endpoints<E> {
         self
     }
 
+    /// Whether [`Endpoints::into_router`] serves the browser page, below the HTTP endpoint on
+    /// `/graphql/client/`. Default: yes, where the feature `client` is on.
+    #[cfg(feature = "client")]
+    pub fn client(mut self, serve: bool) -> Self {
+        let page = self.client.take();
+        self.client = serve.then(|| page.unwrap_or_else(|| super::client::client("", "")));
+        self
+    }
+
+    /// The browser page's title and parameters: `.client_page(|page| page.title("Chat"))`. Its
+    /// paths are these endpoints'.
+    #[cfg(feature = "client")]
+    pub fn client_page(mut self, change: impl FnOnce(Client) -> Client) -> Self {
+        self.client = self.client.map(change);
+        self
+    }
+
     /// Where [`Endpoints::into_router`] puts the HTTP endpoint. Default: `/graphql`.
     pub fn graphql_path(mut self, path: impl Into<String>) -> Self {
         self.graphql_path = path.into();
@@ -187,14 +213,34 @@ impl<E: Executor> Endpoints<E> {
         any(move |request: Request| two_channel.clone().handle(request))
     }
 
-    /// Both endpoints on their paths.
+    /// The endpoints on their paths, and the browser page.
     ///
     /// # Panics
     ///
     /// As [`Router::route`], when a path is not one axum accepts or both are the same.
     pub fn into_router(self) -> Router {
-        Router::new()
+        let router = Router::new()
             .route(&self.graphql_path, self.http())
-            .route(&self.ws_path, self.ws())
+            .route(&self.ws_path, self.ws());
+        #[cfg(feature = "client")]
+        let router = self.with_client(router);
+        router
+    }
+
+    #[cfg(feature = "client")]
+    fn with_client(&self, router: Router) -> Router {
+        let Some(page) = self.client.clone() else {
+            return router;
+        };
+        let bare = format!("{}/client", self.graphql_path.trim_end_matches('/'));
+        let path = format!("{bare}/");
+        let page = page.paths(
+            relative(&path, &self.ws_path),
+            relative(&path, &self.graphql_path),
+        );
+        router
+            .route(&path, page.into_method_router())
+            // Relative, so that it holds behind `nest` and proxies too.
+            .route(&bare, any(|| async { Redirect::permanent("client/") }))
     }
 }
