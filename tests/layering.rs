@@ -11,6 +11,9 @@ const RUNTIME: &[&[&str]] = &[
     &["error", "limits", "value"],
     &[
         "change",
+        "custom",
+        "filters",
+        "lookup",
         "model",
         "hooks",
         "predicate",

@@ -20,7 +20,9 @@ pub struct Model {
     pub label: &'static str,
     /// The GraphQL subscription field of the two-channel protocol.
     pub field: &'static str,
-    /// The description of that field.
+    /// The GraphQL subscription field of the standard protocols.
+    pub changes: &'static str,
+    /// The description of those fields.
     pub description: &'static str,
     /// What notifications carry.
     pub payload: Payload,
@@ -47,6 +49,7 @@ impl Model {
             stream: "messages",
             label: "chat.message",
             field: "messageSubscription",
+            changes: "messageChanges",
             description: "",
             payload,
             key: 0,
@@ -159,6 +162,10 @@ pub trait ModelType: Sized + Send + Sync + 'static {
 ///
 /// `NULL` equals nothing: a scope value `None` for a nullable field matches no row.
 ///
+/// The scope holds for as long as the subscription does; subscribing again asks anew and replaces
+/// it. It is no part of what a subscription is called by, so `UNSUBSCRIBE` does not ask and ends
+/// the subscription whatever the scope would be by now.
+///
 /// ```
 /// use async_graphql::{Context, Result};
 /// use graphex_macros::ModelType;
@@ -203,8 +210,40 @@ pub trait Scoped: ModelType {
 
 /// Who may subscribe at all.
 ///
-/// Written by hand for a model with `authorize`. Asked on `SUBSCRIBE`, not on `UNSUBSCRIBE`;
-/// errors are treated as those of [`Scoped::scope`].
+/// Written by hand for a model with `authorize`. Asked once per `SUBSCRIBE`, before anything is
+/// joined, and not on `UNSUBSCRIBE`: who may no longer subscribe can still leave. Errors are
+/// treated as those of [`Scoped::scope`].
+///
+/// What differs by action reads `args.action`, and a guard of async-graphql serves here too:
+///
+/// ```
+/// use async_graphql::{Context, Guard, Result};
+/// use graphex_macros::ModelType;
+/// use graphex_runtime::{Authorized, SubscriptionAction};
+///
+/// struct LoggedIn;
+///
+/// impl Guard for LoggedIn {
+///     async fn check(&self, ctx: &Context<'_>) -> Result<()> {
+///         # struct CurrentUser;
+///         ctx.data_opt::<CurrentUser>().map(|_| ()).ok_or_else(|| "log in first".into())
+///     }
+/// }
+///
+/// #[derive(ModelType)]
+/// #[graphex(stream = "notes", authorize)]
+/// # #[graphex(crate = "graphex_runtime")]
+/// struct Note { id: i64 }
+///
+/// impl Authorized for Note {
+///     async fn authorize(ctx: &Context<'_>, args: &NoteSubscriptionArgs) -> Result<()> {
+///         match args.action {
+///             SubscriptionAction::Create => Ok(()),
+///             _ => LoggedIn.check(ctx).await,
+///         }
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "model `{Self}` declares `authorize` but does not implement `Authorized`",
     label = "who may subscribe is not said",

@@ -49,6 +49,15 @@ impl Field for bool {
 }
 #[diagnostic::do_not_recommend]
 impl Equality for bool {}
+#[diagnostic::do_not_recommend]
+impl FromValue for bool {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+}
 
 #[diagnostic::do_not_recommend]
 impl Field for f64 {
@@ -58,18 +67,35 @@ impl Field for f64 {
         Value::Float(*self)
     }
 }
+#[diagnostic::do_not_recommend]
+impl FromValue for f64 {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Float(value) => Some(*value),
+            _ => None,
+        }
+    }
+}
 
 #[diagnostic::do_not_recommend]
 impl Field for f32 {
     const TYPE: FieldType = FieldType::required(Kind::Float);
 
     fn to_value(&self) -> Value {
-        // The shortest decimal form of an `f32` always parses as an `f64`.
-        Value::Float(
-            self.to_string()
-                .parse()
-                .unwrap_or_else(|_| f64::from(*self)),
-        )
+        // As JSON and PostgreSQL have it: of two shortest forms that are equally near, the one
+        // with the even last digit. `Display` takes the other.
+        let shortest = serde_json::to_string(self).ok();
+        let shortest = shortest.and_then(|text| text.parse().ok());
+        Value::Float(shortest.unwrap_or_else(|| f64::from(*self)))
+    }
+}
+#[diagnostic::do_not_recommend]
+impl FromValue for f32 {
+    fn from_value(value: &Value) -> Option<Self> {
+        let value = f64::from_value(value)?;
+        // Through the decimal form, as it came. What an `f32` cannot hold would be infinite.
+        let narrow: Self = value.to_string().parse().ok()?;
+        (narrow.is_infinite() == value.is_infinite()).then_some(narrow)
     }
 }
 
@@ -103,6 +129,15 @@ impl Field for serde_json::Value {
         Value::Json(Arc::new(self.clone()))
     }
 }
+#[diagnostic::do_not_recommend]
+impl FromValue for serde_json::Value {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Json(value) => Some((**value).clone()),
+            _ => None,
+        }
+    }
+}
 
 impl<T: Field> Field for Option<T> {
     const TYPE: FieldType = FieldType {
@@ -131,6 +166,14 @@ impl<T: Field> Field for Vec<T> {
         Value::List(self.iter().map(T::to_value).collect())
     }
 }
+impl<T: FromValue> FromValue for Vec<T> {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::List(items) => items.iter().map(T::from_value).collect(),
+            _ => None,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -147,6 +190,7 @@ mod tests {
         assert_eq!(json(&i64::MIN), "-9223372036854775808");
         assert_eq!(json(&u64::MAX), "18446744073709551615");
         assert_eq!(json(&1.1_f32), "1.1");
+        assert_eq!(json(&(8_388_609.0_f32 / 4.0)), "2097152.2");
         assert_eq!(json(&0.1_f64), "0.1");
         assert_eq!(json(&f64::NAN), "null");
         assert_eq!(json(&f32::INFINITY), "null");
