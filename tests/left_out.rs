@@ -12,5 +12,7 @@ fn main() {
     println!("    all of it:      ./tests/run.sh    (starts a server of its own)");
     println!("    only these:     GRAPHEX_POSTGRES_URL=postgres://user@host/database \\");
     println!("                        cargo test --package graphex-postgres-tests");
+    println!("left out, too: the tests of the browser page, which need Node.js and Chromium");
+    println!("    these alone:    tests/browser/run.sh");
     println!();
 }

@@ -1,6 +1,6 @@
 /** The subscriptions that run or ran, each a card with its colour and counters. */
 
-import { $, eachFrame, h, icon, text } from './dom.ts'
+import { $, h, icon, paced, text } from './dom.ts'
 import type { Subscription } from './protocol/common.ts'
 
 const STATUS: Record<Subscription['status'], string> = {
@@ -31,7 +31,7 @@ interface Card {
 export class Cards {
   private readonly cards = new Map<Subscription, Card>()
   private readonly stale = new Set<Subscription>()
-  private readonly draw = eachFrame(() => {
+  private readonly draw = paced(() => {
     for (const subscription of this.stale) this.render(subscription)
     this.stale.clear()
   })

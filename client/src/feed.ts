@@ -1,21 +1,44 @@
 /** The list of events, of which only the rows in sight are in the document. */
 
-import { copy, eachFrame, h, icon } from './dom.ts'
+import { copy, eachFrame, h, icon, text } from './dom.ts'
 import type { Events, FeedEvent } from './events.ts'
 import { fields, line, tree } from './json.ts'
 
 /** Rows above and below those in sight. */
 const SPARE = 6
 
+/** When more rows than this are filled, soon after others, nobody reads them: colours wait until
+ * they stay. */
+const RUSH = 12
+const RECENT = 1_000
+const CALM = 200
+
 const ACTIONS = new Set(['create', 'update', 'delete', 'resync', 'error', 'next'])
 
+interface Row {
+  event: FeedEvent | null
+  element: HTMLElement
+  head: HTMLButtonElement
+  time: HTMLElement
+  badge: HTMLElement
+  stream: HTMLElement
+  id: HTMLElement
+  preview: HTMLElement
+  detail: HTMLElement | null
+}
+
 export class Feed {
-  private readonly rows = new Map<number, HTMLElement>()
+  private readonly rows = new Map<number, Row>()
   /** The heights of the rows that are open, by event. */
   private readonly open = new Map<number, number>()
   private rowHeight = 34
   private seen = 0
   private active = -1
+  /** The rows in sight whose text has no colours yet. */
+  private readonly plain = new Set<number>()
+  private calm = 0
+  /** When rows were filled last. */
+  private rushed = 0
   private readonly canvas: HTMLElement
   private readonly measure: ResizeObserver
   readonly draw: () => void
@@ -51,8 +74,12 @@ export class Feed {
   /** Forgets what is open and where the list is, as after a clear or another filter. */
   reset(): void {
     this.open.clear()
-    for (const row of this.rows.values()) row.remove()
+    for (const row of this.rows.values()) {
+      this.close(row)
+      row.element.remove()
+    }
     this.rows.clear()
+    this.plain.clear()
     this.seen = this.events.length
     this.scroller.scrollTop = 0
     this.onNew(0)
@@ -93,100 +120,148 @@ export class Feed {
     let from = Math.max(0, Math.floor(top / this.rowHeight))
     while (from > 0 && offset(from) > top) from -= Math.max(1, Math.floor((offset(from) - top) / this.rowHeight))
     from = Math.max(0, from - SPARE)
-    const keep = new Set<number>()
+    const wanted = new Map<FeedEvent, { row: number; y: number }>()
     let y = offset(from)
     let spare = SPARE
     for (let row = from; row < length && spare > 0; row++) {
       const event = events.at(row)!
-      this.place(event, y, row, length, keep)
+      wanted.set(event, { row, y })
       y += Math.max(this.rowHeight, this.open.get(event.n) ?? 0)
       if (y > bottom) spare--
     }
     // The row with the focus stays, or the focus would be lost.
-    const focused = this.canvas.contains(document.activeElement) ? this.active : -1
-    const focusedRow = focused < 0 || keep.has(focused) ? -1 : events.rowOf(focused)
-    if (focusedRow >= 0) this.place(events.get(focused)!, offset(focusedRow), focusedRow, length, keep)
-    for (const [n, element] of this.rows) {
-      if (keep.has(n)) continue
-      this.measure.unobserve(element)
-      element.remove()
-      this.rows.delete(n)
-    }
-    if (!keep.has(this.active)) {
+    const focused = this.canvas.contains(document.activeElement) ? events.get(this.active) : undefined
+    const row = focused ? events.rowOf(focused.n) : -1
+    if (focused && row >= 0 && !wanted.has(focused)) wanted.set(focused, { row, y: offset(row) })
+    this.show(wanted, length)
+    const active = events.get(this.active)
+    if (!active || !wanted.has(active)) {
       const first = events.at(Math.min(length - 1, Math.ceil(top / this.rowHeight)))
       if (first) this.activate(first.n)
     }
   }
 
-  private place(event: FeedEvent, y: number, row: number, length: number, keep: Set<number>): void {
-    keep.add(event.n)
-    let element = this.rows.get(event.n)
-    if (!element) {
-      element = this.build(event)
-      this.rows.set(event.n, element)
-      this.canvas.append(element)
-      if (this.open.has(event.n)) this.expand(event, element)
+  /** Puts these rows where they belong; those that nobody needs are filled anew. */
+  private show(wanted: Map<FeedEvent, { row: number; y: number }>, length: number): void {
+    const numbers = new Set([...wanted.keys()].map(({ n }) => n))
+    const free: Row[] = []
+    for (const [n, row] of this.rows) {
+      if (numbers.has(n)) continue
+      this.close(row)
+      this.rows.delete(n)
+      this.plain.delete(n)
+      free.push(row)
     }
-    element.style.transform = `translateY(${y}px)`
-    element.setAttribute('aria-posinset', String(row + 1))
-    element.setAttribute('aria-setsize', String(length))
+    const now = performance.now()
+    const filled = [...numbers].filter((n) => !this.rows.has(n)).length
+    const rush = filled > RUSH && now - this.rushed < RECENT
+    for (const [event, { row: position, y }] of wanted) {
+      let row = this.rows.get(event.n)
+      if (!row) {
+        row = free.pop() ?? this.create()
+        this.rows.set(event.n, row)
+        this.fill(row, event, rush)
+        if (this.open.has(event.n)) this.expand(event, row)
+      }
+      row.element.style.transform = `translateY(${y}px)`
+      row.element.setAttribute('aria-posinset', String(position + 1))
+      row.element.setAttribute('aria-setsize', String(length))
+    }
+    for (const { element } of free) element.remove()
+    if (filled > 0) this.rushed = now
+    this.colour(rush)
+  }
+
+  /** Gives the rows in sight their colours, at once or when the rush is over. */
+  private colour(later: boolean): void {
+    clearTimeout(this.calm)
+    if (this.plain.size === 0) return
+    if (later) {
+      this.calm = window.setTimeout(() => this.colour(false), CALM)
+      return
+    }
+    for (const n of this.plain) {
+      const event = this.events.get(n)
+      if (event) this.rows.get(n)?.preview.replaceChildren(this.preview(event))
+    }
+    this.plain.clear()
+  }
+
+  private preview(event: FeedEvent): DocumentFragment {
+    return line(event.data, event.changed, fields(this.events.get(event.before)?.data))
   }
 
   private activate(n: number): void {
-    const before = this.rows.get(this.active)?.querySelector<HTMLElement>('.head')
-    if (before) before.tabIndex = -1
+    const before = this.rows.get(this.active)
+    if (before) before.head.tabIndex = -1
     this.active = n
-    const now = this.rows.get(n)?.querySelector<HTMLElement>('.head')
-    if (now) now.tabIndex = 0
+    const now = this.rows.get(n)
+    if (now) now.head.tabIndex = 0
   }
 
-  private build(event: FeedEvent): HTMLElement {
-    const row = h('div.row', { role: 'listitem', 'data-n': event.n })
-    const time = new Date(event.time)
-    const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${String(time.getMilliseconds()).padStart(3, '0')}`
-    if (event.kind === 'notice') {
-      row.classList.add('notice')
-      if (event.bad) row.classList.add('bad')
-      row.append(h('div.head', null, h('span.time', null, clock), icon(event.bad ? 'warn' : 'info'), h('span.said', { title: event.data }, event.data)))
-      return row
-    }
-    row.dataset.colour = String(event.subscription?.colour ?? 'none')
-    const badge = h('span.badge', null, event.action || '?')
-    badge.classList.add(ACTIONS.has(event.action) ? event.action : 'next')
-    const preview = h('span.preview')
-    if (event.action === 'resync') preview.append(h('span.said', null, 'Events may have been missed: load the data again.'))
-    else preview.append(line(event.data, event.changed, fields(this.events.get(event.before)?.data)))
-    const head = h(
-      'button.head',
-      { type: 'button', 'aria-expanded': 'false', tabindex: event.n === this.active ? 0 : -1, onclick: () => this.toggle(event) },
-      h('span.time', null, clock),
-      badge,
-      h('span.stream', { title: event.stream }, event.stream),
-      h('span.id', { title: event.id }, event.id === '' ? '–' : `#${event.id}`),
-      preview,
-      icon('chevron'),
-    )
-    head.addEventListener('focus', () => this.activate(event.n))
-    row.append(head)
+  private create(): Row {
+    const [time, badge, stream, id, preview] = [h('span.time'), h('span.badge'), h('span.stream'), h('span.id'), h('span.preview')]
+    const head = h('button.head', { type: 'button' }, time, badge, stream, id, preview)
+    const element = h('div.row', { role: 'listitem' }, head)
+    const row: Row = { event: null, element, head, time, badge, stream, id, preview, detail: null }
+    head.addEventListener('click', () => this.toggle(row))
+    head.addEventListener('focus', () => row.event && this.activate(row.event.n))
+    this.canvas.append(element)
     return row
   }
 
-  private toggle(event: FeedEvent): void {
-    const element = this.rows.get(event.n)
-    if (!element) return
-    if (this.open.delete(event.n)) {
-      this.measure.unobserve(element)
-      element.querySelector('.detail')?.remove()
-      element.querySelector('.head')?.setAttribute('aria-expanded', 'false')
-      element.classList.remove('open')
-    } else {
+  private fill(row: Row, event: FeedEvent, rush: boolean): void {
+    row.event = event
+    row.element.dataset.n = String(event.n)
+    row.head.tabIndex = event.n === this.active ? 0 : -1
+    const time = new Date(event.time)
+    text(row.time, `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${String(time.getMilliseconds()).padStart(3, '0')}`)
+    const isNotice = event.kind === 'notice'
+    row.element.className = isNotice ? `row notice${event.bad ? ' bad' : ''}` : 'row'
+    if (isNotice) {
+      delete row.element.dataset.colour
+      row.head.removeAttribute('aria-expanded')
+      text(row.badge, event.bad ? 'warning' : 'note')
+      row.badge.className = 'badge'
+      text(row.stream, '')
+      text(row.id, '')
+      row.preview.replaceChildren(h('span.said', { title: event.data }, event.data))
+      return
+    }
+    row.element.dataset.colour = String(event.subscription?.colour ?? 'none')
+    row.head.setAttribute('aria-expanded', 'false')
+    text(row.badge, event.action || '?')
+    row.badge.className = `badge ${ACTIONS.has(event.action) ? event.action : 'next'}`
+    text(row.stream, event.stream)
+    text(row.id, event.id === '' ? '–' : `#${event.id}`)
+    if (event.action === 'resync') row.preview.replaceChildren(h('span.said', null, 'Events may have been missed: load the data again.'))
+    else if (rush) {
+      text(row.preview, event.data.slice(0, 160))
+      this.plain.add(event.n)
+    } else row.preview.replaceChildren(this.preview(event))
+  }
+
+  private close(row: Row): void {
+    if (!row.detail) return
+    this.measure.unobserve(row.element)
+    row.detail.remove()
+    row.detail = null
+    row.element.classList.remove('open')
+    row.head.setAttribute('aria-expanded', 'false')
+  }
+
+  private toggle(row: Row): void {
+    const { event } = row
+    if (!event || event.kind === 'notice') return
+    if (this.open.delete(event.n)) this.close(row)
+    else {
       this.open.set(event.n, this.rowHeight)
-      this.expand(event, element)
+      this.expand(event, row)
     }
     this.draw()
   }
 
-  private expand(event: FeedEvent, element: HTMLElement): void {
+  private expand(event: FeedEvent, row: Row): void {
     const before = this.events.get(event.before)
     const facts = [
       event.subscription?.title,
@@ -204,11 +279,12 @@ export class Feed {
       icon('copy'),
       'Copy',
     )
-    element.append(h('div.detail', null, h('div.facts', null, h('span', null, facts.join(' · ')), button), body))
-    element.classList.add('open')
-    element.querySelector('.head')?.setAttribute('aria-expanded', 'true')
-    this.measure.observe(element)
-    this.open.set(event.n, element.offsetHeight)
+    row.detail = h('div.detail', null, h('div.facts', null, h('span', null, facts.join(' · ')), button), body)
+    row.element.append(row.detail)
+    row.element.classList.add('open')
+    row.head.setAttribute('aria-expanded', 'true')
+    this.measure.observe(row.element)
+    this.open.set(event.n, row.element.offsetHeight)
   }
 
   private key(event: KeyboardEvent): void {
@@ -240,7 +316,7 @@ export class Feed {
     }
     this.render()
     this.activate(event.n)
-    this.rows.get(event.n)?.querySelector<HTMLElement>('.head')?.focus({ preventScroll: true })
+    this.rows.get(event.n)?.head.focus({ preventScroll: true })
   }
 }
 

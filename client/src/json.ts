@@ -128,7 +128,7 @@ export function line(text: string, changed: string[] | undefined, before: Map<st
     inline(fragment, text, 300)
     return fragment
   }
-  let room = 400
+  let room = 180
   const names = [...all.keys()]
   // What changed comes first.
   const order = changed ? [...changed, ...names.filter((name) => !changed.includes(name))] : names
@@ -136,7 +136,7 @@ export function line(text: string, changed: string[] | undefined, before: Map<st
     if (room <= 0) break
     const value = all.get(name) ?? ''
     const part = h('span.pair')
-    part.append(h('span.j-key', null, name), h('span.j-mark', null, ': '))
+    part.append(h('span.j-key', null, name), ': ')
     if (changed?.includes(name)) {
       part.classList.add('changed')
       const old = before?.get(name)

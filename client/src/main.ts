@@ -5,7 +5,7 @@ import type { GraphQLSchema } from 'graphql'
 import { Cards } from './cards.ts'
 import { addresses, config, PROTOCOL_NAMES, PROTOCOLS, type Protocol } from './config.ts'
 import { argumentValue, jsonObject, type Operation, operationAt, request, type Request } from './document.ts'
-import { $, copy, eachFrame, h, icon, plural, text } from './dom.ts'
+import { $, copy, h, icon, paced, plural, text } from './dom.ts'
 import { editor, setSchema, setText } from './editor.ts'
 import { eventOf, Events } from './events.ts'
 import { download, Feed } from './feed.ts'
@@ -41,7 +41,7 @@ const feed = new Feed($('feed'), events, toast, (count) => {
   text($('newer-text'), `${plural(unread, 'newer event')}`)
 })
 
-const refresh = eachFrame(() => {
+const refresh = paced(() => {
   feed.render()
   const { length, total } = events
   text($('total'), events.filtered ? `${length.toLocaleString('en')} of ${total.toLocaleString('en')}` : total === 0 ? '' : total.toLocaleString('en'))
