@@ -185,7 +185,7 @@ export function editor(parent: HTMLElement, options: EditorOptions): EditorView 
         theme,
         syntaxHighlighting(highlight),
         options.hint ? placeholder(options.hint) : [],
-        EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false', autocapitalize: 'off' }),
+        EditorView.contentAttributes.of({ 'aria-label': options.label, tabindex: '0', spellcheck: 'false', autocapitalize: 'off' }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) options.onChange(update.state.doc.toString())
         }),

@@ -198,7 +198,7 @@ export class Ui {
   }
 
   async live(title) {
-    await this.card(title).and(this.page.locator('[data-status=live]')).waitFor()
+    await this.card(title).and(this.page.locator('[data-status=live]')).waitFor({ state: 'attached' })
   }
 
   async counts(title, total) {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
+import { get } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { chat, close, graphql, launch, open, require, root, scene } from './harness.mjs'
 
@@ -88,24 +89,37 @@ describe('the server', () => {
   })
 })
 
+/** How many bytes come over the wire. */
+function compressedSize(address) {
+  return new Promise((done, failed) => {
+    get(address, { headers: { 'accept-encoding': 'gzip' } }, async (response) => {
+      let size = 0
+      for await (const chunk of response) size += chunk.length
+      assert.equal(response.headers['content-encoding'], 'gzip')
+      done(size)
+    }).on('error', failed)
+  })
+}
+
 describe('the page', () => {
   test('is light, painted and ready to complete within a second', async (context) => {
     const figures = async () => {
       const ui = await open(server.page)
-      const { size, paint, ready } = await ui.page.evaluate(() => ({
-        size: performance.getEntriesByType('navigation')[0].encodedBodySize,
+      const { paint, ready } = await ui.page.evaluate(() => ({
         paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime,
         ready: performance.getEntriesByName('schema-ready')[0]?.startTime,
       }))
       await ui.end()
-      return { size, paint, ready }
+      return { paint, ready }
     }
     await figures()
     // The best of three: what else the machine does is not the page's.
     const all = [await figures(), await figures(), await figures()]
     context.diagnostic(JSON.stringify(all))
     const best = (name) => Math.min(...all.map((one) => one[name]))
-    assert.ok(best('size') > 0 && best('size') < 600 * 1024, `${best('size')} bytes`)
+    const size = await compressedSize(server.page)
+    context.diagnostic(`${size} bytes compressed`)
+    assert.ok(size > 0 && size < 600 * 1024, `${size} bytes`)
     assert.ok(best('paint') < 1_000, `painted after ${best('paint')} ms`)
     assert.ok(best('ready') < 1_000, `ready after ${best('ready')} ms`)
   })
@@ -164,6 +178,7 @@ describe('the page', () => {
     await other.$('#run').click()
     await other.live('Shared')
     // What stood there before comes back.
+    await other.$('#tab-document').click()
     await other.write('Subscription', '# my own')
     await other.page.evaluate((hash) => (location.hash = hash), new URL(link).hash)
     await other.page.getByRole('button', { name: 'Undo' }).click()
@@ -235,7 +250,7 @@ describe('what it looks like', () => {
         await look('steps')
         await view('subscribe')
         await ui.run('subscription Everything { messageSubscription(channelId: "", action: ALL_ACTIONS, operation: SUBSCRIBE) { ok } }')
-        await ui.live('Everything').catch(() => {})
+        await ui.live('Everything')
         await view('change')
         const { data } = await ui.send('mutation { createMessage(room: 1, text: "Shall we ship on Friday?") { id text } }')
         await ui.$('#tab-answer').click()
@@ -292,7 +307,8 @@ async function fits(ui, name) {
       if (box.right > innerWidth + 0.5 || box.left < -0.5) wrong.push(`${element.id || element.textContent} is out of the page`)
       const panel = element.closest('.panel')?.getBoundingClientRect()
       if (panel && (box.right > panel.right + 0.5 || box.left < panel.left - 0.5)) wrong.push(`${element.id || element.textContent} is out of its panel`)
-      if (cut(element)) wrong.push(`${element.id || element.textContent} is cut`)
+      // A badge may hang over the edge of its button.
+      if (cut(element) && !element.matches('.tool')) wrong.push(`${element.id || element.textContent} is cut`)
     }
     // Neighbours in a row of controls do not overlap.
     for (const row of document.querySelectorAll('.top, .link, .panel-head, .bar, .tabs, .views')) {
