@@ -79,6 +79,7 @@ export class Cards {
     }
     counts.replaceChildren(...parts)
     text(error, subscription.error)
+    error.title = subscription.error
     error.hidden = subscription.error === ''
     const label = `${subscription.wanted ? 'Stop' : 'Start'} ${subscription.title}`
     if (button.getAttribute('aria-label') !== label) {

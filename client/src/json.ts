@@ -129,7 +129,8 @@ export function line(text: string, changed: string[] | undefined, before: Map<st
     return fragment
   }
   let room = 180
-  const names = [...all.keys()]
+  // The key has a place of its own in the row.
+  const names = [...all.keys()].filter((name) => name !== 'id' || all.size === 1)
   // What changed comes first.
   const order = changed ? [...changed, ...names.filter((name) => !changed.includes(name))] : names
   for (const name of order) {

@@ -251,6 +251,7 @@ const editors: Record<'document' | 'variables' | 'headers' | 'change' | 'changeV
     hint: 'subscription { … }',
     onChange(value) {
       remember('document', value)
+      say('run-message', '')
       showRunning()
       showChosen()
     },
@@ -263,6 +264,7 @@ const editors: Record<'document' | 'variables' | 'headers' | 'change' | 'changeV
     hint: '{ }',
     onChange(value) {
       remember('variables', value)
+      say('run-message', '')
       showRunning()
     },
     onRun: run,
@@ -691,6 +693,10 @@ function wire(): void {
     if (!target.closest('#streams, #open-streams')) closeStreams()
   })
   for (const button of document.querySelectorAll<HTMLElement>('.views button')) button.addEventListener('click', () => view(button.dataset.view!))
+  const narrow = matchMedia('(max-width: 699px)')
+  const hint = () => ($<HTMLInputElement>('filter').placeholder = narrow.matches ? 'Filter' : 'Filter: hello action:update -id:7')
+  narrow.addEventListener('change', hint)
+  hint()
   let typing = 0
   const filter = $<HTMLInputElement>('filter')
   filter.addEventListener('input', () => {

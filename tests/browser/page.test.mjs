@@ -303,7 +303,7 @@ async function fits(ui, name) {
     const cut = (element) => element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).textOverflow !== 'ellipsis'
     for (const element of document.querySelectorAll('button, h1, h2, h3, label span, .count, .state')) {
       const box = element.getBoundingClientRect()
-      if (box.width === 0 || box.height === 0 || element.closest('.row, .cm-editor')) continue
+      if (box.width === 0 || box.height === 0 || element.closest('.row, .cards, .cm-editor')) continue
       if (box.right > innerWidth + 0.5 || box.left < -0.5) wrong.push(`${element.id || element.textContent} is out of the page`)
       const panel = element.closest('.panel')?.getBoundingClientRect()
       if (panel && (box.right > panel.right + 0.5 || box.left < panel.left - 0.5)) wrong.push(`${element.id || element.textContent} is out of its panel`)
