@@ -1,7 +1,7 @@
 // Builds the page into one file, and with `--check` says whether the committed one is its.
 
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { deflateRawSync, constants, inflateRawSync } from 'node:zlib'
 import { build } from 'esbuild'
 
@@ -47,20 +47,11 @@ function licences(inputs) {
   const names = inputs.flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.slice(1) ?? [])
   return [...new Set(names)].sort().map((name) => {
     const { version, license } = JSON.parse(read(`node_modules/${name}/package.json`))
-    let text = null
-    for (const file of ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'license']) {
-      try {
-        text ??= read(`node_modules/${name}/${file}`).trim()
-      } catch {
-        // The next name, then.
-      }
-    }
-    return { title: `${name} ${version} (${license})`, text: text ?? shared[license] }
+    const file = readdirSync(new URL(`node_modules/${name}/`, here)).find((file) => /^licen[cs]e/i.test(file))
+    if (!file) throw new Error(`${name} comes without its licence`)
+    return { title: `${name} ${version} (${license})`, text: read(`node_modules/${name}/${file}`).trim().replaceAll('\r\n', '\n') }
   })
 }
-
-// For packages that name the licence without its text.
-const shared = { MIT: 'MIT licence, as published in the package\'s repository.' }
 
 function licenceText(packages) {
   const byText = new Map()
@@ -78,7 +69,7 @@ async function page() {
   const style = (await build({ stdin: { contents: read('src/style.css'), loader: 'css' }, minify: true, write: false, target: ['chrome111', 'firefox113', 'safari16.4'] })).outputFiles[0].text.trimEnd()
   const scripts = [safe(theme.text), safe(main.text)]
   const text = licenceText(licences(main.inputs))
-  const comment = `<!--\n${text.replaceAll('--', '- -')}-->`
+  const comment = `<!--\n${text.replaceAll('--', '==')}-->`
   const html = read('src/index.html')
     .replace('<!--style-->', () => `<style>${style}</style>\n<script>${scripts[0]}</script>`)
     .replace('<!--script-->', () => `<script type="module">${scripts[1]}</script>\n${comment}`)

@@ -55,7 +55,10 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         // The page to try it in the browser begins as ann.
         .client_page(|page| page.title("Chat").parameter("user", "1"))
         .into_router()
-        .route("/", get(|| async { Redirect::temporary("/graphql/client/") }));
+        .route(
+            "/",
+            get(|| async { Redirect::temporary("/graphql/client/") }),
+        );
 
     let listener = listen().await?;
     println!("{}", welcome::text(listener.local_addr()?));

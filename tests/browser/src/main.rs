@@ -99,7 +99,9 @@ fn hundred() -> Result<Router, dynamic::SchemaError> {
             TypeRef::named_nn(&answer),
             |_| {
                 SubscriptionFieldFuture::new(async {
-                    Ok(futures_util::stream::empty::<async_graphql::Result<dynamic::FieldValue<'_>>>())
+                    Ok(futures_util::stream::empty::<
+                        async_graphql::Result<dynamic::FieldValue<'_>>,
+                    >())
                 })
             },
         )
