@@ -99,9 +99,7 @@ fn hundred() -> Result<Router, dynamic::SchemaError> {
             TypeRef::named_nn(&answer),
             |_| {
                 SubscriptionFieldFuture::new(async {
-                    Ok(futures_util::stream::empty::<
-                        async_graphql::Result<dynamic::FieldValue<'_>>,
-                    >())
+                    Ok(futures_util::stream::empty::<Result<dynamic::FieldValue<'_>>>())
                 })
             },
         )
