@@ -8,11 +8,16 @@ fn main() {
         return;
     }
     println!();
-    println!("left out of `cargo test`: the capture tests on PostgreSQL, which need a server");
+    println!(
+        "left out of `cargo test`: the tests on PostgreSQL, which need a server, and those with"
+    );
+    println!("clients from npm and in the browser, which need Node.js");
     println!("    all of it:      ./tests/run.sh    (starts a server of its own)");
-    println!("    only these:     GRAPHEX_POSTGRES_URL=postgres://user@host/database \\");
+    println!("    PostgreSQL:     GRAPHEX_POSTGRES_URL=postgres://user@host/database \\");
     println!("                        cargo test --package graphex-postgres-tests");
-    println!("left out, too: the tests of the browser page, which need Node.js and Chromium");
-    println!("    these alone:    tests/browser/run.sh");
+    println!("    npm clients:    (cd tests/clients && npm ci) && cargo build --example chat");
+    println!("                    GRAPHEX_CHAT=$PWD/target/debug/examples/chat \\");
+    println!("                        cargo test --package graphex-client-tests");
+    println!("    the page:       tests/browser/run.sh    (needs Chromium, too)");
     println!();
 }

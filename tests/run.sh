@@ -72,7 +72,6 @@ postgres_bin() {
     [ -n "$initdb" ] && dirname "$(readlink -f "$initdb")"
 }
 has_postgres() { postgres_bin >/dev/null; }
-
 has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
 has_chromium() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
@@ -166,6 +165,14 @@ bare_dependencies() {
     ! grep -E '^(axum|diesel|redis)' <<<"$tree"
 }
 
+# The clients that others wrote, at the versions of the lock file, and the server they talk to.
+install_clients() {
+    (cd tests/clients && npm ci --no-audit --no-fund --ignore-scripts) ||
+        fail 'the npm packages of tests/clients could not be installed'
+    cargo build --example chat
+    export GRAPHEX_CHAT=$target/debug/examples/chat
+}
+
 # ---------------------------------------------------------------- all of it
 
 step 'what has to be there' install_tools
@@ -187,8 +194,10 @@ step 'tests, default features' cargo test
 step 'tests, no default features' cargo test --no-default-features --lib --tests
 step 'tests, all features' cargo test --all-features
 step 'tests on PostgreSQL' cargo test --package graphex-postgres-tests
+step 'npm clients' install_clients
+step 'tests with npm clients' cargo test --package graphex-client-tests
 
-step 'what the browser page is built with' npm ci --prefix client
+step 'what the browser page is built with' npm ci --ignore-scripts --prefix client
 step 'the committed browser page is what its source builds' npm run check --prefix client
 step 'tests in the browser' tests/browser/run.sh
 
