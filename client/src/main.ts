@@ -282,7 +282,11 @@ const editors: Record<'document' | 'variables' | 'headers' | 'change' | 'changeV
     label: 'Change',
     text: typed.change,
     hint: 'mutation { … }',
-    onChange: (value) => remember('change', value),
+    onChange(value) {
+      remember('change', value)
+      say('send-message', '')
+      $<HTMLSelectElement>('calls').value = ''
+    },
     onRun: () => void send(),
   }),
   changeVariables: editor($('pane-change-variables'), {

@@ -120,8 +120,10 @@ function wrapped(lines: string[]): string[] {
     const rows: string[] = ['']
     for (const name of line.slice(open + 1, -1).split(', ')) {
       const row = rows.at(-1)!
-      if (row !== '' && row.length + name.length > 52) rows.push(name)
-      else rows[rows.length - 1] = row === '' ? name : `${row} ${name}`
+      if (row !== '' && row.length + name.length > 44) {
+        rows[rows.length - 1] = `${row},`
+        rows.push(name)
+      } else rows[rows.length - 1] = row === '' ? name : `${row}, ${name}`
     }
     return [line.slice(0, open + 1), ...rows.map((row) => `  ${row}`), ']']
   })
@@ -142,6 +144,8 @@ function optionalExample(arg: GraphQLArgument): string {
   const named = getNamedType(arg.type)
   if (!isInputObjectType(named)) return example(arg.type, arg.name)
   // A field that a newcomer understands: not the key, and without a lookup in its name.
+  const like = Object.values(named.getFields()).find(({ name }) => name.endsWith('__icontains'))
+  if (like) return `{ ${like.name}: "hello" }`
   const fields = Object.values(named.getFields()).filter(({ name }) => !name.includes('__'))
   const field = fields.find(({ name }) => !['id', 'and', 'or', 'not'].includes(name.toLowerCase())) ?? fields[0]
   return field ? `{ ${field.name}: ${example(field.type, field.name)} }` : '{}'

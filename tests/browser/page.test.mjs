@@ -295,6 +295,25 @@ describe('what it looks like', () => {
   }
 })
 
+describe('what it looks like while the server is away', () => {
+  for (const [width, height] of SIZES) {
+    test(`${width}×${height}`, async () => {
+      const mortal = await chat()
+      const ui = await open(mortal.page, { viewport: { width, height }, colorScheme: 'dark' })
+      await ui.$('#run').click()
+      await ui.live('Message')
+      await mortal.kill()
+      await ui.until(() => /attempt [3-9]/.test(document.querySelector('#state-text').textContent))
+      if (width < 700) await ui.$('.views [data-view=live]').click()
+      await ui.page.screenshot({ path: `${root}target/screenshots/${width}-dark-away.png`, animations: 'disabled' })
+      await fits(ui, 'away')
+      await accessible(ui, 'away')
+      assert.equal(await ui.$('#state-text').evaluate((element) => element.scrollWidth > element.clientWidth + 1), false)
+      await ui.end()
+    })
+  }
+})
+
 /** Nothing sticks out of the page, and no button's or label's text is cut without a sign. */
 async function fits(ui, name) {
   const wrong = await ui.page.evaluate(() => {

@@ -1,6 +1,7 @@
 /** GraphQL over SSE in its distinct connections mode: a stream of its own for each subscription. */
 
 import { request } from '../document.ts'
+import { fields } from '../json.ts'
 import { type Connection, delayOf, firstError, type Host, type State, type Subscription } from './common.ts'
 
 /** Over HTTP/1.1 a browser opens six connections to a host, and one must be left for requests. */
@@ -11,6 +12,8 @@ interface Running {
   attempt: number
   timer: number
   opened: boolean
+  /** Errors without data that came first: a refusal, if the stream then ends. */
+  refusal: string | null
 }
 
 export class Sse implements Connection {
@@ -56,7 +59,7 @@ export class Sse implements Connection {
       this.fail(subscription, `Over HTTP/1.1 a browser opens six connections to a host, so this page follows at most ${MOST_STREAMS} streams at once. Stop one, or serve HTTP/2.`)
       return
     }
-    const running: Running = { abort: new AbortController(), attempt: 0, timer: 0, opened: false }
+    const running: Running = { abort: new AbortController(), attempt: 0, timer: 0, opened: false, refusal: null }
     this.running.set(subscription, running)
     subscription.error = ''
     void this.follow(subscription, running)
@@ -90,6 +93,7 @@ export class Sse implements Connection {
   /** Reads one stream to its end. */
   private async follow(subscription: Subscription, running: Running): Promise<void> {
     const { signal } = running.abort
+    running.refusal = null
     subscription.status = 'starting'
     this.host.changed(subscription)
     let reason = 'the stream ended'
@@ -115,7 +119,12 @@ export class Sse implements Connection {
       subscription.status = 'live'
       this.host.changed(subscription)
       this.update()
-      if (await this.read(response.body, subscription, running)) {
+      const complete = await this.read(response.body, subscription, running)
+      if (complete && running.refusal !== null) {
+        this.fail(subscription, errorOf(running.refusal) ?? 'The server refused.')
+        return
+      }
+      if (complete) {
         this.running.delete(subscription)
         subscription.wanted = false
         subscription.status = 'stopped'
@@ -145,13 +154,21 @@ export class Sse implements Connection {
   private async read(body: ReadableStream<Uint8Array>, subscription: Subscription, running: Running): Promise<boolean> {
     const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader()
     const parser = new EventParser()
+    let first = true
     for (;;) {
       const { done, value } = await reader.read()
       if (done) return false
       for (const { event, data } of parser.push(value)) {
         if (running.abort.signal.aborted) return false
         if (event === 'complete') return true
-        if (event === 'next') this.host.event(subscription, data)
+        if (event !== 'next') continue
+        if (first && isRefusal(data)) running.refusal = data
+        else {
+          if (running.refusal !== null) this.host.event(subscription, running.refusal)
+          running.refusal = null
+          this.host.event(subscription, data)
+        }
+        first = false
       }
     }
   }
@@ -168,13 +185,24 @@ export class Sse implements Connection {
   }
 }
 
-function refusal(status: number, text: string): string {
+/** Whether a result has errors and nothing else. */
+function isRefusal(text: string): boolean {
+  const result = fields(text)
+  return Boolean(result?.has('errors')) && ['null', undefined].includes(result?.get('data'))
+}
+
+function errorOf(text: string): string | null {
   try {
-    const error = firstError(JSON.parse(text))
-    if (error !== null) return error
+    return firstError(JSON.parse(text))
   } catch {
-    // Not JSON: the status has to do.
+    return null
   }
+}
+
+function refusal(status: number, text: string): string {
+  // What is not JSON leaves the status.
+  const error = errorOf(text)
+  if (error !== null) return error
   if (status === 406 || status === 404 || status === 405) return `The server does not stream over SSE here (status ${status}).`
   return `The server answered with status ${status} and no event stream.`
 }
