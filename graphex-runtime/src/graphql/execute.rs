@@ -3,8 +3,11 @@
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
 };
-use async_graphql::{Executor, Request, Response, ServerError};
+use std::sync::Arc;
+
+use async_graphql::{Data, Executor, Request, Response, ServerError};
 use futures_util::StreamExt as _;
+use futures_util::stream::{BoxStream, once};
 
 /// The required arguments that tell a two-channel subscription field from one that streams
 /// events.
@@ -64,6 +67,48 @@ pub async fn execute<E: Executor>(schema: &E, request: impl Into<Request>) -> Re
         let message = "the subscription gave no answer";
         Response::from_errors(vec![ServerError::new(message, None)])
     })
+}
+
+/// The responses of one operation.
+pub(crate) struct Responses {
+    pub(crate) stream: BoxStream<'static, Response>,
+    /// Whether its errors may come before there is a stream.
+    pub(crate) is_subscription: bool,
+}
+
+/// Executes any operation, for transports that carry many responses: one for a query, a
+/// mutation and the one-shot subscription of the two-channel protocol, and what comes for
+/// other subscriptions.
+#[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
+pub(crate) fn stream<E: Executor>(
+    schema: &E,
+    mut request: Request,
+    session: Arc<Data>,
+) -> Responses {
+    let mut is_subscription = false;
+    // An extension of the schema may bring the document: persisted queries.
+    if !request.query.is_empty() || request.extensions.is_empty() {
+        let name = request.operation_name.clone();
+        let root = request.parsed_query().and_then(|document| {
+            let operation = operation(document, name.as_deref());
+            let subscription = operation.filter(|it| it.ty == OperationType::Subscription);
+            subscription.map(root).transpose()
+        });
+        match root {
+            Ok(root) => is_subscription = root.is_some(),
+            Err(error) => {
+                let response = Response::from_errors(vec![error]);
+                return Responses {
+                    stream: once(async { response }).boxed(),
+                    is_subscription: false,
+                };
+            }
+        }
+    }
+    Responses {
+        stream: schema.execute_stream(request, Some(session)),
+        is_subscription,
+    }
 }
 
 /// The operation of a document that a request with this `operationName` runs: the one of that

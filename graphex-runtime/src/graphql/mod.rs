@@ -9,4 +9,4 @@ mod suggest;
 pub use control::ModelSubscription;
 pub use execute::execute;
 #[cfg(feature = "axum")]
-pub(crate) use execute::operation;
+pub(crate) use execute::{Responses, operation, stream};

@@ -1,17 +1,27 @@
 //! The axum endpoints: HTTP for queries, mutations and one-shot subscriptions, a WebSocket
 //! for the notifications of the two-channel protocol.
 
+mod admission;
 mod http;
 mod media;
+mod operations;
 mod origin;
+mod pace;
+mod protocol;
+mod request;
+mod response;
 mod router;
 mod session;
+mod socket;
+mod transport_ws;
 mod two_channel;
 
 use std::sync::Arc;
 
 use ::http::request::Parts;
-use async_graphql::Data;
+use async_graphql::{Data, Result};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 pub use router::{Endpoints, router};
 
@@ -21,3 +31,5 @@ use crate::hub::Identity;
 type IdentityOf = Arc<dyn Fn(&Parts) -> Identity + Send + Sync>;
 /// Adds an application's data to a GraphQL request.
 type AddData = Arc<dyn Fn(&Parts, &mut Data) + Send + Sync>;
+/// Asks an application about a connection: what a client says of itself, and its request.
+type OnConnect = Arc<dyn Fn(Value, Parts) -> BoxFuture<'static, Result<Data>> + Send + Sync>;
