@@ -63,7 +63,8 @@
 //!
 //! Who may see which rows is said in `scope` and `authorize`, two keys of
 //! [`#[graphex(...)]`](macro@ModelType); the traits [`Scoped`] and [`Authorized`] hold your answer.
-//! Models with foreign types need a feature or [`Field`]. The repository's `examples/chat` is a
+//! What a filter cannot tell from a row is answered by functions of your own, the key `lookup`; they
+//! are given a [`LookupContext`]. Models with foreign types need a feature or [`Field`]. The repository's `examples/chat` is a
 //! whole server.
 //!
 //! # Parts
@@ -102,5 +103,5 @@ pub mod prelude {
 
     #[cfg(feature = "diesel")]
     pub use crate::BroadcastDsl;
-    pub use crate::{Action, Authorized, Hub, Identity, ModelType, Scoped};
+    pub use crate::{Action, Authorized, Hub, Identity, LookupContext, ModelType, Scoped};
 }

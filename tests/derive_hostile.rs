@@ -16,6 +16,7 @@ use graphex::ModelType;
 /// Every name of the prelude and of the standard library means something else here.
 mod shadowed {
     pub mod std {}
+    pub mod diagnostic {}
     pub mod core {}
     pub mod alloc {}
     pub mod graphex {}
@@ -50,12 +51,17 @@ mod shadowed {
     pub trait Scoped {}
     pub trait Authorized {}
     pub trait Key {}
+    pub trait FromValue {}
+    pub struct LookupContext;
+    pub struct CustomLookup;
+    pub struct Pin;
 
     #[derive(::graphex::ModelType)]
     #[graphex(
         stream = "messages",
         serialize_data,
-        scope(room, optional(kind), any_of(tenant))
+        scope(room, optional(kind), any_of(tenant)),
+        lookup(typed(tenant): ::std::string::String)
     )]
     pub struct Message {
         pub id: ::core::primitive::i64,
@@ -80,6 +86,16 @@ mod shadowed {
         }
     }
 
+    impl MessageLookups for Message {
+        async fn typed(
+            _: &::graphex::LookupContext<'_>,
+            _: ::core::primitive::i64,
+            _: ::std::string::String,
+        ) -> ::graphex::__private::HookResult<bool> {
+            ::core::result::Result::Ok(true)
+        }
+    }
+
     #[derive(::graphex::ModelType)]
     #[graphex(stream = "open", serialize_data)]
     pub struct Open {
@@ -93,7 +109,12 @@ mod raw_identifiers {
         stream = "raw",
         serialize_data,
         scope(r#type, optional(match)),
-        index_fields(type, r#match)
+        index_fields(type, r#match),
+        lookup(
+            r#use(r#type, match): String,
+            impl: i64,
+            same(ctx, operand, __row): i64,
+        )
     )]
     #[diesel(primary_key(r#fn))]
     pub struct r#struct {
@@ -104,6 +125,41 @@ mod raw_identifiers {
         pub _under: i64,
         pub type_: i64,
         pub _1: i64,
+        #[graphex(skip)]
+        pub ctx: i64,
+        #[graphex(skip)]
+        pub operand: i64,
+        #[graphex(skip)]
+        pub __row: i64,
+    }
+
+    impl structLookups for r#struct {
+        async fn r#use(
+            _: &graphex::LookupContext<'_>,
+            _: i64,
+            r#match: i64,
+            _: String,
+        ) -> graphex::__private::HookResult<bool> {
+            Ok(r#match > 0)
+        }
+
+        async fn r#impl(
+            _: &graphex::LookupContext<'_>,
+            r#fn: i64,
+            operand: i64,
+        ) -> graphex::__private::HookResult<bool> {
+            Ok(r#fn == operand)
+        }
+
+        async fn same(
+            _: &graphex::LookupContext<'_>,
+            ctx: i64,
+            operand: i64,
+            __row: i64,
+            value: i64,
+        ) -> graphex::__private::HookResult<bool> {
+            Ok([ctx, operand, __row] == [value; 3])
+        }
     }
 
     impl graphex::Scoped for r#struct {
@@ -141,9 +197,14 @@ fn raw_identifiers_lose_their_prefix() {
             ("_under", "_UNDER"),
             ("type_", "TYPE_"),
             ("_1", "_1"),
+            ("ctx", "CTX"),
+            ("operand", "OPERAND"),
+            ("__row", "__ROW"),
         ]
     );
     assert_eq!((model.key, model.index), (0, &[1, 2][..]));
+    let lookups: Vec<_> = model.lookups.iter().map(|lookup| lookup.name).collect();
+    assert_eq!(lookups, ["use", "impl", "same"]);
     use raw_identifiers::structFields as Fields;
     let _ = [
         Fields::Fn,
@@ -203,6 +264,62 @@ macro_rules! wide {
             $(pub $field: Option<String>,)*
         }
     };
+}
+
+/// All of the attribute is the macro's own, and none of it the derive's.
+macro_rules! looked_up {
+    ($lookup:ident: $ty:ty) => {
+        #[derive(graphex::ModelType)]
+        #[graphex(stream = "made", lookup($lookup(room): $ty, pairs: Pair<i32, Vec<i32>>))]
+        pub struct Made {
+            pub id: i64,
+            pub room: i64,
+        }
+
+        impl MadeLookups for Made {
+            async fn $lookup(
+                _: &graphex::LookupContext<'_>,
+                _: i64,
+                _: $ty,
+            ) -> graphex::__private::HookResult<bool> {
+                Ok(true)
+            }
+            async fn pairs(
+                _: &graphex::LookupContext<'_>,
+                _: i64,
+                _: Pair<i32, Vec<i32>>,
+            ) -> graphex::__private::HookResult<bool> {
+                Ok(true)
+            }
+        }
+    };
+}
+
+pub struct Pair<A, B>(A, std::marker::PhantomData<fn() -> B>);
+
+impl<A: graphex::Field, B> graphex::Field for Pair<A, B> {
+    const TYPE: graphex::FieldType = A::TYPE;
+    fn to_value(&self) -> graphex::Value {
+        self.0.to_value()
+    }
+}
+
+impl<A: graphex::FromValue, B> graphex::FromValue for Pair<A, B> {
+    fn from_value(value: &graphex::Value) -> Option<Self> {
+        A::from_value(value).map(|value| Self(value, std::marker::PhantomData))
+    }
+}
+
+looked_up! { named: Option<Vec<String>> }
+
+#[test]
+fn a_macro_may_make_lookups() {
+    let names: Vec<_> = Made::MODEL
+        .lookups
+        .iter()
+        .map(|lookup| lookup.name)
+        .collect();
+    assert_eq!(names, ["named", "pairs"]);
 }
 
 wide! { "wide":

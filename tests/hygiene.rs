@@ -25,6 +25,7 @@ mod renamed {
         scope(tenant, optional(room), any_of(kind)),
         index_fields(tenant, room),
         authorize,
+        lookup(by_key: ::std::string::String, by_room(room, kind): ::std::vec::Vec<i64>),
         crate = "::gx"
     )]
     pub struct Message {
@@ -49,6 +50,24 @@ mod renamed {
         }
     }
 
+    impl MessageLookups for Message {
+        async fn by_key(
+            _: &::gx::LookupContext<'_>,
+            _: i64,
+            _: ::std::string::String,
+        ) -> ::gx::__private::HookResult<bool> {
+            ::std::result::Result::Ok(true)
+        }
+        async fn by_room(
+            _: &::gx::LookupContext<'_>,
+            _: ::std::option::Option<i64>,
+            _: i32,
+            _: ::std::vec::Vec<i64>,
+        ) -> ::gx::__private::HookResult<bool> {
+            ::std::result::Result::Ok(true)
+        }
+    }
+
     impl ::gx::Authorized for Message {
         async fn authorize(
             _: &::gx::__private::Context<'_>,
@@ -61,9 +80,19 @@ mod renamed {
 
 mod re_exported {
     #[derive(::gx::ModelType)]
-    #[graphex(stream = "pings", crate = "crate::facade::live")]
+    #[graphex(stream = "pings", lookup(even: bool), crate = "crate::facade::live")]
     struct Ping {
         id: i64,
+    }
+
+    impl PingLookups for Ping {
+        async fn even(
+            _: &crate::facade::live::LookupContext<'_>,
+            id: i64,
+            even: bool,
+        ) -> ::gx::__private::HookResult<bool> {
+            ::std::result::Result::Ok((id % 2 == 0) == even)
+        }
     }
 
     mod inner {
@@ -88,5 +117,6 @@ mod without_crate_key {
 fn the_models_are_there() {
     use ::gx::ModelType;
     ::std::assert_eq!(renamed::Message::MODEL.fields.len(), 5);
+    ::std::assert_eq!(renamed::Message::MODEL.lookups.len(), 2);
     ::std::assert_eq!(without_crate_key::Note::MODEL.label, "hygiene.note");
 }

@@ -38,6 +38,7 @@
 /// A public model with everything.
 pub mod public {
     use graphex::prelude::*;
+    use graphex::{Field, FieldType, FromValue, Value};
 
     /// Stands for a table of Diesel.
     pub mod messages {
@@ -55,7 +56,12 @@ pub mod public {
         serialize_data,
         scope(tenant, optional(room), any_of(kind)),
         index_fields(tenant, room),
-        authorize
+        authorize,
+        lookup(
+            author_name(author): String,
+            tagged: Vec<String>,
+            all(id, tenant, room, kind, author, hidden, at): Point
+        )
     )]
     pub struct Message {
         /// The key.
@@ -70,6 +76,51 @@ pub mod public {
         #[graphex(opaque)]
         pub tags: Vec<String>,
         hidden: bool,
+        #[graphex(skip)]
+        author: i32,
+        #[graphex(skip)]
+        at: Point,
+    }
+
+    /// A type of the model's own.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Point(i64);
+
+    impl Field for Point {
+        const TYPE: FieldType = i64::TYPE;
+        fn to_value(&self) -> Value {
+            self.0.to_value()
+        }
+    }
+
+    impl FromValue for Point {
+        fn from_value(value: &Value) -> Option<Self> {
+            i64::from_value(value).map(Self)
+        }
+    }
+
+    impl MessageLookups for Message {
+        async fn author_name(_: &LookupContext<'_>, author: i32, name: String) -> Result<bool> {
+            Ok(name == author.to_string())
+        }
+
+        async fn tagged(_: &LookupContext<'_>, id: i64, tags: Vec<String>) -> Result<bool> {
+            Ok(tags.contains(&id.to_string()))
+        }
+
+        async fn all(
+            _: &LookupContext<'_>,
+            id: i64,
+            _: i64,
+            _: i64,
+            _: i32,
+            _: i32,
+            hidden: bool,
+            at: Point,
+            operand: Point,
+        ) -> Result<bool> {
+            Ok(!hidden && at == operand && at == Point(id))
+        }
     }
 
     impl Scoped for Message {

@@ -1,5 +1,7 @@
 //! Rules that span several keys or fields. Each is one function; each reports all it finds.
 
+mod lookups;
+
 use std::collections::HashMap;
 
 use crate::attr::value::ScopeForm;
@@ -21,6 +23,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     check_field_names(model, errors);
     check_field_names_differ(model, errors);
     check_enum_values_differ(model, errors);
+    lookups::check(model, errors);
     check_secrets(model, errors);
 }
 
@@ -43,6 +46,12 @@ fn check_graphql_names(model: &Model, errors: &mut Errors) {
             help: format!("{}; choose one with `#[graphex(name = \"Message\")]`", help::GRAPHQL_NAME)));
     } else if !is_graphql_name(&model.field.text) {
         errors.push(bad_field_name(&model.field));
+    } else if model.field.text == model.changes_field() {
+        let Spelled { text, at } = &model.field;
+        errors.push(
+            err!(at, "`{text}` is the field of `{}`", model.changes_ident();
+            help: help::form("field")),
+        );
     }
 }
 

@@ -24,6 +24,10 @@ pub(crate) const CONTAINER: &[Key] = &[
     ),
     key("index_fields", "#[graphex(index_fields(tenant, room))]"),
     key("authorize", "#[graphex(authorize)]"),
+    key(
+        "lookup",
+        "#[graphex(lookup(author_name(author): String, tagged: Vec<String>))]",
+    ),
     key("field", r#"#[graphex(field = "messageSubscription")]"#),
     key("name", r#"#[graphex(name = "Message")]"#),
     key("label", r#"#[graphex(label = "chat.message")]"#),
@@ -60,6 +64,35 @@ pub(crate) const STREAM_NAME: &str =
 /// What GraphQL takes for a name.
 pub(crate) const GRAPHQL_NAME: &str =
     "a GraphQL name is made of `A-Z a-z 0-9 _`, starts with no digit and not with `__`";
+
+/// The lookups that a field has by itself, each as `field__lookup`.
+pub(crate) const LOOKUPS: &[&str] = &[
+    "exact",
+    "iexact",
+    "contains",
+    "icontains",
+    "startswith",
+    "istartswith",
+    "endswith",
+    "iendswith",
+    "regex",
+    "iregex",
+    "in",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "range",
+    "isnull",
+    "year",
+    "month",
+    "day",
+    "week_day",
+    "hour",
+    "minute",
+    "second",
+    "date",
+];
 
 /// The line with the correct form of a key.
 pub(crate) fn form(name: &str) -> String {

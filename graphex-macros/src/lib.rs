@@ -39,6 +39,7 @@ use crate::error::Errors;
 /// #[derive(Clone, Queryable, Selectable, ModelType)]
 /// #[diesel(table_name = messages)]
 /// #[graphex(stream = "messages", serialize_data, scope(tenant, optional(room)), index_fields(tenant, room))]
+/// #[graphex(lookup(tagged: Vec<String>))]
 /// pub struct Message {
 ///     pub id: i64,
 ///     pub tenant: i64,
@@ -54,6 +55,12 @@ use crate::error::Errors;
 ///         Ok(MessageScope { tenant: user.tenant, room: user.current_room })
 ///     }
 /// }
+///
+/// impl MessageLookups for Message {
+///     async fn tagged(ctx: &LookupContext<'_>, id: i64, tags: Vec<String>) -> Result<bool> {
+///         ctx.data::<Tags>()?.message_has_one_of(id, &tags).await
+///     }
+/// }
 /// ```
 ///
 /// # What is generated
@@ -63,7 +70,9 @@ use crate::error::Errors;
 /// | `MessageFields` | the visible fields as a GraphQL enum; with `serialize_data` only |
 /// | `MessageSubscriptionArgs` | what a client asked, as `scope` and `authorize` see it |
 /// | `MessageScope` | one field for each entry of `scope` |
-/// | `MessageSubscription` | the root to mount in the schema |
+/// | `MessageLookups` | a trait with a function for each entry of `lookup`; with that key only |
+/// | `MessageSubscription` | the root to mount in the schema, for the two-channel protocol |
+/// | `MessageChanges` | the root to mount in the schema, for the standard protocols: `messageChanges(action, id, filters)` |
 /// | impls | `ModelType`; `Scoped` without `scope`; `Authorized` without `authorize`; with a `table_name`, what lets `.broadcast()` find the model |
 ///
 /// All have the visibility of the struct, and its `#[allow(...)]`s.
@@ -93,8 +102,20 @@ use crate::error::Errors;
 ///   *Errors*: no `scope`; a field that is not in the scope; an unknown, repeated or `opaque` field.
 /// * `authorize`: who may subscribe at all. The struct implements `Authorized`.
 ///   *Errors*: a value; `Authorized` is not implemented, or implemented without this key (E0119).
+/// * `lookup(author_name(author): String, tagged: Vec<String>)`: filters of your own, for what the
+///   row cannot tell by itself. The struct implements `MessageLookups`:
+///   `async fn author_name(ctx: &LookupContext<'_>, author: i32, name: String) -> Result<bool>`
+///   and `async fn tagged(ctx: &LookupContext<'_>, id: i64, tags: Vec<String>) -> Result<bool>`.
+///   A function gets the fields in parentheses, which may be `skip` fields, or without any the
+///   primary key; then what the client asks for. It runs once for each distinct operand and
+///   change that pass all other filters, however many subscribers ask for it. Where it fails,
+///   panics or takes longer than `Limits::lookup_time`, they are not told of the change.
+///   *Errors*: no type after `:`; an unknown, repeated or `opaque` field; no field in the
+///   parentheses; no lookup at all; a repeated name, one that is no GraphQL name, that of a visible
+///   field or of a lookup it has anyway (`text__contains`); a type without `FromValue`;
+///   `MessageLookups` is not implemented.
 /// * `field = "messageSubscription"`: the GraphQL subscription field. By default `<name>Subscription`
-///   in camel case. *Errors*: no GraphQL name.
+///   in camel case. *Errors*: no GraphQL name; the field of `MessageChanges`.
 /// * `name = "Message"`: the prefix of the GraphQL types. By default the name of the struct; give
 ///   one where that is no GraphQL name (`Größe`), or where two models have the same.
 ///   *Errors*: no GraphQL name.
@@ -108,13 +129,14 @@ use crate::error::Errors;
 ///
 /// # Keys of a field
 ///
-/// * `skip`: never leaves the server and cannot be filtered on. It may be a scope or index field;
-///   else its type may be any. *Errors*: it is the primary key; there is another key beside it.
+/// * `skip`: never leaves the server and cannot be filtered on. It may be a scope or index field, or
+///   one that a lookup gets; else its type may be any. *Errors*: it is the primary key; there is another key beside it.
 /// * `rename = "text"`: its name in payloads, filters and the `data` argument. By default the
 ///   Rust name, without `r#`.
 ///   *Errors*: no GraphQL name; `__` inside, which separates lookups; a name that another field has.
 /// * `opaque`: sent through serde, not filterable, for types without `Field`.
-///   *Errors*: it is the primary key, or a scope or index field; its type has no `Serialize`.
+///   *Errors*: it is the primary key, a scope or index field, or one that a lookup gets; its type
+///   has no `Serialize`.
 /// * `expose`: the name speaks of a secret, and the field may be seen all the same.
 ///   *Errors*: the name does not speak of a secret.
 ///

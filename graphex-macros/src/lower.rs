@@ -1,6 +1,8 @@
 //! Attributes and struct to model. What is wrong with one part is reported and the part left out
 //! or guessed, so that the others are still read and the stubs resemble what was meant.
 
+mod lookups;
+
 use proc_macro2::Ident;
 use syn::{Attribute, Data, DeriveInput, Expr, ExprLit, Fields, Lit, Meta, Path, parse_quote};
 
@@ -23,6 +25,7 @@ pub(crate) fn model(input: &DeriveInput, errors: &mut Errors) -> Model {
     let diesel = diesel::read(&input.attrs, errors);
     let columns = Columns::new(input, errors);
 
+    let key = columns.key(&diesel, input, errors);
     let default_name = || Spelled::new(case::unraw(&input.ident), &input.ident);
     let name = spelled(attrs.name, errors, default_name);
     let default_field = || Spelled::new(case::camel(&name.text) + "Subscription", &name.at);
@@ -52,7 +55,10 @@ pub(crate) fn model(input: &DeriveInput, errors: &mut Errors) -> Model {
         index: attrs
             .index_fields
             .map(|list| columns.index(given(Some(list), errors), errors)),
-        key: columns.key(&diesel, input, errors),
+        lookup: attrs
+            .lookup
+            .map(|list| columns.lookups(given(Some(list), errors), key, input, errors)),
+        key,
         table: diesel.table_name,
         fields: columns.fields,
         name,

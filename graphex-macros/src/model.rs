@@ -6,6 +6,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, Path, Visibility};
 
 use crate::attr::value::ScopeForm;
+use crate::case;
 
 /// A struct that is a model.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub(crate) struct Model {
     pub(crate) authorize: Option<Path>,
     pub(crate) scope: Option<Listed<ScopeEntry>>,
     pub(crate) index: Option<Listed<Reference>>,
+    pub(crate) lookup: Option<Listed<Lookup>>,
     pub(crate) fields: Vec<Field>,
     /// The field of the primary key; `None` only in front of stubs.
     pub(crate) key: Option<usize>,
@@ -75,6 +77,19 @@ pub(crate) struct ScopeEntry {
     pub(crate) field: Reference,
 }
 
+/// What a row cannot tell by itself, and a function of the user's tells.
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    /// The function: `r#type` for the lookup `type`.
+    pub(crate) ident: Ident,
+    /// Its key in the filters.
+    pub(crate) name: Spelled,
+    /// The fields that the function gets; `None` for an unknown one, in front of stubs.
+    pub(crate) args: Vec<Option<Reference>>,
+    /// The operand's type as it reads outside the struct; `None` only in front of stubs.
+    pub(crate) operand: Option<TokenStream>,
+}
+
 /// A field with its keys; each key is kept as the tokens to blame.
 #[derive(Debug)]
 pub(crate) struct Field {
@@ -103,7 +118,7 @@ impl Model {
     }
 
     /// The fields of the descriptor and of each row: the visible ones and those that the server
-    /// routes or restricts by. All others stay in the struct.
+    /// routes, restricts or looks up by. All others stay in the struct.
     pub(crate) fn described(&self) -> impl Iterator<Item = (usize, &Field)> {
         let is_described = |&(at, _): &(usize, &Field)| self.is_described(at);
         self.fields.iter().enumerate().filter(is_described)
@@ -118,11 +133,13 @@ impl Model {
         self.fields[at].visible() || self.references().any(|reference| reference.field == at)
     }
 
-    /// Every field named by `scope` and `index_fields`.
+    /// Every field named by `scope`, `index_fields` and `lookup`.
     pub(crate) fn references(&self) -> impl Iterator<Item = &Reference> {
+        let looked_up = self.lookups().iter().flat_map(|lookup| &lookup.args);
         self.index_entries()
             .iter()
             .chain(self.scope_entries().iter().map(|entry| &entry.field))
+            .chain(looked_up.flatten())
     }
 
     pub(crate) fn scope_entries(&self) -> &[ScopeEntry] {
@@ -131,6 +148,10 @@ impl Model {
 
     pub(crate) fn index_entries(&self) -> &[Reference] {
         self.index.as_ref().map_or(&[], |index| &index.entries)
+    }
+
+    pub(crate) fn lookups(&self) -> &[Lookup] {
+        self.lookup.as_ref().map_or(&[], |lookup| &lookup.entries)
     }
 
     /// A field as the user wrote it.
@@ -162,8 +183,26 @@ impl Model {
         format_ident!("{}Scope", self.ident)
     }
 
+    pub(crate) fn lookups_ident(&self) -> Ident {
+        format_ident!("{}Lookups", self.ident)
+    }
+
+    /// In front of stubs, the type in place of one that could not be read.
+    pub(crate) fn unknown_ident(&self) -> Ident {
+        format_ident!("__{}Unknown", self.ident)
+    }
+
     pub(crate) fn subscription_ident(&self) -> Ident {
         format_ident!("{}Subscription", self.ident)
+    }
+
+    pub(crate) fn changes_ident(&self) -> Ident {
+        format_ident!("{}Changes", self.ident)
+    }
+
+    /// The GraphQL field of the events.
+    pub(crate) fn changes_field(&self) -> String {
+        case::camel(&self.name.text) + "Changes"
     }
 }
 

@@ -37,12 +37,31 @@ pub(crate) enum Refusal {
         /// [`Limits::subscriptions_per_channel`](crate::Limits::subscriptions_per_channel).
         limit: usize,
     },
+    /// No channel could be opened for a subscription that brings none.
+    #[error(transparent)]
+    NoChannel(#[from] ConnectError),
     /// `authorize` or `scope` said no, with this sentence.
     #[error("{0}")]
     Denied(String),
     /// Something failed on the server; the log has it.
     #[error("the subscription failed on the server; its log says why")]
     Internal,
+}
+
+impl Refusal {
+    /// What GraphQL errors carry as `extensions.code`.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownChannel | Self::NoSuchSubscription => "NOT_FOUND",
+            Self::NotServed { .. } => "NOT_SERVED",
+            Self::InvalidId { .. } | Self::InvalidFilter(_) | Self::FiltersTooLarge { .. } => {
+                "BAD_USER_INPUT"
+            }
+            Self::TooManySubscriptions { .. } | Self::NoChannel(_) => "LIMIT_EXCEEDED",
+            Self::Denied(_) => "FORBIDDEN",
+            Self::Internal => "INTERNAL_SERVER_ERROR",
+        }
+    }
 }
 
 /// Why a channel could not be opened.

@@ -20,7 +20,9 @@ pub struct Model {
     pub label: &'static str,
     /// The GraphQL subscription field of the two-channel protocol.
     pub field: &'static str,
-    /// The description of that field.
+    /// The GraphQL subscription field of the standard protocols.
+    pub changes: &'static str,
+    /// The description of those fields.
     pub description: &'static str,
     /// What notifications carry.
     pub payload: Payload,
@@ -47,6 +49,7 @@ impl Model {
             stream: "messages",
             label: "chat.message",
             field: "messageSubscription",
+            changes: "messageChanges",
             description: "",
             payload,
             key: 0,

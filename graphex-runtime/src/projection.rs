@@ -1,72 +1,153 @@
-//! What of a row a subscriber gets, and the frame that carries it.
+//! What of a row a subscriber gets, as the template of its frames.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::change::{Change, Row};
+use crate::change::{Action, Change};
 use crate::model::{Model, Payload};
 use crate::value::write_json_text;
 
-/// Which fields of a row a frame carries, in the model's order.
+/// The template of a frame: text that is the same for every change, and what each fills in.
+///
+/// Whatever asked for it (`data`, a GraphQL selection set), equal templates make equal frames, so
+/// their subscribers share a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Projection(Box<[usize]>);
+pub(crate) struct Projection(Arc<[Piece]>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Piece {
+    /// JSON as it is.
+    Text(String),
+    /// The action as a string: `create`.
+    Action,
+    /// The action as an enum's value: `CREATE`.
+    ActionEnum,
+    /// The primary key as a string, which GraphQL's `ID` is (section 3.5.5).
+    Id,
+    /// The value of a field.
+    Field(usize),
+}
 
 impl Projection {
-    /// What `data` asks for: positions among the visible fields in any order, doubles
-    /// allowed; none or an empty list means everything the model's payload has.
-    pub(crate) fn new(model: &Model, data: Option<&[usize]>) -> Self {
-        if model.payload == Payload::IdOnly {
-            return Self([model.key].into());
+    /// The notifications of the two-channel protocol, with what `data` asks for: positions among
+    /// the visible fields in any order, doubles allowed; none or an empty list means everything
+    /// the model's payload has.
+    pub(crate) fn notification(model: &Model, data: Option<&[usize]>) -> Self {
+        let mut template = Template::default();
+        template.text("{\"stream\":");
+        template.string(model.stream);
+        template.text(",\"payload\":{\"action\":");
+        template.piece(Piece::Action);
+        template.text(",\"model\":");
+        template.string(model.label);
+        template.text(",\"data\":{");
+        match model.payload {
+            // In id-only mode the key is `id` whatever the column is called.
+            Payload::IdOnly => template.member(true, "id", Piece::Field(model.key)),
+            Payload::Full => {
+                let everything = data.is_none_or(<[_]>::is_empty);
+                let asked = |position| data.is_some_and(|data| data.contains(&position));
+                let visible = model.visible().enumerate();
+                let chosen = visible.filter(|(position, _)| everything || asked(*position));
+                for (count, (_, field)) in chosen.enumerate() {
+                    let name = model.fields[field].name;
+                    template.member(count == 0, name, Piece::Field(field));
+                }
+            }
         }
-        let visible = model.visible();
-        Self(match data {
-            None | Some([]) => visible.collect(),
-            Some(asked) => visible
-                .enumerate()
-                .filter(|(position, _)| asked.contains(position))
-                .map(|(_, field)| field)
-                .collect(),
-        })
+        template.text("}}}");
+        template.finish()
     }
 
-    /// The notification of the two-channel protocol, as JSON text.
+    /// The frame of a change, as JSON text.
     pub(crate) fn frame(&self, change: &Change) -> Bytes {
-        let model = change.model;
-        let mut out = Vec::with_capacity(128);
-        out.extend_from_slice(b"{\"stream\":");
-        write_json_text(&mut out, model.stream);
-        out.extend_from_slice(b",\"payload\":{\"action\":");
-        write_json_text(&mut out, change.action.name());
-        out.extend_from_slice(b",\"model\":");
-        write_json_text(&mut out, model.label);
-        out.extend_from_slice(b",\"data\":");
-        self.write_data(&mut out, model, &change.row);
-        out.extend_from_slice(b"}}");
+        let mut out = Vec::with_capacity(256);
+        for piece in &*self.0 {
+            match piece {
+                Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Piece::Action => write_json_text(&mut out, change.action.name()),
+                Piece::ActionEnum => write_json_text(&mut out, enum_name(change.action)),
+                Piece::Id => write_json_text(&mut out, &change.key().canonical()),
+                Piece::Field(field) => change.row.value(*field).write_json(&mut out),
+            }
+        }
         Bytes::from(out)
     }
+}
 
-    fn write_data(&self, out: &mut Vec<u8>, model: &Model, row: &Row) {
-        for (position, &field) in self.0.iter().enumerate() {
-            out.push(if position == 0 { b'{' } else { b',' });
-            // In id-only mode the key is `id` whatever the column is called.
-            let name = match model.payload {
-                Payload::IdOnly => "id",
-                Payload::Full => model.fields[field].name,
-            };
-            write_json_text(out, name);
-            out.push(b':');
-            row.value(field).write_json(out);
+/// GraphQL's `ChangeAction`.
+pub(crate) const fn enum_name(action: Action) -> &'static str {
+    match action {
+        Action::Create => "CREATE",
+        Action::Update => "UPDATE",
+        Action::Delete => "DELETE",
+    }
+}
+
+/// A projection in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Template(Vec<Piece>);
+
+impl Template {
+    /// JSON as it is.
+    pub(crate) fn text(&mut self, text: &str) {
+        match self.0.last_mut() {
+            Some(Piece::Text(last)) => last.push_str(text),
+            _ => self.0.push(Piece::Text(text.to_owned())),
         }
-        if self.0.is_empty() {
-            out.push(b'{');
+    }
+
+    /// A JSON string.
+    pub(crate) fn string(&mut self, text: &str) {
+        let mut json = Vec::new();
+        write_json_text(&mut json, text);
+        // JSON is UTF-8.
+        self.text(&String::from_utf8_lossy(&json));
+    }
+
+    /// The key of an object's member, with the comma before it.
+    pub(crate) fn key(&mut self, first: bool, key: &str) {
+        if !first {
+            self.text(",");
         }
-        out.push(b'}');
+        self.string(key);
+        self.text(":");
+    }
+
+    /// The action as an enum's value.
+    pub(crate) fn action(&mut self) {
+        self.piece(Piece::ActionEnum);
+    }
+
+    /// The primary key as GraphQL's `ID`.
+    pub(crate) fn id(&mut self) {
+        self.piece(Piece::Id);
+    }
+
+    /// The value of a field.
+    pub(crate) fn field(&mut self, field: usize) {
+        self.piece(Piece::Field(field));
+    }
+
+    pub(crate) fn finish(self) -> Projection {
+        Projection(self.0.into())
+    }
+
+    fn member(&mut self, first: bool, key: &str, value: Piece) {
+        self.key(first, key);
+        self.piece(value);
+    }
+
+    fn piece(&mut self, piece: Piece) {
+        self.0.push(piece);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::Action;
+    use crate::change::Row;
     use crate::model::FieldDescriptor;
     use crate::value::{Field as _, Value};
 
@@ -80,7 +161,7 @@ mod tests {
     static FULL: Model = Model::sample(Payload::Full, FIELDS, &[]);
     static ID_ONLY: Model = Model::sample(Payload::IdOnly, FIELDS, &[]);
 
-    fn frame(model: &'static Model, data: Option<&[usize]>) -> String {
+    fn filled(model: &'static Model, projection: &Projection) -> String {
         let change = Change {
             model,
             action: Action::Update,
@@ -91,8 +172,11 @@ mod tests {
                 Value::Null,
             ]),
         };
-        let frame = Projection::new(model, data).frame(&change);
-        String::from_utf8(frame.to_vec()).unwrap()
+        String::from_utf8(projection.frame(&change).to_vec()).unwrap()
+    }
+
+    fn frame(model: &'static Model, data: Option<&[usize]>) -> String {
+        filled(model, &Projection::notification(model, data))
     }
 
     #[test]
@@ -109,13 +193,26 @@ mod tests {
         assert_eq!(frame(&FULL, None), everything);
         assert_eq!(frame(&FULL, Some(&[])), everything);
         assert_eq!(
-            Projection::new(&FULL, None),
-            Projection::new(&FULL, Some(&[2, 1, 0]))
+            Projection::notification(&FULL, None),
+            Projection::notification(&FULL, Some(&[2, 1, 0]))
         );
     }
 
     #[test]
     fn a_projection_keeps_the_models_order_and_ignores_doubles() {
         assert!(frame(&FULL, Some(&[2, 0, 2])).ends_with(r#""data":{"id":5,"pinned":null}}}"#));
+    }
+
+    #[test]
+    fn a_template_is_filled_in() {
+        let mut template = Template::default();
+        template.text("{");
+        template.key(true, "a");
+        template.action();
+        template.key(false, "b");
+        template.id();
+        template.text("}");
+        let expected = r#"{"a":"UPDATE","b":"5"}"#;
+        assert_eq!(filled(&FULL, &template.finish()), expected);
     }
 }

@@ -4,6 +4,7 @@ use darling::FromMeta;
 
 use super::Keys;
 use super::field::FieldAttr;
+use super::lookup::LookupNames;
 use super::value::{CratePath, Flag, Names, ScopeNames, Switch, Text};
 use crate::help::{self, Key};
 
@@ -17,6 +18,7 @@ pub(crate) struct ContainerAttr {
     pub(crate) scope: Option<darling::Result<ScopeNames>>,
     pub(crate) index_fields: Option<darling::Result<Names>>,
     pub(crate) authorize: Option<darling::Result<Flag>>,
+    pub(crate) lookup: Option<darling::Result<LookupNames>>,
     pub(crate) field: Option<darling::Result<Text>>,
     pub(crate) name: Option<darling::Result<Text>>,
     pub(crate) label: Option<darling::Result<Text>>,

@@ -4,6 +4,7 @@
 pub(crate) mod container;
 pub(crate) mod diesel;
 pub(crate) mod field;
+pub(crate) mod lookup;
 pub(crate) mod value;
 
 use darling::FromMeta;
@@ -131,13 +132,26 @@ fn names<K: Keys>() -> impl Iterator<Item = &'static str> {
     K::KEYS.iter().map(|key| key.name)
 }
 
-/// The pieces between commas. A comma with nothing before it is an error in its place.
+/// The pieces between commas, other than those of a type's parameters. A comma with nothing
+/// before it is an error in its place.
 pub(crate) fn split(tokens: &TokenStream) -> Vec<syn::Result<TokenStream>> {
     let mut pieces = Vec::new();
     let mut piece = TokenStream::new();
+    let (mut open, mut before) = (0_usize, None);
     for token in tokens.clone() {
+        let mark = match &token {
+            TokenTree::Punct(punct) => Some(punct.as_char()),
+            _ => None,
+        };
+        match (mark, before) {
+            (Some('<'), _) => open += 1,
+            // Not that of a function type's `->`.
+            (Some('>'), before) if before != Some('-') => open = open.saturating_sub(1),
+            _ => {}
+        }
+        before = mark;
         match token {
-            TokenTree::Punct(comma) if comma.as_char() == ',' => {
+            TokenTree::Punct(comma) if comma.as_char() == ',' && open == 0 => {
                 let full = std::mem::take(&mut piece);
                 let missing = full.is_empty();
                 pieces.push(if missing {
@@ -160,9 +174,25 @@ mod tests {
     use darling::FromMeta;
     use darling::ast::NestedMeta;
 
+    use quote::quote;
+
     use super::container::ContainerAttr;
     use super::field::FieldAttr;
     use super::*;
+
+    #[test]
+    fn commas_separate_but_inside_of_a_type() {
+        let pieces = |tokens: TokenStream| {
+            let pieces = split(&tokens).into_iter();
+            pieces.map(|piece| piece.is_ok()).collect::<Vec<_>>()
+        };
+        assert_eq!(pieces(quote!(a, b(c, d),)), [true, true]);
+        assert_eq!(
+            pieces(quote!(a: Map<K, Vec<V>>, b: Fn<A, fn(A) -> B>)),
+            [true, true]
+        );
+        assert_eq!(pieces(quote!(, a > b, c)), [false, true, true]);
+    }
 
     /// Each documented form is accepted: the table in `help.rs` and the darling structs agree.
     #[test]

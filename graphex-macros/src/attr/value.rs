@@ -130,10 +130,13 @@ impl<T: Entry> FromMeta for List<T> {
             },
         ) = item
         else {
-            return Err(malformed(item, "takes a list of fields in parentheses"));
+            return Err(malformed(
+                item,
+                &format!("takes a list of {}s in parentheses", T::NOUN),
+            ));
         };
         if list.tokens.is_empty() {
-            return Err(malformed(item, "needs at least one field"));
+            return Err(malformed(item, &format!("needs at least one {}", T::NOUN)));
         }
         let mut parsed = Self {
             key: list.path.clone(),
@@ -152,6 +155,8 @@ impl<T: Entry> FromMeta for List<T> {
 
 /// What stands between the commas of a [`List`].
 pub(crate) trait Entry: Sized {
+    const NOUN: &'static str = "field";
+
     fn parse(key: &Path, piece: TokenStream) -> syn::Result<Self>;
 }
 

@@ -56,6 +56,7 @@ fn data(model: &Model) -> TokenStream {
         ..
     } = model;
     let (name, stream, field) = (&name.text, &stream.text, &field.text);
+    let changes = model.changes_field();
     let payload = match model.payload {
         Payload::Full => quote!(Full),
         Payload::IdOnly => quote!(IdOnly),
@@ -69,18 +70,20 @@ fn data(model: &Model) -> TokenStream {
         .index_entries()
         .iter()
         .map(|entry| position(model, entry.field));
+    let lookups = super::lookups::descriptors(model);
     quote! {
         #private::Model {
             name: #name,
             stream: #stream,
             label: #label,
             field: #field,
+            changes: #changes,
             description: #description,
             payload: #private::Payload::#payload,
             key: #key,
             fields: &[#(#fields),*],
             index: &[#(#index),*],
-            lookups: &[],
+            lookups: &[#(#lookups),*],
         }
     }
 }
@@ -95,10 +98,10 @@ fn descriptor(model: &Model, at: usize, field: &Field) -> TokenStream {
     if field.opaque.is_some() {
         return quote!(#private::FieldDescriptor::opaque(#name, #upper));
     }
-    let ty = if model.key == Some(at) {
-        quote!(<#ty as #private::Key>::KEY)
-    } else {
-        quote!(<#ty as #private::Field>::TYPE)
+    let ty = match wanted(model, at) {
+        Wanted::Key => quote!(<#ty as #private::Key>::KEY),
+        Wanted::FromValue => quote!(<#ty as #private::FromValue>::TYPED),
+        Wanted::Field => quote!(<#ty as #private::Field>::TYPE),
     };
     let hidden = field.skip.as_ref().map(|_| quote!(.hidden()));
     quote!(#ty.named(#name, #upper) #hidden)
@@ -111,11 +114,32 @@ fn values(model: &Model) -> impl Iterator<Item = TokenStream> {
     model.described().map(move |(at, field)| {
         let (ident, ty) = (&field.ident, &field.ty);
         if field.opaque.is_some() {
-            quote!(#private::opaque_value::<#ty>(&self.#ident))
-        } else if model.key == Some(at) {
-            quote!(<#ty as #private::Key>::key_value(&self.#ident))
-        } else {
-            quote!(<#ty as #private::Field>::to_value(&self.#ident))
+            return quote!(#private::opaque_value::<#ty>(&self.#ident));
+        }
+        match wanted(model, at) {
+            Wanted::Key => quote!(<#ty as #private::Key>::key_value(&self.#ident)),
+            Wanted::FromValue => quote!(<#ty as #private::FromValue>::typed_value(&self.#ident)),
+            Wanted::Field => quote!(<#ty as #private::Field>::to_value(&self.#ident)),
         }
     })
+}
+
+/// What the type of a captured field has to implement.
+enum Wanted {
+    Key,
+    /// Given to a custom lookup.
+    FromValue,
+    Field,
+}
+
+/// The trait that asks most. All of them ask for `Field`; a type without that is one error too.
+fn wanted(model: &Model, at: usize) -> Wanted {
+    let mut args = model.lookups().iter().flat_map(|lookup| &lookup.args);
+    if model.key == Some(at) {
+        Wanted::Key
+    } else if args.any(|arg| arg.as_ref().is_some_and(|arg| arg.field == at)) {
+        Wanted::FromValue
+    } else {
+        Wanted::Field
+    }
 }

@@ -3,6 +3,7 @@
 mod args;
 mod descriptor;
 mod fields;
+mod lookups;
 mod scope;
 mod subscription;
 
@@ -44,7 +45,8 @@ pub(crate) fn named_items(model: &Model, subject: &Ident) -> TokenStream {
         fields::fields(model),
         args::args(model),
         scope::scope(model),
-        subscription::subscription(model, subject),
+        lookups::lookups(model),
+        subscription::roots(model, subject),
     ];
     quote!(#(#items)*)
 }

@@ -1,4 +1,5 @@
-//! `MessageSubscription`: the root that a schema mounts; and the table it follows.
+//! `MessageSubscription` and `MessageChanges`: the roots that a schema mounts; and the table they
+//! follow.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -6,19 +7,23 @@ use quote::quote;
 use crate::case::unraw;
 use crate::model::Model;
 
-/// Expands to the alias `MessageSubscription`.
-pub(crate) fn subscription(model: &Model, subject: &Ident) -> TokenStream {
+/// Expands to the aliases `MessageSubscription` and `MessageChanges`.
+pub(crate) fn roots(model: &Model, subject: &Ident) -> TokenStream {
     let Model { vis, allows, .. } = model;
-    let (private, ident) = (model.private(), model.subscription_ident());
-    let doc = format!(
-        "The subscription to `{}`, for the schema's root.",
-        unraw(&model.ident)
-    );
+    let (private, name) = (model.private(), unraw(&model.ident));
+    let (subscription, changes) = (model.subscription_ident(), model.changes_ident());
+    let control = format!("The two-channel subscription to `{name}`, for the schema's root.");
+    let events =
+        format!("The events of `{name}` for the standard protocols, for the schema's root.");
     quote! {
-        #[doc = #doc]
+        #[doc = #control]
         #(#allows)*
         #[allow(dead_code)]
-        #vis type #ident = #private::ModelSubscription<#subject>;
+        #vis type #subscription = #private::ModelSubscription<#subject>;
+        #[doc = #events]
+        #(#allows)*
+        #[allow(dead_code)]
+        #vis type #changes = #private::ModelChanges<#subject>;
     }
 }
 

@@ -16,6 +16,7 @@ fn the_documented_expansion_is_the_real_one() {
             serialize_data,
             scope(tenant, optional(room)),
             index_fields(tenant, room),
+            lookup(tagged: Vec<String>),
             label = "chat.message"
         )]
         pub struct Message {

@@ -32,6 +32,8 @@ pub struct MessageSubscriptionArgs {
     pub operation: ::graphex::__private::SubscriptionOperation,
     /// The primary key of the one row asked for.
     pub id: ::core::option::Option<::graphex::__private::ID>,
+    /// What is asked of the rows.
+    pub filters: ::graphex::__private::Filters,
     /// The fields asked for; `None` means all.
     pub data: ::core::option::Option<::graphex::__private::Vec<MessageFields>>,
     /// The channel that joins, in the two-channel protocol.
@@ -45,6 +47,7 @@ impl ::core::convert::From<::graphex::__private::RawArgs> for MessageSubscriptio
             action: __raw.action,
             operation: __raw.operation,
             id: __raw.id,
+            filters: __raw.filters,
             channel_id: __raw.channel_id,
         }
     }
@@ -57,9 +60,28 @@ pub struct MessageScope {
     ///The one value of `room`, or any.
     pub room: ::core::option::Option<i64>,
 }
-///The subscription to `Message`, for the schema's root.
+///What a row of `Message` cannot tell by itself.
+#[allow(dead_code, non_snake_case, private_interfaces, clippy::too_many_arguments)]
+pub trait MessageLookups {
+    ///Whether a changed row matches an operand of `tagged`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be told; then it does not match.
+    fn tagged(
+        ctx: &::graphex::__private::LookupContext<'_>,
+        id: i64,
+        operand: Vec<String>,
+    ) -> impl ::core::future::Future<
+        Output = ::graphex::__private::HookResult<bool>,
+    > + ::core::marker::Send;
+}
+///The two-channel subscription to `Message`, for the schema's root.
 #[allow(dead_code)]
 pub type MessageSubscription = ::graphex::__private::ModelSubscription<Message>;
+///The events of `Message` for the standard protocols, for the schema's root.
+#[allow(dead_code)]
+pub type MessageChanges = ::graphex::__private::ModelChanges<Message>;
 const _: () = {
     use ::graphex::__private as __gx;
     #[automatically_derived]
@@ -79,6 +101,7 @@ const _: () = {
             stream: "messages",
             label: "chat.message",
             field: "messageSubscription",
+            changes: "messageChanges",
             description: "A chat message.",
             payload: __gx::Payload::Full,
             key: 0,
@@ -89,7 +112,20 @@ const _: () = {
                 <String as __gx::Field>::TYPE.named("text", "TEXT"),
             ],
             index: &[1, 2],
-            scope: &[__gx::ScopeEntry::required(1), __gx::ScopeEntry::optional(2)],
+            lookups: &[
+                __gx::CustomLookup {
+                    name: "tagged",
+                    operand: <Vec<String> as __gx::FromValue>::TYPED,
+                    evaluate: |__ctx, __row, __operand| __gx::Box::pin(async move {
+                        <Self as MessageLookups>::tagged(
+                                __ctx,
+                                __gx::typed::<i64>(__row.value(0))?,
+                                __gx::typed::<Vec<String>>(__operand)?,
+                            )
+                            .await
+                    }),
+                },
+            ],
         };
         fn to_row(&self) -> __gx::Row {
             ::core::convert::From::from([

@@ -12,8 +12,9 @@ use async_graphql::{SubscriptionType, Value};
 use futures_util::Stream;
 use futures_util::stream::once;
 
+use super::arguments::{self, argument, enum_name, enum_value, read};
 use super::filters::parse_filters;
-use super::registry::{Argument, confirmation_name, register_subscription, subscription_root_name};
+use super::registry::{confirmation_name, register_subscription, subscription_root_name};
 use crate::change::{SubscriptionAction, SubscriptionOperation};
 use crate::error::Refusal;
 use crate::filters::Filters;
@@ -100,33 +101,34 @@ async fn carry_out(
     if let Some(filters) = filters {
         args.filters = parse_filters(model, &filters, hub.limits())?;
     }
-    let key = |id: &ID| model.fields[model.key].ty.kind.parse_key(id);
+    let id = args.id.as_ref();
     let subscription = Subscription {
         filters: args.filters.clone(),
         actions: args.action.actions(),
-        id: args
-            .id
-            .as_ref()
-            .map(key)
-            .transpose()
-            .map_err(|expected| Refusal::InvalidId { expected })?,
+        id: id.map(|id| arguments::key(model, id)).transpose()?,
     };
     match args.operation {
         SubscriptionOperation::Subscribe => {
             let permit = hooks.permit(model, ctx, args.clone()).await?;
-            let projection = Projection::new(model, args.fields.as_deref());
-            hub.subscribe(&channel, permit, subscription, &projection)
+            let projection = Projection::notification(model, args.fields.as_deref());
+            hub.subscribe(&channel, permit, &subscription, &projection)
         }
-        SubscriptionOperation::Unsubscribe => hub.unsubscribe(&channel, model, subscription),
+        SubscriptionOperation::Unsubscribe => hub.unsubscribe(&channel, model, &subscription),
     }
 }
 
 /// The arguments, and the filters as the client sent them.
 fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<(RawArgs, Option<Value>)> {
+    let missing = |name| {
+        let message = format!("argument `{name}` is missing");
+        ServerError::new(message, Some(ctx.item.pos))
+    };
+    let action = enum_value(ctx, "action", &SubscriptionAction::VALUES)?;
+    let operation = enum_value(ctx, "operation", &SubscriptionOperation::VALUES)?;
     let args = RawArgs {
-        action: enum_value(ctx, "action", &SubscriptionAction::VALUES)?,
-        operation: enum_value(ctx, "operation", &SubscriptionOperation::VALUES)?,
-        id: read(ctx, "id", "a string or an integer", id_text)?.map(ID),
+        action: action.ok_or_else(|| missing("action"))?,
+        operation: operation.ok_or_else(|| missing("operation"))?,
+        id: arguments::id(ctx)?.map(ID),
         filters: Filters::default(),
         fields: read(ctx, "data", "names of the model's fields", |data| {
             positions(model, data)
@@ -137,69 +139,6 @@ fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<(RawArgs, Option<
         })?,
     };
     Ok((args, argument(ctx, "filters")?))
-}
-
-/// An argument as `convert` takes it. async-graphql has checked the literals of a document,
-/// but not all that a variable can bring.
-fn read<T>(
-    ctx: &Context<'_>,
-    name: &str,
-    expected: &str,
-    convert: impl FnOnce(&Value) -> Option<T>,
-) -> ServerResult<Option<T>> {
-    let Some(value) = argument(ctx, name)? else {
-        return Ok(None);
-    };
-    let converted = convert(&value).ok_or_else(|| {
-        ServerError::new(
-            format!("argument `{name}` must be {expected}"),
-            Some(ctx.item.pos),
-        )
-    })?;
-    Ok(Some(converted))
-}
-
-/// GraphQL's `ID` takes strings and integers (section 3.5.5).
-fn id_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-/// A null argument is an absent one.
-fn argument(ctx: &Context<'_>, name: &str) -> ServerResult<Option<Value>> {
-    let (_, Argument(value)) = ctx.param_value(name, None)?;
-    Ok(value.filter(|value| *value != Value::Null))
-}
-
-/// A required argument that is one of these values.
-fn enum_value<T: Copy>(
-    ctx: &Context<'_>,
-    name: &str,
-    values: &[(&'static str, T)],
-) -> ServerResult<T> {
-    let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
-    let expected = format!("one of {}", names.join(", "));
-    let value = read(ctx, name, &expected, |value| {
-        let asked = enum_name(value)?;
-        values
-            .iter()
-            .find_map(|(name, value)| (*name == asked).then_some(*value))
-    })?;
-    value.ok_or_else(|| {
-        ServerError::new(format!("argument `{name}` is missing"), Some(ctx.item.pos))
-    })
-}
-
-/// Enum values are names in a document and strings in variables.
-fn enum_name(value: &Value) -> Option<&str> {
-    match value {
-        Value::Enum(name) => Some(name.as_str()),
-        Value::String(name) => Some(name),
-        _ => None,
-    }
 }
 
 /// Positions among the visible fields that `data` names; a single name is a list of one, and

@@ -9,7 +9,7 @@ use crate::filters::{Asked, Filter, Filters, Key, Target, keys};
 use crate::limits::Limits;
 use crate::lookup::{Lookup, Operand};
 use crate::model::Model;
-use crate::value::{Kind, Value};
+use crate::value::{FieldType, Kind, Value};
 
 /// Reads the `filters` argument. async-graphql has checked most of it against the schema, but
 /// not all that a variable can bring.
@@ -148,6 +148,15 @@ pub(super) fn graphql_type(operand: Operand) -> String {
         Operand::One(kind) => scalar(kind).to_owned(),
         Operand::List(kind) | Operand::Bounds(kind) => format!("[{}!]", scalar(kind)),
     }
+}
+
+/// The GraphQL type of a field's value in events.
+pub(super) fn output_type(ty: FieldType) -> String {
+    let named = match ty.kind {
+        Kind::List(item) => format!("[{}]", output_type(*item)),
+        kind => scalar(kind).to_owned(),
+    };
+    if ty.nullable { named } else { named + "!" }
 }
 
 /// async-graphql's own names, so that a schema that has these types has them once.

@@ -1,11 +1,15 @@
 //! The GraphQL side: the types a model adds to a schema, and what its fields do.
 
+mod arguments;
+mod changes;
 mod control;
 mod execute;
 mod filters;
 mod registry;
+mod selection;
 mod suggest;
 
+pub use changes::ModelChanges;
 pub use control::ModelSubscription;
 pub use execute::execute;
 #[cfg(feature = "axum")]

@@ -104,16 +104,30 @@ pub(super) struct Subscriptions {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SubscriptionKey {
     pub(super) stream: &'static str,
-    id: Option<Value>,
-    filters: Filters,
+    name: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Name {
+    /// In the two-channel protocol: what was asked.
+    Asked { id: Option<Value>, filters: Filters },
+    /// In the standard protocols: the operation, however alike two of them are.
+    Operation(u64),
 }
 
 impl SubscriptionKey {
-    pub(super) fn new(model: &Model, subscription: Subscription) -> Self {
+    pub(super) fn asked(model: &Model, subscription: &Subscription) -> Self {
+        let (id, filters) = (subscription.id.clone(), subscription.filters.clone());
         Self {
             stream: model.stream,
-            id: subscription.id,
-            filters: subscription.filters,
+            name: Name::Asked { id, filters },
+        }
+    }
+
+    pub(super) fn of_operation(model: &Model, number: u64) -> Self {
+        Self {
+            stream: model.stream,
+            name: Name::Operation(number),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 
 use super::channel::{Channel, ChannelId, Identity, Seats, SubscriptionKey};
+use super::operation::Envelope;
 use super::plan::{Member, Plan, Seat};
 use super::queue::CloseReason;
 use super::{Hub, lock};
@@ -37,8 +38,8 @@ use crate::value::Value;
 /// ```
 #[derive(Debug)]
 pub struct Connection {
-    hub: Hub,
-    channel: Arc<Channel>,
+    pub(super) hub: Hub,
+    pub(super) channel: Arc<Channel>,
 }
 
 impl Connection {
@@ -138,6 +139,12 @@ impl Hub {
             .filter(|channel| channel.identity == *identity)
             .cloned()
             .ok_or(Refusal::UnknownChannel)?;
+        self.check_served(&channel, model)?;
+        Ok(channel)
+    }
+
+    /// Whether the channel may have the model's stream.
+    pub(super) fn check_served(&self, channel: &Channel, model: &Model) -> Result<(), Refusal> {
         let known = self.has_model(model);
         if !known {
             let model = model.name;
@@ -151,18 +158,32 @@ impl Hub {
             let stream = model.stream;
             return Err(Refusal::NotServed { stream });
         }
-        Ok(channel)
+        Ok(())
     }
 
-    /// Joins the permitted stream: one step, with the whole predicate in force. A
-    /// subscription that is there already keeps its place and takes the new predicate and
-    /// projection.
+    /// Joins the permitted stream for a subscription of the two-channel protocol. One that is
+    /// there already keeps its place and takes the new predicate and projection.
     pub(crate) fn subscribe(
         &self,
         channel: &Arc<Channel>,
         permit: Permit,
-        subscription: Subscription,
+        subscription: &Subscription,
         projection: &Projection,
+    ) -> Result<(), Refusal> {
+        let key = SubscriptionKey::asked(permit.model, subscription);
+        let bare = Envelope::default();
+        self.join(channel, key, permit, subscription, projection, &bare)
+    }
+
+    /// Joins the permitted stream: one step, with the whole predicate in force.
+    pub(super) fn join(
+        &self,
+        channel: &Arc<Channel>,
+        key: SubscriptionKey,
+        permit: Permit,
+        subscription: &Subscription,
+        projection: &Projection,
+        envelope: &Envelope,
     ) -> Result<(), Refusal> {
         let Permit { model, scope, .. } = permit;
         let Some(stream) = self.engine.streams.get(model.stream) else {
@@ -188,7 +209,6 @@ impl Hub {
                 (topics, plan)
             })
             .collect();
-        let key = SubscriptionKey::new(model, subscription);
         let mut subscriptions = lock(&channel.subscriptions);
         if subscriptions.closed {
             return Err(Refusal::UnknownChannel);
@@ -206,7 +226,7 @@ impl Hub {
                     plans.leave(&seat);
                     seat.member
                 }
-                None => Member::new(Arc::clone(channel)),
+                None => Member::new(Arc::clone(channel), envelope.clone()),
             };
             *seat = Some(plans.join(topics, plan, member));
         }
@@ -219,10 +239,10 @@ impl Hub {
         &self,
         channel: &Channel,
         model: &'static Model,
-        subscription: Subscription,
+        subscription: &Subscription,
     ) -> Result<(), Refusal> {
         let actions = subscription.actions;
-        let key = SubscriptionKey::new(model, subscription);
+        let key = SubscriptionKey::asked(model, subscription);
         let mut subscriptions = lock(&channel.subscriptions);
         let seats = subscriptions
             .held
@@ -240,6 +260,14 @@ impl Hub {
         }
         self.leave(model.stream, ended.into_iter());
         Ok(())
+    }
+
+    /// Ends the subscription of this key, if there is one.
+    pub(super) fn end(&self, channel: &Channel, key: &SubscriptionKey) {
+        let mut subscriptions = lock(&channel.subscriptions);
+        if let Some(seats) = subscriptions.held.remove(key) {
+            self.leave(key.stream, flatten(seats));
+        }
     }
 
     /// Closes the channel: it leaves everything, and nothing finds or joins it afterwards.
@@ -265,7 +293,7 @@ impl Hub {
         let mut plans = stream.plans.write().unwrap_or_else(PoisonError::into_inner);
         for seat in seats {
             plans.leave(&seat);
-            seat.member.channel.outbox.retire(&seat.member.live);
+            seat.member.channel.outbox.retire(&seat.member);
         }
     }
 }

@@ -216,8 +216,8 @@ impl Engine {
         }
     }
 
-    fn push(&self, member: &Member, frame: Bytes) {
-        match member.channel.outbox.push(&member.live, frame) {
+    fn push(&self, member: &Arc<Member>, frame: Bytes) {
+        match member.channel.outbox.push(member, frame) {
             Pushed::Queued => self.counters.frames_queued.add(1),
             Pushed::Ended => {}
             Pushed::Overflowed => {

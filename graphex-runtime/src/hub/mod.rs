@@ -10,6 +10,7 @@ mod connection;
 mod engine;
 mod index;
 mod lookups;
+mod operation;
 mod plan;
 #[cfg_attr(
     not(feature = "diesel"),
@@ -27,6 +28,11 @@ use async_graphql::Data;
 pub use channel::{ChannelId, Identity};
 pub use connection::Connection;
 pub(crate) use connection::Subscription;
+#[cfg_attr(
+    not(feature = "axum"),
+    expect(unused_imports, reason = "for transports")
+)]
+pub(crate) use operation::{Envelope, Operation, Registration};
 #[cfg(feature = "diesel")]
 pub(crate) use publisher::Ticket;
 pub use queue::CloseReason;
@@ -105,15 +111,20 @@ impl HubBuilder {
         let mut streams = HashMap::<_, Stream>::new();
         for model in self.models {
             let mut others = streams.values().map(|stream| stream.model);
-            let clash =
-                others.find(|other| other.stream == model.stream || other.field == model.field);
+            let fields = [model.field, model.changes];
+            let taken = |other: &&Model| {
+                fields
+                    .iter()
+                    .find(|field| [other.field, other.changes].contains(field))
+            };
+            let clash = others.find(|other| other.stream == model.stream || taken(other).is_some());
             #[expect(
                 clippy::panic,
                 reason = "documented: a mistake in the program's set-up"
             )]
             if let Some(other) = clash {
                 let (name, other_name) = (model.name, other.name);
-                let (stream, field) = (model.stream, model.field);
+                let (stream, field) = (model.stream, taken(&other).copied().unwrap_or_default());
                 if (name, other.label, other.stream) == (other_name, model.label, stream) {
                     panic!("model `{name}` is added twice, or two models are called so");
                 }

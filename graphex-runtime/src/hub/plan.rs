@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 
 use super::channel::Channel;
 use super::index::EqualityIndex;
+use super::operation::Envelope;
 use crate::change::{Action, Row};
 use crate::predicate::Predicate;
 use crate::projection::Projection;
@@ -26,14 +27,17 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) channel: Arc<Channel>,
+    /// What its frames have around the payload.
+    pub(super) envelope: Envelope,
     /// Cleared under the outbox lock when the subscription ends.
     pub(crate) live: AtomicBool,
 }
 
 impl Member {
-    pub(crate) fn new(channel: Arc<Channel>) -> Arc<Self> {
+    pub(crate) fn new(channel: Arc<Channel>, envelope: Envelope) -> Arc<Self> {
         Arc::new(Self {
             channel,
+            envelope,
             live: AtomicBool::new(true),
         })
     }
@@ -175,13 +179,14 @@ mod tests {
         let id = ChannelId::random().unwrap();
         let channel = Channel::new(id, Identity::anonymous(), None, &Limits::default());
         let predicate = Predicate::new(Pins::new().equal(1, &room), None, &Filters::default());
-        let projection = Projection::new(&MODEL, Some(data));
+        let projection = Projection::notification(&MODEL, Some(data));
         let plan = Plan {
             action: Action::Create,
             predicate,
             projection,
         };
-        table.join(topics(), plan, Member::new(Arc::new(channel)))
+        let member = Member::new(Arc::new(channel), Envelope::default());
+        table.join(topics(), plan, member)
     }
 
     #[test]

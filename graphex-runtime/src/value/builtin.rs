@@ -49,6 +49,15 @@ impl Field for bool {
 }
 #[diagnostic::do_not_recommend]
 impl Equality for bool {}
+#[diagnostic::do_not_recommend]
+impl FromValue for bool {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+}
 
 #[diagnostic::do_not_recommend]
 impl Field for f64 {
@@ -56,6 +65,15 @@ impl Field for f64 {
 
     fn to_value(&self) -> Value {
         Value::Float(*self)
+    }
+}
+#[diagnostic::do_not_recommend]
+impl FromValue for f64 {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Float(value) => Some(*value),
+            _ => None,
+        }
     }
 }
 
@@ -70,6 +88,15 @@ impl Field for f32 {
                 .parse()
                 .unwrap_or_else(|_| f64::from(*self)),
         )
+    }
+}
+#[diagnostic::do_not_recommend]
+impl FromValue for f32 {
+    fn from_value(value: &Value) -> Option<Self> {
+        let value = f64::from_value(value)?;
+        // Through the decimal form, as it came. What an `f32` cannot hold would be infinite.
+        let narrow: Self = value.to_string().parse().ok()?;
+        (narrow.is_infinite() == value.is_infinite()).then_some(narrow)
     }
 }
 
@@ -103,6 +130,15 @@ impl Field for serde_json::Value {
         Value::Json(Arc::new(self.clone()))
     }
 }
+#[diagnostic::do_not_recommend]
+impl FromValue for serde_json::Value {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Json(value) => Some((**value).clone()),
+            _ => None,
+        }
+    }
+}
 
 impl<T: Field> Field for Option<T> {
     const TYPE: FieldType = FieldType {
@@ -129,6 +165,14 @@ impl<T: Field> Field for Vec<T> {
 
     fn to_value(&self) -> Value {
         Value::List(self.iter().map(T::to_value).collect())
+    }
+}
+impl<T: FromValue> FromValue for Vec<T> {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::List(items) => items.iter().map(T::from_value).collect(),
+            _ => None,
+        }
     }
 }
 

@@ -12,4 +12,15 @@ struct Message {
     room: i64,
 }
 
+
+#[derive(ModelType)]
+#[graphex(
+    stream = "messages",
+    lookup(author_name(author, author): String, tagged: String, tagged(author): i64)
+)]
+struct Lookups {
+    id: i64,
+    author: i64,
+}
+
 fn main() {}

@@ -15,4 +15,12 @@ struct Raw {
     r#type: i64,
 }
 
+
+#[derive(ModelType)]
+#[graphex(stream = "messages", lookup(author_name(athor, id): String, tagged(colour): String))]
+struct Lookups {
+    id: i64,
+    author: i64,
+}
+
 fn main() {}

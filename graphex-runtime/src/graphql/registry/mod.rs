@@ -1,19 +1,22 @@
 //! The types that a model adds to async-graphql's registry. Its registry is hidden API; this
 //! is the one module that touches it.
 
+mod changes;
+mod control;
+mod filters;
+
 use async_graphql::indexmap::IndexMap;
 use async_graphql::registry::{
     Deprecation, MetaEnumValue, MetaField, MetaInputValue, MetaType, Registry,
 };
 use async_graphql::{InputType, InputValueResult, Value};
 
-use super::filters::graphql_type;
-use crate::change::{SubscriptionAction, SubscriptionOperation};
-use crate::filters::{Target, keys};
-use crate::model::{Model, Payload};
+pub(super) use changes::{change_name, changes_root_name, data_name, register_changes};
+pub(super) use control::{confirmation_name, register_subscription, subscription_root_name};
+
+use crate::change::SubscriptionAction;
 
 const ACTION: &str = "ActionSubscriptionEnum";
-const OPERATION: &str = "OperationSubscriptionEnum";
 
 /// An argument as the client sent it, variables filled in; `None` when it sent none.
 /// async-graphql has checked it against the types registered here.
@@ -44,116 +47,12 @@ impl InputType for Argument {
     }
 }
 
-/// The registry's name of the two-channel root; its field's output has the plain one.
-pub(super) fn subscription_root_name(model: &Model) -> String {
-    format!("{}SubscriptionRoot", model.name)
-}
-
-/// The name of the confirmation's type.
-pub(super) fn confirmation_name(model: &Model) -> String {
-    format!("{}Subscription", model.name)
-}
-
-/// Registers the two-channel root of a model and all it refers to; returns its name.
-pub(super) fn register_subscription(
-    registry: &mut Registry,
-    model: &'static Model,
-    rust_name: &'static str,
-) -> String {
-    let root = subscription_root_name(model);
+/// Registers the enum of the actions that can be subscribed to.
+fn register_actions(registry: &mut Registry) {
     let names = SubscriptionAction::VALUES.map(|(name, _)| name);
     let what = "Which actions a subscription is told of.";
-    register(
-        registry,
-        enumeration(ACTION, what, names, "SubscriptionAction"),
-    );
-    let names = SubscriptionOperation::VALUES.map(|(name, _)| name);
-    let what = "Whether to start or to end a subscription.";
-    register(
-        registry,
-        enumeration(OPERATION, what, names, "SubscriptionOperation"),
-    );
-    register(registry, confirmation(model, rust_name));
-    let mut args = vec![
-        input(
-            "channelId",
-            "String!",
-            "The `channel_id` from the WebSocket's first frame.",
-        ),
-        input(
-            "action",
-            "ActionSubscriptionEnum!",
-            "The actions to be told of.",
-        ),
-        input(
-            "operation",
-            "OperationSubscriptionEnum!",
-            "Subscribe or unsubscribe.",
-        ),
-        input("id", "ID", "Only the row with this primary key."),
-    ];
-    args.extend(register_filters(registry, model, rust_name));
-    if model.payload == Payload::Full {
-        let name = format!("{}Fields", model.name);
-        let what = format!("The fields of {} that notifications can carry.", model.name);
-        let visible = model.visible().map(|field| model.fields[field].graphql);
-        register(registry, enumeration(&name, &what, visible, rust_name));
-        args.push(input(
-            "data",
-            &format!("[{name}]"),
-            "The fields to send; all without it.",
-        ));
-    }
-    let field = MetaField {
-        args: args
-            .into_iter()
-            .map(|arg| (arg.name.clone(), arg))
-            .collect(),
-        ..field(model.field, &confirmation_name(model), model.description)
-    };
-    let fields = IndexMap::from_iter([(field.name.clone(), field)]);
-    register(registry, object(&root, "", fields, true, rust_name));
-    root
-}
-
-/// Registers the input type of a model's filters and the scalars it refers to; the argument
-/// that takes it. A model without a filter has no such argument.
-fn register_filters(
-    registry: &mut Registry,
-    model: &'static Model,
-    rust_name: &'static str,
-) -> Option<MetaInputValue> {
-    let fields: IndexMap<_, _> = keys(model)
-        .map(|key| {
-            let ty = graphql_type(key.operand);
-            register_scalar(registry, ty.trim_matches(['[', ']', '!']));
-            let what = match key.target {
-                Target::Field(_, lookup) => lookup.summary(),
-                Target::Custom(_) => "",
-            };
-            (key.name.clone(), input(&key.name, &ty, what))
-        })
-        .collect();
-    if fields.is_empty() {
-        return None;
-    }
-    let name = format!("{}Filters", model.name);
-    let ty = MetaType::InputObject {
-        name: name.clone(),
-        description: Some(format!(
-            "What rows of {} have to satisfy: everything that is given.",
-            model.name
-        )),
-        input_fields: fields,
-        visible: None,
-        inaccessible: false,
-        tags: Vec::new(),
-        rust_typename: Some(rust_name),
-        oneof: false,
-        directive_invocations: Vec::new(),
-    };
+    let ty = enumeration(ACTION, what, names, "SubscriptionAction");
     register(registry, ty);
-    Some(input("filters", &name, "What the rows have to satisfy."))
 }
 
 /// Adds a scalar that no other type has brought. Scalars of one name are one type to
@@ -197,23 +96,6 @@ const SCALARS: [(&str, &str); 8] = [
     ),
     ("JSON", "Any JSON."),
 ];
-
-/// The answer to a subscribe or unsubscribe.
-fn confirmation(model: &Model, rust_name: &'static str) -> MetaType {
-    let fields = [
-        field("ok", "Boolean", "Whether it was done."),
-        field("error", "String", "Why it was not done."),
-        field("stream", "String", "The stream."),
-        field("operation", OPERATION, "The operation asked for."),
-        field("action", ACTION, "The action asked for."),
-    ];
-    let fields = fields
-        .into_iter()
-        .map(|field| (field.name.clone(), field))
-        .collect();
-    let what = format!("The answer to `{}`.", model.field);
-    object(&confirmation_name(model), &what, fields, false, rust_name)
-}
 
 /// Adds a type, once.
 fn register(registry: &mut Registry, ty: MetaType) {

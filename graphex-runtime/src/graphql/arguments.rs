@@ -1,0 +1,74 @@
+//! The arguments of the generated fields.
+
+use async_graphql::{Context, ServerError, ServerResult, Value};
+
+use super::registry::Argument;
+use crate::error::Refusal;
+use crate::model::Model;
+
+/// An argument as `convert` takes it. async-graphql has checked the literals of a document,
+/// but not all that a variable can bring.
+pub(super) fn read<T>(
+    ctx: &Context<'_>,
+    name: &str,
+    expected: &str,
+    convert: impl FnOnce(&Value) -> Option<T>,
+) -> ServerResult<Option<T>> {
+    let Some(value) = argument(ctx, name)? else {
+        return Ok(None);
+    };
+    let converted = convert(&value).ok_or_else(|| {
+        ServerError::new(
+            format!("argument `{name}` must be {expected}"),
+            Some(ctx.item.pos),
+        )
+    })?;
+    Ok(Some(converted))
+}
+
+/// A null argument is an absent one.
+pub(super) fn argument(ctx: &Context<'_>, name: &str) -> ServerResult<Option<Value>> {
+    let (_, Argument(value)) = ctx.param_value(name, None)?;
+    Ok(value.filter(|value| *value != Value::Null))
+}
+
+/// The primary key of one row. GraphQL's `ID` takes strings and integers (section 3.5.5).
+pub(super) fn id(ctx: &Context<'_>) -> ServerResult<Option<String>> {
+    read(ctx, "id", "a string or an integer", |value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    })
+}
+
+/// An argument that is one of these values.
+pub(super) fn enum_value<T: Copy>(
+    ctx: &Context<'_>,
+    name: &str,
+    values: &[(&'static str, T)],
+) -> ServerResult<Option<T>> {
+    let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
+    let expected = format!("one of {}", names.join(", "));
+    read(ctx, name, &expected, |value| {
+        let asked = enum_name(value)?;
+        values
+            .iter()
+            .find_map(|(name, value)| (*name == asked).then_some(*value))
+    })
+}
+
+/// Enum values are names in a document and strings in variables.
+pub(super) fn enum_name(value: &Value) -> Option<&str> {
+    match value {
+        Value::Enum(name) => Some(name.as_str()),
+        Value::String(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// A key of the model from the `id` that a client sent.
+pub(super) fn key(model: &Model, id: &str) -> Result<crate::value::Value, Refusal> {
+    let kind = model.fields[model.key].ty.kind;
+    kind.parse_key(id)
+        .map_err(|expected| Refusal::InvalidId { expected })
+}

@@ -1,0 +1,187 @@
+//! The standard protocols' subscription field: a stream of events with a selection set.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use async_graphql::registry::Registry;
+use async_graphql::{
+    Context, ErrorExtensions as _, ID, Response, ServerError, SubscriptionType, Value,
+};
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt as _};
+
+use super::arguments::{self, argument, enum_value};
+use super::filters::parse_filters;
+use super::registry::{changes_root_name, register_changes};
+use super::selection::projection;
+use crate::change::{SubscriptionAction, SubscriptionOperation};
+use crate::error::Refusal;
+use crate::filters::Filters;
+use crate::hooks::Hooks;
+use crate::hub::{Connection, Envelope, Hub, Identity, Operation, Registration, Subscription};
+use crate::model::{Model, ModelType, RawArgs};
+
+/// The events of a model for the standard protocols; `MessageChanges` is
+/// `ModelChanges<Message>`. Mount it in a `MergedSubscription`, or alone.
+///
+/// Its field streams an event for each change, with the fields that the client selected. Over
+/// graphex's own endpoints equal subscribers share one plan: an event is encoded once for all of
+/// them. Over any other transport of async-graphql it is a stream like others, with the same
+/// events.
+pub struct ModelChanges<M>(PhantomData<fn() -> M>);
+
+impl<M> Default for ModelChanges<M> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<M> Clone for ModelChanges<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for ModelChanges<M> {}
+
+impl<M: ModelType> fmt::Debug for ModelChanges<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}Changes", M::MODEL.name)
+    }
+}
+
+type Responses<'a> = Pin<Box<dyn Stream<Item = Response> + Send + 'a>>;
+
+impl<M: ModelType> SubscriptionType for ModelChanges<M> {
+    fn type_name() -> Cow<'static, str> {
+        changes_root_name(M::MODEL).into()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        register_changes(registry, M::MODEL, std::any::type_name::<M>())
+    }
+
+    fn create_field_stream<'a>(&'a self, ctx: &'a Context<'_>) -> Option<Responses<'a>> {
+        if ctx.item.node.name.node != M::MODEL.changes {
+            return None;
+        }
+        let subscribed = stream::once(subscribe(ctx, M::MODEL, M::hooks()));
+        let responses = subscribed.flat_map(|subscribed| match subscribed {
+            Ok(source) => source.responses(),
+            Err(error) => failed(error),
+        });
+        Some(Box::pin(responses))
+    }
+}
+
+/// Where the events of a field come from.
+enum Source {
+    /// The transport, which hands the frames of the joined operation out itself.
+    Transport,
+    /// A channel of the field's own, under a transport that knows nothing of plans.
+    Own(Connection, Operation),
+}
+
+async fn subscribe(
+    ctx: &Context<'_>,
+    model: &'static Model,
+    hooks: Hooks,
+) -> Result<Source, ServerError> {
+    let action = enum_value(ctx, "action", &SubscriptionAction::VALUES)?;
+    let args = RawArgs {
+        action: action.unwrap_or(SubscriptionAction::AllActions),
+        operation: SubscriptionOperation::Subscribe,
+        id: arguments::id(ctx)?.map(ID),
+        filters: Filters::default(),
+        fields: None,
+        channel_id: None,
+    };
+    let filters = argument(ctx, "filters")?;
+    let joined = join(ctx, model, hooks, args, filters).await;
+    joined.map_err(|refusal| {
+        let error = async_graphql::Error::new(refusal.to_string());
+        let error = error.extend_with(|_, extensions| extensions.set("code", refusal.code()));
+        ctx.set_error_path(error.into_server_error(ctx.item.pos))
+    })
+}
+
+async fn join(
+    ctx: &Context<'_>,
+    model: &'static Model,
+    hooks: Hooks,
+    mut args: RawArgs,
+    filters: Option<Value>,
+) -> Result<Source, Refusal> {
+    let Some(hub) = ctx.data_opt::<Hub>() else {
+        tracing::error!("no hub in the schema; add `.data(hub.clone())` to `Schema::build(…)`");
+        return Err(Refusal::Internal);
+    };
+    let (source, registration) = match ctx.data_opt::<Registration>() {
+        Some(registration) => (Source::Transport, registration.clone()),
+        None => {
+            let anonymous = Identity::anonymous();
+            let identity = ctx.data_opt::<Identity>().unwrap_or(&anonymous);
+            let connection = hub.connect(identity.clone())?;
+            let operation = Operation::new(&connection, Envelope::default());
+            let registration = operation.registration();
+            (Source::Own(connection, operation), registration)
+        }
+    };
+    registration.check(model)?;
+    if let Some(filters) = filters {
+        args.filters = parse_filters(model, &filters, hub.limits())?;
+    }
+    let id = args.id.as_ref();
+    let subscription = Subscription {
+        filters: args.filters.clone(),
+        actions: args.action.actions(),
+        id: id.map(|id| arguments::key(model, id)).transpose()?,
+    };
+    let permit = hooks.permit(model, ctx, args).await?;
+    let projection = projection(model, ctx.field());
+    registration.join(permit, &subscription, &projection)?;
+    Ok(source)
+}
+
+impl Source {
+    fn responses(self) -> Responses<'static> {
+        match self {
+            Self::Transport => Box::pin(stream::pending()),
+            Self::Own(connection, operation) => {
+                let batches = stream::unfold(Some((connection, operation)), |state| async {
+                    let (mut connection, operation) = state?;
+                    match connection.take().await {
+                        Ok(frames) => {
+                            let responses: Vec<_> = frames.iter().map(response).collect();
+                            Some((responses, Some((connection, operation))))
+                        }
+                        Err(reason) => {
+                            let error = ServerError::new(reason.to_string(), None);
+                            Some((vec![Response::from_errors(vec![error])], None))
+                        }
+                    }
+                });
+                Box::pin(batches.flat_map(stream::iter))
+            }
+        }
+    }
+}
+
+fn failed(error: ServerError) -> Responses<'static> {
+    Box::pin(stream::once(async { Response::from_errors(vec![error]) }))
+}
+
+/// The frame of an event as a response of async-graphql's.
+fn response(frame: &Bytes) -> Response {
+    #[derive(serde::Deserialize)]
+    struct Payload {
+        data: Value,
+    }
+    match serde_json::from_slice::<Payload>(frame) {
+        Ok(payload) => Response::new(payload.data),
+        // A frame is JSON that was written here.
+        Err(error) => Response::from_errors(vec![ServerError::new(error.to_string(), None)]),
+    }
+}

@@ -1,0 +1,101 @@
+//! The standard protocols' field: a stream of events, and what they hold.
+
+use async_graphql::indexmap::IndexMap;
+use async_graphql::registry::{MetaField, MetaInputValue, MetaType, Registry};
+
+use super::filters::register_filters;
+use super::{
+    ACTION, enumeration, field, input, object, register, register_actions, register_scalar,
+};
+use crate::graphql::filters::output_type;
+use crate::model::{FieldDescriptor, Model, Payload};
+
+const CHANGE_ACTION: &str = "ChangeAction";
+
+/// The registry's name of the root; no client sees it in a merged one.
+pub(in crate::graphql) fn changes_root_name(model: &Model) -> String {
+    format!("{}ChangesRoot", model.name)
+}
+
+/// The name of the event's type.
+pub(in crate::graphql) fn change_name(model: &Model) -> String {
+    format!("{}Change", model.name)
+}
+
+/// The name of the row's type.
+pub(in crate::graphql) fn data_name(model: &Model) -> String {
+    format!("{}Data", model.name)
+}
+
+/// Registers the root of a model's events and all it refers to; returns its name.
+pub(in crate::graphql) fn register_changes(
+    registry: &mut Registry,
+    model: &'static Model,
+    rust_name: &'static str,
+) -> String {
+    register_actions(registry);
+    let names = ["CREATE", "UPDATE", "DELETE"];
+    let what = "What happened to a row.";
+    register(registry, enumeration(CHANGE_ACTION, what, names, "Action"));
+    register(registry, change(model, rust_name));
+    if model.payload == Payload::Full {
+        register_data(registry, model, rust_name);
+    }
+    let actions = MetaInputValue {
+        default_value: Some("ALL_ACTIONS".to_owned()),
+        ..input(
+            "action",
+            &format!("{ACTION}!"),
+            "The actions to be told of.",
+        )
+    };
+    let id = input("id", "ID", "Only the row with this primary key.");
+    let args = [actions, id].into_iter();
+    let args = args.chain(register_filters(registry, model, rust_name));
+    let events = MetaField {
+        args: args.map(|arg| (arg.name.clone(), arg)).collect(),
+        ..field(
+            model.changes,
+            &format!("{}!", change_name(model)),
+            model.description,
+        )
+    };
+    let root = changes_root_name(model);
+    let fields = IndexMap::from_iter([(events.name.clone(), events)]);
+    register(registry, object(&root, "", fields, true, rust_name));
+    root
+}
+
+/// One event.
+fn change(model: &Model, rust_name: &'static str) -> MetaType {
+    let data = (model.payload == Payload::Full).then(|| {
+        let what = "The row: as written, or as it was before its deletion.";
+        field("data", &data_name(model), what)
+    });
+    let fields = [
+        field("action", &format!("{CHANGE_ACTION}!"), "What happened."),
+        field("id", "ID!", "The row's primary key."),
+        field("model", "String!", "The model, as notifications name it."),
+    ];
+    let fields = fields.into_iter().chain(data);
+    let fields = fields.map(|field| (field.name.clone(), field)).collect();
+    let what = format!("A change of one row of {}.", model.name);
+    object(&change_name(model), &what, fields, false, rust_name)
+}
+
+/// The row of an event: the visible fields.
+fn register_data(registry: &mut Registry, model: &Model, rust_name: &'static str) {
+    let visible = model.visible().map(|position| &model.fields[position]);
+    let fields: IndexMap<_, _> = visible
+        .map(|FieldDescriptor { name, ty, .. }| {
+            let ty = output_type(*ty);
+            register_scalar(registry, ty.trim_matches(['[', ']', '!']));
+            let mut field = field(name, &ty, "");
+            field.description = None;
+            ((*name).to_owned(), field)
+        })
+        .collect();
+    let what = format!("A row of {}.", model.name);
+    let ty = object(&data_name(model), &what, fields, false, rust_name);
+    register(registry, ty);
+}

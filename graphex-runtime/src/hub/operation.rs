@@ -1,0 +1,144 @@
+//! A GraphQL operation of a standard protocol, for its transport and the generated fields.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use tokio::sync::Notify;
+
+use super::channel::{Channel, SubscriptionKey};
+use super::{Connection, Hub, Subscription};
+use crate::error::Refusal;
+use crate::hooks::Permit;
+use crate::model::Model;
+use crate::projection::Projection;
+
+/// What a transport writes around each payload of an operation. A plan encodes the payload
+/// once; this is all that differs from member to member.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Envelope {
+    head: Bytes,
+    tail: &'static str,
+}
+
+impl Envelope {
+    #[allow(dead_code, reason = "for the transports of the standard protocols")]
+    pub(crate) fn new(head: impl Into<Bytes>, tail: &'static str) -> Self {
+        let head = head.into();
+        Self { head, tail }
+    }
+
+    /// How many bytes it adds.
+    pub(super) fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    /// The payload with the envelope around it; without one, the payload's own bytes.
+    pub(super) fn around(&self, payload: Bytes) -> Bytes {
+        if self.len() == 0 {
+            return payload;
+        }
+        let mut whole = BytesMut::with_capacity(self.len() + payload.len());
+        whole.put_slice(&self.head);
+        whole.put_slice(&payload);
+        whole.put_slice(self.tail.as_bytes());
+        whole.freeze()
+    }
+}
+
+/// One operation on a channel, which at most one generated field joins. A transport makes it and
+/// puts its [`Registration`] into the request's data; dropped, the operation has left, and no
+/// frame of it is handed out afterwards. The executor's stream is dropped before it.
+#[derive(Debug)]
+pub(crate) struct Operation(Registration);
+
+impl Operation {
+    pub(crate) fn new(connection: &Connection, envelope: Envelope) -> Self {
+        Self(Registration(Arc::new(State {
+            hub: connection.hub.clone(),
+            channel: Arc::clone(&connection.channel),
+            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
+            envelope,
+            model: OnceLock::new(),
+            joined: Notify::new(),
+        })))
+    }
+
+    /// What a generated field finds in the request's data.
+    pub(crate) fn registration(&self) -> Registration {
+        self.0.clone()
+    }
+
+    #[allow(dead_code, reason = "for the transports of the standard protocols")]
+    /// Waits until a generated field has joined for the operation. Its frames come out of the
+    /// connection from now on, and the stream that the executor gave has no more to say.
+    pub(crate) async fn joined(&self) {
+        self.0.0.joined.notified().await;
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        let state = &self.0.0;
+        // From here on nothing joins.
+        if let Some(model) = state.model.get_or_init(|| None) {
+            state.hub.end(&state.channel, &state.key(model));
+        }
+    }
+}
+
+/// Never used twice in a process.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// Leave to join for an [`Operation`], once.
+#[derive(Clone, Debug)]
+pub(crate) struct Registration(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    hub: Hub,
+    channel: Arc<Channel>,
+    number: u64,
+    envelope: Envelope,
+    /// The model joined, or none if the operation has ended before.
+    model: OnceLock<Option<&'static Model>>,
+    joined: Notify,
+}
+
+impl State {
+    fn key(&self, model: &Model) -> SubscriptionKey {
+        SubscriptionKey::of_operation(model, self.number)
+    }
+}
+
+impl Registration {
+    /// Checks that the operation's channel may have this stream, before the hooks are asked.
+    pub(crate) fn check(&self, model: &Model) -> Result<(), Refusal> {
+        self.0.hub.check_served(&self.0.channel, model)
+    }
+
+    /// Joins the permitted stream.
+    pub(crate) fn join(
+        &self,
+        permit: Permit,
+        subscription: &Subscription,
+        projection: &Projection,
+    ) -> Result<(), Refusal> {
+        let state = &self.0;
+        // A field that the executor runs twice, or after its operation has ended.
+        if state.model.set(Some(permit.model)).is_err() {
+            return Err(Refusal::Internal);
+        }
+        let key = state.key(permit.model);
+        state.hub.join(
+            &state.channel,
+            key,
+            permit,
+            subscription,
+            projection,
+            &state.envelope,
+        )?;
+        state.joined.notify_one();
+        Ok(())
+    }
+}
