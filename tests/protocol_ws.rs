@@ -5,155 +5,19 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
+mod streams;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::{Data, Object};
-use futures_util::stream::{self, BoxStream, StreamExt as _};
+use async_graphql::Data;
+use graphex::Stats;
 use graphex::prelude::*;
-use graphex::{Limits, Stats};
-use harness::graphql_ws::Raw;
 use harness::{CurrentUser, Server, endpoints, within};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, broadcast};
+use streams::graphql_ws::Raw;
+use streams::{Fixture, Gate, Mutation, Query, Streams, start, start_with};
+use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Message;
-
-#[derive(Clone, ModelType)]
-#[graphex(stream = "notes", serialize_data)]
-struct Note {
-    id: i32,
-}
-
-/// What `numbers` streams.
-#[derive(Clone)]
-struct Source(broadcast::Sender<i32>);
-
-/// Holds `slow` and `on_connect` back.
-#[derive(Clone, Default)]
-struct Gate(Arc<Notify>);
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
-
-    async fn fails(&self) -> Result<i32> {
-        Err("it failed".into())
-    }
-
-    async fn maybe(&self) -> Result<Option<i32>> {
-        Err("it failed".into())
-    }
-
-    async fn panics(&self) -> i32 {
-        let nothing: Option<i32> = None;
-        nothing.expect("on purpose")
-    }
-
-    async fn user(&self, ctx: &Context<'_>) -> Option<i64> {
-        ctx.data_opt::<CurrentUser>().map(|user| user.0)
-    }
-
-    /// Waits for the gate.
-    async fn slow(&self, ctx: &Context<'_>) -> Result<i32> {
-        ctx.data::<Gate>()?.0.notified().await;
-        Ok(1)
-    }
-}
-
-struct Mutation;
-
-#[Object]
-impl Mutation {
-    async fn twice(&self, number: i32) -> i32 {
-        number * 2
-    }
-}
-
-#[derive(Default)]
-struct Streams;
-
-#[async_graphql::Subscription]
-impl Streams {
-    async fn numbers(&self, ctx: &Context<'_>) -> Result<BoxStream<'static, i32>> {
-        let receiver = ctx.data::<Source>()?.0.subscribe();
-        Ok(stream::unfold(receiver, |mut receiver| async {
-            let number = receiver.recv().await.ok()?;
-            Some((number, receiver))
-        })
-        .boxed())
-    }
-
-    async fn count(&self, to: i32) -> BoxStream<'static, i32> {
-        stream::iter(1..=to).boxed()
-    }
-
-    async fn refused(&self) -> Result<BoxStream<'static, i32>> {
-        Err("you may not".into())
-    }
-
-    async fn panics_later(&self) -> BoxStream<'static, i32> {
-        stream::iter([1, 2])
-            .map(|number| {
-                assert!(number == 1, "on purpose");
-                number
-            })
-            .boxed()
-    }
-
-    /// Each item fails, and the stream goes on.
-    async fn failing(&self, ctx: &Context<'_>) -> Result<BoxStream<'static, Result<i32>>> {
-        let numbers = self.numbers(ctx).await?;
-        Ok(numbers.map(|_| Err("this one failed".into())).boxed())
-    }
-
-    async fn endless(&self, of: i32) -> BoxStream<'static, i32> {
-        stream::repeat(of).boxed()
-    }
-}
-
-#[derive(MergedSubscription, Default)]
-struct Subscription(NoteSubscription, Streams);
-
-struct Fixture {
-    server: Server,
-    source: broadcast::Sender<i32>,
-    gate: Gate,
-}
-
-impl std::ops::Deref for Fixture {
-    type Target = Server;
-
-    fn deref(&self) -> &Server {
-        &self.server
-    }
-}
-
-async fn start() -> Fixture {
-    start_with(|_| {}).await
-}
-
-async fn start_with(limits: impl FnOnce(&mut Limits)) -> Fixture {
-    let hub = Hub::builder().model::<Note>().limits(limits).build();
-    let (source, _) = broadcast::channel(16);
-    let gate = Gate::default();
-    let schema = Schema::build(Query, Mutation, Subscription::default())
-        .data(hub.clone())
-        .data(Source(source.clone()))
-        .data(gate.clone())
-        .finish();
-    let app = endpoints(schema, &hub).into_router();
-    let server = Server::start(app, hub).await;
-    Fixture {
-        server,
-        source,
-        gate,
-    }
-}
 
 /// A server with an `on_connect` that does what the payload says.
 async fn start_with_hook() -> Fixture {
@@ -190,25 +54,12 @@ async fn start_with_hook() -> Fixture {
     }
 }
 
-impl Fixture {
-    /// Waits until so many listen to `numbers`.
-    async fn listened(&self, count: usize) {
-        within(async {
-            while self.source.receiver_count() != count {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
-    }
-
-    fn publish(&self, number: i32) {
-        self.source.send(number).unwrap();
-    }
-}
-
 fn is_empty(stats: &Stats) -> bool {
     (stats.channels, stats.subscriptions, stats.plans) == (0, 0, 0)
 }
+
+/// A subscription of a generated field.
+const NOTES: &str = "subscription { noteChanges { action id data { text } } }";
 
 // Communication
 
@@ -766,6 +617,84 @@ async fn receiving_a_message_of_a_type_or_format_that_is_not_specified_closes_wi
 }
 
 // Beyond the specification
+
+#[tokio::test]
+async fn a_generated_field_sends_its_events_from_the_shared_plan() {
+    let server = start().await;
+    let mut first = server.acknowledged_as(Some(1)).await;
+    let mut second = server.acknowledged_as(Some(1)).await;
+    let mut other = server.acknowledged_as(Some(2)).await;
+    first.subscribe("a", NOTES).await;
+    first.subscribe("b", NOTES).await;
+    second.subscribe("a \"quoted\"", NOTES).await;
+    other.subscribe("a", NOTES).await;
+    server.joined(4).await;
+    server.change(Action::Create, 5, 1, "line\nbreak");
+    let event =
+        json!({"noteChanges": {"action": "CREATE", "id": "5", "data": {"text": "line\nbreak"}}});
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let message = first.next().await;
+        assert_eq!(message["type"], "next");
+        assert_eq!(message["payload"], json!({ "data": event }));
+        ids.push(message["id"].as_str().unwrap().to_owned());
+    }
+    ids.sort();
+    assert_eq!(ids, ["a", "b"]);
+    second.data("a \"quoted\"", event).await;
+    other.silent().await;
+    assert_eq!(server.hub.stats().frames_encoded, 1);
+    first.complete("a").await;
+    first.silent().await;
+    server.joined(3).await;
+    server.change(Action::Delete, 5, 1, "");
+    assert_eq!(first.next().await["id"], "b");
+    first.silent().await;
+    drop((first, second, other));
+    server.until_empty().await;
+}
+
+#[tokio::test]
+async fn a_denial_in_authorize_or_scope_is_an_error_and_joins_nothing() {
+    let server = start().await;
+    let mut raw = server.acknowledged().await;
+    raw.subscribe("a", NOTES).await;
+    assert_eq!(raw.error_of("a").await, "log in first");
+    raw.silent().await;
+    let mut raw = server.acknowledged_as(Some(1)).await;
+    raw.subscribe("a", "subscription { noteChanges(id: 13) { id } }")
+        .await;
+    assert_eq!(raw.error_of("a").await, "not this one");
+    raw.subscribe("a", "subscription { noteChanges(id: \"x\") { id } }")
+        .await;
+    raw.error_of("a").await;
+    raw.silent().await;
+    assert_eq!(server.hub.stats().subscriptions, 0);
+}
+
+#[tokio::test]
+async fn a_reader_that_is_too_slow_is_closed_with_1013() {
+    let server = start_with(|limits| limits.outbox_frames = 10).await;
+    let mut raw = server.acknowledged_as(Some(1)).await;
+    raw.subscribe("a", NOTES).await;
+    server.joined(1).await;
+    let text = "x".repeat(10_000);
+    while server.hub.stats().slow_readers_closed == 0 {
+        server.change(Action::Update, 1, 1, &text);
+        tokio::task::yield_now().await;
+    }
+    loop {
+        match raw.receive().await {
+            Message::Text(_) => {}
+            Message::Close(Some(frame)) => {
+                assert_eq!(u16::from(frame.code), 1013);
+                break;
+            }
+            other => panic!("not closed but {other:?}"),
+        }
+    }
+    server.until_empty().await;
+}
 
 #[tokio::test]
 async fn one_operation_too_many_is_an_error_and_the_others_go_on() {

@@ -2,8 +2,6 @@
 
 #![allow(dead_code, reason = "each test target uses its part")]
 
-pub(crate) mod graphql_ws;
-
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -111,6 +111,19 @@ pub(crate) fn stream<E: Executor>(
     }
 }
 
+/// Whether this subscribes to a stream of events, by more than one response.
+#[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
+pub(crate) fn is_event_stream(request: &mut Request) -> bool {
+    let name = request.operation_name.clone();
+    let Ok(document) = request.parsed_query() else {
+        return false;
+    };
+    let operation = operation(document, name.as_deref());
+    operation
+        .filter(|operation| operation.ty == OperationType::Subscription)
+        .is_some_and(|operation| root(operation).is_ok_and(|root| !root.is_two_channel))
+}
+
 /// The operation of a document that a request with this `operationName` runs: the one of that
 /// name, or the only one. async-graphql's parser lists a lone operation with a name as one of
 /// several.
@@ -167,7 +180,7 @@ async fn refuse_stream<E: Executor>(schema: &E, request: Request, field: &str) -
         if error.message == NOT_HERE {
             error.message = format!(
                 "`{field}` streams events, which a single HTTP response cannot carry; \
-                 subscribe over a WebSocket"
+                 subscribe over a WebSocket, or accept `text/event-stream`"
             );
         }
     }

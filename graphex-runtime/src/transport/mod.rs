@@ -2,17 +2,23 @@
 //! for the notifications of the two-channel protocol.
 
 mod admission;
+mod format;
 mod http;
 mod media;
+mod multipart;
 mod operations;
 mod origin;
 mod pace;
+mod page;
 mod protocol;
 mod request;
+mod reservations;
 mod response;
 mod router;
 mod session;
 mod socket;
+mod sse;
+mod streaming;
 mod transport_ws;
 mod two_channel;
 

@@ -12,6 +12,7 @@ use futures_util::stream::{BoxStream, Peekable, SelectAll};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 
 use crate::graphql::Responses;
+use crate::hub::{Operation, Registration};
 
 /// What became of an operation.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(super) struct Operations {
 struct Live {
     generation: u64,
     abort: AbortHandle,
+    /// Leaves what a generated field has joined for it.
+    _operation: Operation,
 }
 
 /// An event and whose it is.
@@ -47,21 +50,32 @@ struct Told {
 }
 
 impl Operations {
-    /// How many run.
+    /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.live.len()
+    }
+
+    /// Whether [`Operations::next`] may have something to wait for.
+    pub(super) fn is_running(&self) -> bool {
+        !self.running.is_empty()
     }
 
     pub(super) fn has(&self, id: &str) -> bool {
         self.live.contains_key(id)
     }
 
-    /// Runs an operation under an id that is free.
-    pub(super) fn start(&mut self, id: impl Into<Arc<str>>, responses: Responses) {
+    /// Runs an operation under an id that is free. What a generated field joins for it is told
+    /// by the connection, not here.
+    pub(super) fn start(
+        &mut self,
+        id: impl Into<Arc<str>>,
+        operation: Operation,
+        responses: Responses,
+    ) {
         self.generations += 1;
         let (id, generation) = (id.into(), self.generations);
         let told = Arc::clone(&id);
-        let events = events(responses).map(move |event| Told {
+        let events = events(responses, operation.registration()).map(move |event| Told {
             id: Arc::clone(&told),
             generation,
             event,
@@ -69,7 +83,12 @@ impl Operations {
         let (abort, registration) = AbortHandle::new_pair();
         let events = Abortable::new(events.boxed(), registration);
         self.running.push(events);
-        self.live.insert(id, Live { generation, abort });
+        let live = Live {
+            generation,
+            abort,
+            _operation: operation,
+        };
+        self.live.insert(id, live);
     }
 
     /// Ends an operation: nothing is told of it any more, and its id is free.
@@ -107,23 +126,29 @@ type Caught = Result<Response, Box<dyn Any + Send>>;
 
 /// How far an operation is.
 enum Stage<S: Stream> {
-    First(Peekable<S>),
+    First(Peekable<S>, Registration),
     Running(Peekable<S>),
     Over,
 }
 
-/// The events of an operation: responses, then that it is over, and how.
-fn events(responses: Responses) -> impl Stream<Item = Event> + Send {
+/// The events of an operation: responses, then that it is over, and how; none after a
+/// generated field has joined.
+fn events(responses: Responses, registration: Registration) -> impl Stream<Item = Event> + Send {
     let is_subscription = responses.is_subscription;
     // After a panic the stream is not polled again.
     let responses = AssertUnwindSafe(responses.stream).catch_unwind().peekable();
-    futures_util::stream::unfold(Stage::First(responses), move |stage| async move {
-        let (mut responses, is_first) = match stage {
-            Stage::First(responses) => (responses, true),
-            Stage::Running(responses) => (responses, false),
+    let first = Stage::First(responses, registration);
+    futures_util::stream::unfold(first, move |stage| async move {
+        let (response, mut responses, is_first) = match stage {
+            Stage::First(mut responses, registration) => tokio::select! {
+                biased;
+                response = responses.next() => (response, responses, true),
+                () = registration.joined() => return None,
+            },
+            Stage::Running(mut responses) => (responses.next().await, responses, false),
             Stage::Over => return None,
         };
-        Some(match responses.next().await {
+        Some(match response {
             None => (Event::Complete, Stage::Over),
             Some(Err(_)) => {
                 tracing::error!("a resolver panicked; its operation is over");

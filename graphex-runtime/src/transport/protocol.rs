@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::request;
-use super::response::Body;
+use super::response::{Body, encode};
 use super::socket::Close;
+use crate::hub::Envelope;
 
 /// What client and server agree on when the WebSocket opens.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -82,13 +83,14 @@ pub(super) enum ServerMessage<'m> {
 
 impl From<ServerMessage<'_>> for Message {
     fn from(message: ServerMessage<'_>) -> Self {
-        #[expect(
-            clippy::expect_used,
-            reason = "only maps with keys that are no strings fail, and GraphQL has none"
-        )]
-        let text = serde_json::to_string(&message).expect("GraphQL responses are JSON");
-        Self::Text(Utf8Bytes::from(text))
+        Self::Text(Utf8Bytes::from(encode(&message)))
     }
+}
+
+/// What makes the payload of a response a `next`.
+pub(super) fn envelope(id: &str) -> Envelope {
+    let id = Value::from(id);
+    Envelope::new(format!(r#"{{"type":"next","id":{id},"payload":"#), "}")
 }
 
 impl ClientMessage {

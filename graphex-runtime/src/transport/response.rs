@@ -22,6 +22,12 @@ pub(super) fn reject(status: StatusCode, message: impl Into<String>) -> Rejectio
     Rejection { status, message }
 }
 
+impl From<(StatusCode, String)> for Rejection {
+    fn from((status, message): (StatusCode, String)) -> Self {
+        Self { status, message }
+    }
+}
+
 pub(super) fn bad_request(message: impl Into<String>) -> Rejection {
     reject(StatusCode::BAD_REQUEST, message)
 }
@@ -30,7 +36,7 @@ pub(super) fn rejected(media: Media, rejection: &Rejection) -> Response {
     let body = json!({"errors": [{"message": rejection.message}]});
     let mut headers = HeaderMap::new();
     if rejection.status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, POST"));
+        headers.insert(ALLOW, HeaderValue::from_static("GET, POST, PUT, DELETE"));
     }
     json_response(rejection.status, media, headers, &body)
 }
@@ -70,6 +76,15 @@ impl<'r> Body<'r> {
             extensions: &response.extensions,
         }
     }
+}
+
+/// Responses and messages as JSON texts, without line breaks.
+pub(super) fn encode(message: &impl Serialize) -> String {
+    #[expect(
+        clippy::expect_used,
+        reason = "only maps with keys that are no strings fail, and GraphQL has none"
+    )]
+    serde_json::to_string(message).expect("GraphQL responses are JSON")
 }
 
 pub(super) fn json_response(

@@ -221,10 +221,10 @@ impl<E: Executor> Endpoints<E> {
         let hub = &self.admission.hub;
         let http = Http {
             schema: self.schema.clone(),
-            hub: hub.clone(),
-            identity: Arc::clone(&self.admission.identity),
+            admission: self.admission.clone(),
             add_data: Arc::clone(&self.add_data),
             graphiql: self.graphiql,
+            reservations: Arc::default(),
         };
         let sockets = TransportWs {
             schema: self.schema.clone(),

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
-use super::pace::{FAR, period};
+use super::pace::{patience, period};
 use crate::hub::{CloseReason, Connection};
 use crate::limits::Limits;
 
@@ -144,9 +144,7 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         messages: impl IntoIterator<Item = Message>,
         connection: &mut Connection,
     ) -> Result<(), End> {
-        let pings = self.limits.missed_pings.saturating_add(1);
-        let patience = period(self.limits.ping_interval);
-        let patience = patience.saturating_mul(pings).min(FAR);
+        let patience = patience(self.limits);
         let sink = &mut self.sink;
         let sending = async {
             for message in messages {

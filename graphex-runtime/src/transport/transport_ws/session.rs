@@ -12,13 +12,13 @@ use tokio::time::{Sleep, sleep};
 
 use super::Application;
 use crate::graphql;
-use crate::hub::Connection;
+use crate::hub::{Connection, Operation};
 use crate::limits::Limits;
 use crate::transport::operations::{Event, Operations};
 use crate::transport::pace::period;
 use crate::transport::protocol::{
     ClientMessage, INIT_TIMEOUT, ServerMessage, TOO_MANY_INITS, UNAUTHORIZED, already_exists,
-    bad_message,
+    bad_message, envelope,
 };
 use crate::transport::response::Body;
 use crate::transport::socket::{Close, End, Heard, Socket, text};
@@ -85,10 +85,10 @@ impl<E: Executor> Session<'_, E> {
         connection: &mut Connection,
     ) -> Result<Infallible, End> {
         loop {
-            let runs = self.operations.len() > 0;
+            let runs = self.operations.is_running();
             tokio::select! {
                 heard = socket.hear() => match heard? {
-                    Heard::Text(text) => self.received(&text)?,
+                    Heard::Text(text) => self.received(&text, connection)?,
                     Heard::Binary => return Err(bad_message("messages are text".into()).into()),
                     Heard::Due(ping) => self.outgoing.push(ping),
                 },
@@ -115,12 +115,12 @@ impl<E: Executor> Session<'_, E> {
         }
     }
 
-    fn received(&mut self, text: &str) -> Result<(), Close> {
+    fn received(&mut self, text: &str, connection: &Connection) -> Result<(), Close> {
         match ClientMessage::parse(text).map_err(bad_message)? {
             ClientMessage::ConnectionInit { payload } => self.init(payload)?,
             ClientMessage::Ping { payload } => self.send(ServerMessage::Pong { payload }),
             ClientMessage::Pong => {}
-            ClientMessage::Subscribe { id, request } => self.subscribe(id, *request)?,
+            ClientMessage::Subscribe { id, request } => self.subscribe(id, *request, connection)?,
             // An unknown one is over already; the client could not know.
             ClientMessage::Complete { id } => drop(self.operations.stop(&id)),
         }
@@ -144,7 +144,12 @@ impl<E: Executor> Session<'_, E> {
         self.send(ServerMessage::ConnectionAck);
     }
 
-    fn subscribe(&mut self, id: String, request: Request) -> Result<(), Close> {
+    fn subscribe(
+        &mut self,
+        id: String,
+        request: Request,
+        connection: &Connection,
+    ) -> Result<(), Close> {
         let Phase::Acknowledged(data) = &self.phase else {
             return Err(UNAUTHORIZED);
         };
@@ -158,8 +163,10 @@ impl<E: Executor> Session<'_, E> {
             self.send(ServerMessage::Error { id: &id, payload });
             return Ok(());
         }
+        let operation = Operation::new(connection, envelope(&id));
+        let request = request.data(operation.registration());
         let responses = graphql::stream(&self.schema, request, Arc::clone(data));
-        self.operations.start(id, responses);
+        self.operations.start(id, operation, responses);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::{Server, within};
+use crate::harness::{Server, within};
 
 pub(crate) struct Raw {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -80,6 +80,10 @@ impl Raw {
 
     pub(crate) async fn complete(&mut self, id: &str) {
         self.send(json!({"id": id, "type": "complete"})).await;
+    }
+
+    pub(crate) async fn receive(&mut self) -> Message {
+        within(self.socket.next()).await.unwrap().unwrap()
     }
 
     /// The next message.
