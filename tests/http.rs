@@ -362,7 +362,10 @@ async fn a_document_that_cannot_be_executed_is_400_and_joins_nothing() {
         &ask("action: CREATE, operation: SUBSCRIBE, data: 3"),
         &ask("action: CREATE, operation: SUBSCRIBE, id: {a: 1}"),
         &ask("action: CREATE, operation: SUBSCRIBE, id: true"),
-        &ask("action: CREATE, operation: SUBSCRIBE, filters: {id: 1}"),
+        &ask("action: CREATE, operation: SUBSCRIBE, filters: {name: 1}"),
+        &ask("action: CREATE, operation: SUBSCRIBE, filters: {id: \"one\"}"),
+        &ask("action: CREATE, operation: SUBSCRIBE, filters: \"id=1\""),
+        &ask("action: CREATE, operation: SUBSCRIBE, filters: [{id: 1}]"),
     ] {
         let (status, message) = query_error(&server, query).await;
         assert_eq!(status, 400, "{query}");
@@ -380,8 +383,17 @@ async fn a_document_that_cannot_be_executed_is_400_and_joins_nothing() {
         ("ID", json!(true)),
         ("ID", json!(1.5)),
         ("[NoteFields]", json!(["NAME"])),
+        ("NoteFilters", json!({"name": 1})),
+        ("NoteFilters", json!("id=1")),
+        ("NoteFilters", json!(3)),
+        ("NoteFilters", json!([{"id": 1}])),
+        ("NoteFilters", json!(true)),
     ] {
-        let argument = if ty == "ID" { "id" } else { "data" };
+        let argument = match ty {
+            "ID" => "id",
+            "NoteFilters" => "filters",
+            _ => "data",
+        };
         let query = ask(&format!(
             "action: CREATE, operation: SUBSCRIBE, {argument}: $v"
         ));

@@ -680,12 +680,12 @@ async fn the_schema_is_the_documented_one() {
         .collect();
     assert_eq!(
         Value::from(args),
-        json!(["channelId", "action", "operation", "id", "data"])
+        json!(["channelId", "action", "operation", "id", "filters", "data"])
     );
     let field = fields
         .iter()
         .find(|field| field["name"] == "noteSubscription")
         .unwrap();
     assert_eq!(field["description"], "Subscription Type for Note model");
-    assert_eq!(field["args"].as_array().unwrap().len(), 4);
+    assert_eq!(field["args"].as_array().unwrap().len(), 5);
 }

@@ -29,9 +29,12 @@ pub enum Lookup {
     IEndsWith,
     /// `regex`: the pattern matches somewhere in the text. The syntax is that of the crate
     /// `regex`: no backreferences and no look-around, so that matching takes linear time; `.`
-    /// matches a line break too, `^` and `$` only the ends of the text.
+    /// matches a line break too, `^` and `$` only the ends of the text. `\d`, `\w` and `\s` are
+    /// Unicode's.
     Regex,
-    /// `iregex`: as `regex`, whatever the case of letters.
+    /// `iregex`: as `regex`, whatever the case of letters. Letters are the same when Unicode's
+    /// simple case folding has them as one, where PostgreSQL takes upper and lower case: `s` is
+    /// `ſ` too, and `ß` is `ẞ`.
     IRegex,
     /// `in`: equal to one of the operands. An empty list matches nothing.
     In,
@@ -47,7 +50,8 @@ pub enum Lookup {
     Range,
     /// `isnull`: `true` matches a field without a value, `false` one with a value.
     IsNull,
-    /// `year`: the year, of an instant in UTC, as are the following.
+    /// `year`: the year, of an instant in UTC, as are the following. The year before 1 is 0, as in
+    /// ISO 8601.
     Year,
     /// `month`: the month, 1 to 12.
     Month,

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ServerError, ServerResult, Value};
 
+use super::filters::SentFilters;
 use super::registry::Argument;
 use crate::error::Refusal;
 use crate::model::Model;
@@ -27,7 +28,7 @@ pub(super) fn read<T>(
 }
 
 /// A null argument is an absent one.
-pub(super) fn argument(ctx: &Context<'_>, name: &str) -> ServerResult<Option<Value>> {
+fn argument(ctx: &Context<'_>, name: &str) -> ServerResult<Option<Value>> {
     let (_, Argument(value)) = ctx.param_value(name, None)?;
     Ok(value.filter(|value| *value != Value::Null))
 }
@@ -37,6 +38,15 @@ pub(super) fn id(ctx: &Context<'_>) -> ServerResult<Option<String>> {
     read(ctx, "id", "a string or an integer", |value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    })
+}
+
+/// The filters as the client sent them; async-graphql takes anything for an input object.
+pub(super) fn filters(ctx: &Context<'_>) -> ServerResult<Option<SentFilters>> {
+    let expected = "an object, as `{field__lookup: value}`";
+    read(ctx, "filters", expected, |value| match value {
+        Value::Object(entries) => Some(entries.clone()),
         _ => None,
     })
 }

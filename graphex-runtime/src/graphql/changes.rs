@@ -12,8 +12,8 @@ use async_graphql::{
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
 
-use super::arguments::{self, argument, enum_value};
-use super::filters::parse_filters;
+use super::arguments::{self, enum_value};
+use super::filters::{SentFilters, parse_filters};
 use super::registry::{changes_root_name, register_changes};
 use super::selection::projection;
 use crate::change::{SubscriptionAction, SubscriptionOperation};
@@ -98,7 +98,7 @@ async fn subscribe(
         fields: None,
         channel_id: None,
     };
-    let filters = argument(ctx, "filters")?;
+    let filters = arguments::filters(ctx)?;
     let joined = join(ctx, model, hooks, args, filters).await;
     joined.map_err(|refusal| {
         let error = async_graphql::Error::new(refusal.to_string());
@@ -112,7 +112,7 @@ async fn join(
     model: &'static Model,
     hooks: Hooks,
     mut args: RawArgs,
-    filters: Option<Value>,
+    filters: Option<SentFilters>,
 ) -> Result<Source, Refusal> {
     let Some(hub) = ctx.data_opt::<Hub>() else {
         tracing::error!("no hub in the schema; add `.data(hub.clone())` to `Schema::build(…)`");

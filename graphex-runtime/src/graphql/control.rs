@@ -12,8 +12,8 @@ use async_graphql::{SubscriptionType, Value};
 use futures_util::Stream;
 use futures_util::stream::once;
 
-use super::arguments::{self, argument, enum_name, enum_value, read};
-use super::filters::parse_filters;
+use super::arguments::{self, enum_name, enum_value, read};
+use super::filters::{SentFilters, parse_filters};
 use super::registry::{confirmation_name, register_subscription, subscription_root_name};
 use crate::change::{SubscriptionAction, SubscriptionOperation};
 use crate::error::Refusal;
@@ -74,7 +74,8 @@ impl<M: ModelType> SubscriptionType for ModelSubscription<M> {
 async fn answer(ctx: &Context<'_>, model: &'static Model, hooks: Hooks) -> Response {
     let (mut args, filters) = match read_args(ctx, model) {
         Ok(args) => args,
-        Err(error) => return Response::from_errors(vec![ctx.set_error_path(error)]),
+        // Without a path: nothing was executed (GraphQL, section 6.2.3.1).
+        Err(error) => return Response::from_errors(vec![error]),
     };
     let outcome = carry_out(ctx, model, hooks, &mut args, filters).await;
     let key = ctx.item.node.response_key().node.clone();
@@ -87,7 +88,7 @@ async fn carry_out(
     model: &'static Model,
     hooks: Hooks,
     args: &mut RawArgs,
-    filters: Option<Value>,
+    filters: Option<SentFilters>,
 ) -> Result<(), Refusal> {
     let Some(hub) = ctx.data_opt::<Hub>() else {
         tracing::error!("no hub in the schema; add `.data(hub.clone())` to `Schema::build(…)`");
@@ -118,7 +119,7 @@ async fn carry_out(
 }
 
 /// The arguments, and the filters as the client sent them.
-fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<(RawArgs, Option<Value>)> {
+fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<(RawArgs, Option<SentFilters>)> {
     let missing = |name| {
         let message = format!("argument `{name}` is missing");
         ServerError::new(message, Some(ctx.item.pos))
@@ -138,7 +139,7 @@ fn read_args(ctx: &Context<'_>, model: &Model) -> ServerResult<(RawArgs, Option<
             _ => None,
         })?,
     };
-    Ok((args, argument(ctx, "filters")?))
+    Ok((args, arguments::filters(ctx)?))
 }
 
 /// Positions among the visible fields that `data` names; a single name is a list of one, and

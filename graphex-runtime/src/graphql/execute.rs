@@ -1,13 +1,18 @@
 //! One request, one response: what an HTTP endpoint answers.
 
-use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
-};
+use std::any::TypeId;
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use async_graphql::{Data, Executor, Request, Response, ServerError};
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
+};
+use async_graphql::{Data, Executor, Name, Request, Response, ServerError, Value};
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, once};
+
+use super::filters::misnamed;
+use crate::hub::Hub;
 
 /// The required arguments that tell a two-channel subscription field from one that streams
 /// events.
@@ -58,13 +63,16 @@ pub async fn execute<E: Executor>(schema: &E, request: impl Into<Request>) -> Re
         Some(Err(error)) => return Response::from_errors(vec![error]),
         Some(Ok(root)) => root,
     };
-    if !root.is_two_channel {
-        return refuse_stream(schema, request, &root.name).await;
+    if !root.is_two_channel() {
+        return refuse_stream(schema, request, root.name()).await;
+    }
+    if let Some(error) = root.unknown_filter(&request) {
+        return Response::from_errors(vec![error]);
     }
     // A two-channel field ends after its one answer.
     let mut answers = std::pin::pin!(schema.execute_stream(request, None));
     answers.next().await.unwrap_or_else(|| {
-        let message = "the subscription gave no answer";
+        let message = "the subscription gave no answer: `@skip` or `@include` leaves its field out";
         Response::from_errors(vec![ServerError::new(message, None)])
     })
 }
@@ -121,7 +129,7 @@ pub(crate) fn is_event_stream(request: &mut Request) -> bool {
     let operation = operation(document, name.as_deref());
     operation
         .filter(|operation| operation.ty == OperationType::Subscription)
-        .is_some_and(|operation| root(operation).is_ok_and(|root| !root.is_two_channel))
+        .is_some_and(|operation| root(operation).is_ok_and(|root| !root.is_two_channel()))
 }
 
 /// The operation of a document that a request with this `operationName` runs: the one of that
@@ -143,22 +151,40 @@ pub(crate) fn operation<'d>(
 }
 
 /// The root field of a subscription.
-struct Root {
-    name: String,
-    is_two_channel: bool,
+struct Root(Field);
+
+impl Root {
+    fn name(&self) -> &str {
+        &self.0.name.node
+    }
+
+    fn is_two_channel(&self) -> bool {
+        let required = |name| self.0.get_argument(name).is_some();
+        TWO_CHANNEL_ARGUMENTS.into_iter().all(required)
+    }
+
+    /// The error for a filter that the field's model does not have, if the request brings the
+    /// hub, which knows the model.
+    fn unknown_filter(&self, request: &Request) -> Option<ServerError> {
+        let filters = self.0.get_argument("filters")?;
+        let hub = request.data.get(&TypeId::of::<Hub>())?;
+        let model = hub.downcast_ref::<Hub>()?.model_of_field(self.name())?;
+        let variable = |name| request.variables.get(&name).cloned().unwrap_or_default();
+        let sent = filters.node.clone();
+        let sent = sent.into_const_with(|name| Ok::<_, Infallible>(variable(name)));
+        let Ok(Value::Object(sent)) = sent else {
+            return None;
+        };
+        let message = misnamed(model, sent.keys().map(Name::as_str))?;
+        Some(ServerError::new(message, Some(filters.pos)))
+    }
 }
 
 fn root(operation: &OperationDefinition) -> Result<Root, ServerError> {
     let items = &operation.selection_set.node.items;
     match items.as_slice() {
         [one] => match &one.node {
-            Selection::Field(field) => {
-                let required = |name| field.node.get_argument(name).is_some();
-                Ok(Root {
-                    name: field.node.name.node.to_string(),
-                    is_two_channel: TWO_CHANNEL_ARGUMENTS.into_iter().all(required),
-                })
-            }
+            Selection::Field(field) => Ok(Root(field.node.clone())),
             // async-graphql subscribes to plain root fields only and ignores the rest.
             _ => Err(ServerError::new(
                 "the root field of a subscription must be written without a fragment",

@@ -1,7 +1,8 @@
 //! Filters as clients send them: checked against the model and typed, once, when the
 //! subscription is made.
 
-use async_graphql::Value as Sent;
+use async_graphql::indexmap::IndexMap;
+use async_graphql::{Name, Value as Sent};
 
 use super::suggest;
 use crate::error::Refusal;
@@ -11,22 +12,21 @@ use crate::lookup::{Lookup, Operand};
 use crate::model::Model;
 use crate::value::{FieldType, Kind, Value};
 
+/// The `filters` argument as a client sends it.
+pub(super) type SentFilters = IndexMap<Name, Sent>;
+
 /// Reads the `filters` argument. async-graphql has checked most of it against the schema, but
 /// not all that a variable can bring.
 pub(super) fn parse_filters(
     model: &'static Model,
-    sent: &Sent,
+    entries: &SentFilters,
     limits: &Limits,
 ) -> Result<Filters, Refusal> {
-    let Sent::Object(entries) = sent else {
-        let message = "`filters` must be an object, as `{field__lookup: value}`";
-        return Err(Refusal::InvalidFilter(message.to_owned()));
-    };
     let mut filters = Vec::with_capacity(entries.len());
     let mut bytes = 0;
     for (name, sent) in entries {
         let key = keys(model).find(|key| key.name == *name);
-        let key = key.ok_or_else(|| unknown(model, name))?;
+        let key = key.ok_or_else(|| Refusal::InvalidFilter(unknown(model, name)))?;
         let operand = operand(&key, sent).map_err(Refusal::InvalidFilter)?;
         bytes += size(&operand);
         filters.push((key, operand));
@@ -42,25 +42,45 @@ pub(super) fn parse_filters(
     filters.map(Filters::new).map_err(Refusal::InvalidFilter)
 }
 
+/// What is wrong with the first of these names that is no key. async-graphql finds it too, but
+/// does not say what to write instead.
+pub(super) fn misnamed<'n>(
+    model: &'static Model,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Option<String> {
+    let is_key = |name: &str| keys(model).any(|key| key.name == name);
+    let mut names = names.into_iter();
+    let wrong = names.find(|name| !is_key(name))?;
+    Some(unknown(model, wrong))
+}
+
 /// What to write instead of an unknown key. Of a field that can be filtered on only the lookup
-/// is wrong.
-fn unknown(model: &'static Model, name: &str) -> Refusal {
+/// is wrong, of another the field: what two keys have in common makes the rest no more alike.
+fn unknown(model: &'static Model, name: &str) -> String {
     let names: Vec<_> = keys(model).map(|key| key.name).collect();
-    let (field, _) = name.split_once("__").unwrap_or((name, ""));
+    let (field, lookup) = name.split_once("__").unwrap_or((name, ""));
     let prefix = format!("{field}__");
     let lookups: Vec<_> = names
         .iter()
         .filter_map(|key| key.strip_prefix(&prefix))
         .collect();
-    let likely = names
-        .iter()
-        .filter(|key| lookups.is_empty() || key.starts_with(&prefix));
-    let help = match suggest::nearest(name, likely.map(String::as_str)) {
+    let near = if lookups.is_empty() {
+        let fields = names.iter().filter_map(|key| key.split("__").next());
+        suggest::nearest(field, fields).map(|near| {
+            let with_lookup = format!("{near}__{lookup}");
+            let known = names.contains(&with_lookup);
+            if known { with_lookup } else { near.to_owned() }
+        })
+    } else {
+        let near = suggest::nearest(lookup, lookups.iter().copied());
+        near.map(|near| format!("{prefix}{near}"))
+    };
+    let help = match near {
         Some(near) => format!("; did you mean `{near}`?"),
         None if lookups.is_empty() => String::new(),
         None => format!("; the lookups of `{field}` are {}", lookups.join(", ")),
     };
-    Refusal::InvalidFilter(format!("unknown filter `{name}`{help}"))
+    format!("unknown filter `{name}`{help}")
 }
 
 /// What the filter compares with, of the type that its key has.

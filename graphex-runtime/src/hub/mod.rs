@@ -188,6 +188,12 @@ impl Hub {
             .is_some_and(|known| (known.model.name, known.model.label) == (model.name, model.label))
     }
 
+    /// The model whose two-channel subscription field has this name.
+    pub(crate) fn model_of_field(&self, field: &str) -> Option<&'static Model> {
+        let mut models = self.engine.streams.values().map(|stream| stream.model);
+        models.find(|model| model.field == field)
+    }
+
     /// Whether this is a handle to the same hub.
     #[cfg(feature = "diesel")]
     pub(crate) fn is(&self, other: &Self) -> bool {

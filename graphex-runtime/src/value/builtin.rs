@@ -82,12 +82,11 @@ impl Field for f32 {
     const TYPE: FieldType = FieldType::required(Kind::Float);
 
     fn to_value(&self) -> Value {
-        // The shortest decimal form of an `f32` always parses as an `f64`.
-        Value::Float(
-            self.to_string()
-                .parse()
-                .unwrap_or_else(|_| f64::from(*self)),
-        )
+        // As JSON and PostgreSQL have it: of two shortest forms that are equally near, the one
+        // with the even last digit. `Display` takes the other.
+        let shortest = serde_json::to_string(self).ok();
+        let shortest = shortest.and_then(|text| text.parse().ok());
+        Value::Float(shortest.unwrap_or_else(|| f64::from(*self)))
     }
 }
 #[diagnostic::do_not_recommend]
@@ -191,6 +190,7 @@ mod tests {
         assert_eq!(json(&i64::MIN), "-9223372036854775808");
         assert_eq!(json(&u64::MAX), "18446744073709551615");
         assert_eq!(json(&1.1_f32), "1.1");
+        assert_eq!(json(&(8_388_609.0_f32 / 4.0)), "2097152.2");
         assert_eq!(json(&0.1_f64), "0.1");
         assert_eq!(json(&f64::NAN), "null");
         assert_eq!(json(&f32::INFINITY), "null");
