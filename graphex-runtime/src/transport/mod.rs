@@ -1,5 +1,5 @@
-//! The axum endpoints: HTTP for queries, mutations and one-shot subscriptions, a WebSocket
-//! for the notifications of the two-channel protocol.
+//! The axum endpoints: GraphQL over HTTP, graphql-transport-ws, GraphQL over SSE and multipart
+//! subscriptions on one path, and a WebSocket for the notifications of the two-channel protocol.
 
 mod admission;
 mod format;

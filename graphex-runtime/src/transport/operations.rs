@@ -19,6 +19,8 @@ use crate::hub::{Operation, Registration};
 pub(super) enum Event {
     /// One of its responses.
     Next(Response),
+    /// Nothing of it was executed, for these reasons, and it is over.
+    Invalid(Vec<ServerError>),
     /// It failed, and is over.
     Error(Vec<ServerError>),
     /// It is over.
@@ -160,7 +162,14 @@ fn events(responses: Responses, registration: Registration) -> impl Stream<Item 
             }
             Some(Ok(response)) if is_first && is_refusal(&response, is_subscription) => {
                 if is_over(&mut responses) {
-                    (Event::Error(response.errors), Stage::Over)
+                    let errors = response.errors;
+                    let is_invalid = errors.iter().all(|error| error.path.is_empty());
+                    let event = if is_invalid {
+                        Event::Invalid(errors)
+                    } else {
+                        Event::Error(errors)
+                    };
+                    (event, Stage::Over)
                 } else {
                     (Event::Next(response), Stage::Running(responses))
                 }

@@ -16,7 +16,8 @@ use super::transport_ws::{TransportWs, is_upgrade};
 use super::{AddData, OnConnect, origin, two_channel};
 use crate::hub::{Hub, Identity};
 
-/// Serves the schema on `/graphql` and the hub's notifications on `/ws/`.
+/// Serves the schema on `/graphql`, over HTTP, graphql-transport-ws, SSE and multipart, and the
+/// hub's notifications on `/ws/`.
 ///
 /// Every client is anonymous and resolvers see no request; an application with users takes
 /// [`Endpoints`].
@@ -216,7 +217,8 @@ impl<E: Executor> Endpoints<E> {
     }
 
     /// The GraphQL endpoint alone: POST and GET per the GraphQL-over-HTTP specification,
-    /// graphql-transport-ws for a WebSocket, and GraphiQL for a browser.
+    /// graphql-transport-ws for a WebSocket, GraphQL over SSE and Apollo's multipart
+    /// subscriptions for a client that accepts them, and GraphiQL for a browser.
     pub fn http(&self) -> MethodRouter {
         let hub = &self.admission.hub;
         let http = Http {

@@ -200,11 +200,7 @@ impl Feed {
                 break;
             };
             match event {
-                Event::Error(errors)
-                    if *told == *id && errors.iter().all(|error| error.path.is_empty()) =>
-                {
-                    started = Started::Invalid(errors);
-                }
+                Event::Invalid(errors) if *told == *id => started = Started::Invalid(errors),
                 event => self.tell(&told, event),
             }
         }
@@ -227,7 +223,7 @@ impl Feed {
         let is_over = !matches!(event, Event::Next(_));
         match event {
             Event::Next(response) => self.write(self.format.next(id, &response).as_bytes()),
-            Event::Error(errors) => {
+            Event::Invalid(errors) | Event::Error(errors) => {
                 let response = GraphqlResponse::from_errors(errors);
                 self.write(self.format.next(id, &response).as_bytes());
             }

@@ -176,7 +176,7 @@ impl<E: Executor> Session<'_, E> {
                 id,
                 payload: Body::of(response),
             },
-            Event::Error(payload) => ServerMessage::Error { id, payload },
+            Event::Invalid(payload) | Event::Error(payload) => ServerMessage::Error { id, payload },
             Event::Complete => ServerMessage::Complete { id },
         });
     }
