@@ -8,9 +8,12 @@ fn main() {
         return;
     }
     println!();
-    println!("left out of `cargo test`: the capture tests on PostgreSQL, which need a server");
+    println!(
+        "left out of `cargo test`: the tests on PostgreSQL, which need a server, and those with"
+    );
+    println!("clients from npm, which need Node.js");
     println!("    all of it:      ./tests/run.sh    (starts a server of its own)");
-    println!("    only these:     GRAPHEX_POSTGRES_URL=postgres://user@host/database \\");
+    println!("    PostgreSQL:     GRAPHEX_POSTGRES_URL=postgres://user@host/database \\");
     println!("                        cargo test --package graphex-postgres-tests");
     println!();
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Every check of the project, from formatting to PostgreSQL. It stops at the first failure.
 #
-# Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), and PostgreSQL's
-# server and client library. As root on Debian or Ubuntu it installs what is missing, Rust
+# Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), PostgreSQL's server and
+# client library, and Node.js with npm. As root on Debian or Ubuntu it installs what is missing, Rust
 # apart; otherwise it says what to install.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -72,6 +72,8 @@ postgres_bin() {
     [ -n "$initdb" ] && dirname "$(readlink -f "$initdb")"
 }
 has_postgres() { postgres_bin >/dev/null; }
+has_node() { command -v node >/dev/null; }
+has_npm() { command -v npm >/dev/null; }
 
 install_tools() {
     command -v cargo >/dev/null || fail 'Rust is missing: install it from https://rustup.rs'
@@ -80,6 +82,8 @@ install_tools() {
     need gcc has_compiler
     need libpq-dev has_libpq
     need postgresql has_postgres
+    need nodejs has_node
+    need npm has_npm
     cargo hack --version >/dev/null 2>&1 ||
         cargo install cargo-hack --locked --quiet --root "$tools" ||
         fail 'cargo-hack could not be installed: `cargo install cargo-hack` failed'
@@ -159,6 +163,14 @@ bare_dependencies() {
     ! grep -E '^(axum|diesel|redis)' <<<"$tree"
 }
 
+# The clients that others wrote, at the versions of the lock file, and the server they talk to.
+install_clients() {
+    (cd tests/clients && npm ci --no-audit --no-fund --ignore-scripts) ||
+        fail 'the npm packages of tests/clients could not be installed'
+    cargo build --example chat
+    export GRAPHEX_CHAT=$target/debug/examples/chat
+}
+
 # ---------------------------------------------------------------- all of it
 
 step 'what has to be there' install_tools
@@ -180,6 +192,8 @@ step 'tests, default features' cargo test
 step 'tests, no default features' cargo test --no-default-features --lib --tests
 step 'tests, all features' cargo test --all-features
 step 'tests on PostgreSQL' cargo test --package graphex-postgres-tests
+step 'npm clients' install_clients
+step 'tests with npm clients' cargo test --package graphex-client-tests
 
 step 'packages, built as they would be published' cargo package --allow-dirty "${crates[@]}"
 

@@ -35,7 +35,7 @@ pub struct Limits {
     /// bytes; matching may keep as much again. Default: 65,536 (64 KiB).
     pub pattern_bytes: usize,
     /// Most narrowed topics that one subscription listens on, where it pins index fields to
-    /// several values; with more it listens on the coarse topic. Default: 32.
+    /// several values; with more it listens on the coarse topic. More than 64 is as 64. Default: 32.
     pub narrowed_topics: usize,
     /// Time that a custom lookup has for one operand and change. One that takes longer counts
     /// as failed, and its subscribers are not told of the change. Default: 2 s.

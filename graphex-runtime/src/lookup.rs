@@ -161,8 +161,8 @@ impl Lookup {
     /// One line for the schema.
     pub(crate) const fn summary(self) -> &'static str {
         match self {
-            Self::Exact => "Equal.",
-            Self::IExact => "Equal, whatever the case.",
+            Self::Exact => "Equal to this.",
+            Self::IExact => "Equal to this, whatever the case.",
             Self::Contains => "Contains this.",
             Self::IContains => "Contains this, whatever the case.",
             Self::StartsWith => "Begins with this.",
@@ -172,12 +172,12 @@ impl Lookup {
             Self::Regex => "Matches this regular expression.",
             Self::IRegex => "Matches this regular expression, whatever the case.",
             Self::In => "One of these.",
-            Self::Gt => "Greater.",
-            Self::Gte => "Greater or equal.",
-            Self::Lt => "Less.",
-            Self::Lte => "Less or equal.",
+            Self::Gt => "Greater than this.",
+            Self::Gte => "Greater than this, or equal.",
+            Self::Lt => "Less than this.",
+            Self::Lte => "Less than this, or equal.",
             Self::Range => "Between these two, both included.",
-            Self::IsNull => "Without a value, or with one.",
+            Self::IsNull => "`true`: without a value; `false`: with one.",
             Self::Year => "In this year.",
             Self::Month => "In this month, 1 to 12.",
             Self::Day => "On this day of the month, 1 to 31.",

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::change::{Action, Change};
 use crate::model::Model;
-use crate::predicate::Predicate;
+use crate::predicate::{MOST_COMBINATIONS, Predicate};
 use crate::value::Value;
 
 /// The unreserved characters of RFC 3986, section 2.3, stand for themselves.
@@ -41,6 +41,7 @@ impl Topic {
         let combinations = pinned
             .iter()
             .try_fold(1_usize, |product, values| product.checked_mul(values.len()));
+        let limit = limit.min(MOST_COMBINATIONS);
         if model.index.is_empty() || combinations.is_none_or(|count| count > limit) {
             return vec![Self::coarse(model, action)];
         }

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use super::channel::{Channel, Channels};
 use super::lock;
 use super::lookups::{Lookups, Question};
-use super::plan::{Member, Members, Plan, PlanTable};
+use super::plan::{Listed, Member, Members, Plan, PlanTable};
 use super::publisher::Publisher;
 use super::queue::Pushed;
 use super::stats::{Counters, Stats};
@@ -242,15 +242,18 @@ impl Inbox for Engine {
             };
             let subject = Subject::new(&change.row);
             let mut undecided = Vec::new();
-            for (plan, members) in candidates {
-                self.spend(COST_OF_A_TEST).await;
-                if !plan.predicate.matches(&subject) {
-                    continue;
-                }
-                if plan.predicate.custom().is_empty() {
-                    self.tell(&plan, &members, change).await;
-                } else {
-                    undecided.push((plan, members));
+            for block in candidates.blocks() {
+                self.spend(COST_OF_A_TEST * block.len()).await;
+                for listed in block.iter().flatten() {
+                    let Listed { plan, members } = listed;
+                    if !plan.predicate.matches(&subject) {
+                        continue;
+                    }
+                    if plan.predicate.custom().is_empty() {
+                        self.tell(plan, members, change).await;
+                    } else {
+                        undecided.push(listed.clone());
+                    }
                 }
             }
             if !undecided.is_empty() {

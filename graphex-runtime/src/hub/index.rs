@@ -2,18 +2,14 @@
 //!
 //! Plans that pin the same fields form a group; in a group a plan is found by one hash of
 //! the row's values of those fields. A plan that pins a field to several values is listed under
-//! each. A change costs one look-up per group and what matches, not one test per plan. Plans that
-//! pin nothing form the group of no fields.
+//! each. A change costs one look-up per group and what matches, not one test per plan.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher, RandomState};
 
 use crate::change::Row;
-use crate::predicate::Predicate;
+use crate::predicate::{MOST_COMBINATIONS, Predicate};
 use crate::value::Value;
-
-/// A predicate that pins fields to several values is listed in at most so many places.
-const MOST_PLACES: usize = 64;
 
 /// Entries by the pins of their predicates. It may find too many (two values with one
 /// hash), never too few; the caller tests the whole predicate.
@@ -47,6 +43,12 @@ struct Places {
 }
 
 impl<T: Copy + PartialEq> EqualityIndex<T> {
+    /// Whether entries of this predicate are found by a value; others would be found by every row.
+    pub(crate) fn finds(predicate: &Predicate) -> bool {
+        let mut pins = predicate.pins().iter();
+        pins.any(|pin| pin.values().len() <= MOST_COMBINATIONS)
+    }
+
     pub(crate) fn insert(&mut self, predicate: &Predicate, entry: T) {
         let Places { fields, hashes } = self.places(predicate);
         if hashes.is_empty() {
@@ -107,7 +109,7 @@ impl<T: Copy + PartialEq> EqualityIndex<T> {
         let mut combinations = 1;
         let taken = pins.iter().take_while(|pin| {
             combinations *= pin.values().len();
-            combinations <= MOST_PLACES
+            combinations <= MOST_COMBINATIONS
         });
         let taken = taken.count();
         pins.truncate(taken);

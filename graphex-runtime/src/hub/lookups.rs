@@ -11,7 +11,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tokio::sync::{Mutex, mpsc};
 
 use super::engine::Engine;
-use super::plan::{Members, Plan};
+use super::plan::Listed;
 use crate::change::Change;
 use crate::custom::LookupContext;
 use crate::limits::Limits;
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 8;
 /// A change, and the plans that it matches but for their custom lookups.
 pub(super) struct Question {
     pub(super) change: Arc<Change>,
-    pub(super) undecided: Vec<(Arc<Plan>, Members)>,
+    pub(super) undecided: Vec<Listed>,
 }
 
 /// The changes of a stream that wait for custom lookups, in order.
@@ -77,7 +77,7 @@ impl Lookups {
         let Question { change, undecided } = question;
         let demands = undecided
             .iter()
-            .flat_map(|(plan, _)| plan.predicate.custom());
+            .flat_map(|listed| listed.plan.predicate.custom());
         let distinct: HashSet<_> = demands.collect();
         // Boxed: the compiler cannot see that the futures of closures over references are `Send`.
         let asked: Vec<_> = distinct
@@ -91,7 +91,7 @@ impl Lookups {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        for (plan, members) in undecided {
+        for Listed { plan, members } in undecided {
             let holds = |demand| answers.get(demand).copied().unwrap_or(false);
             if plan.predicate.custom().iter().all(holds) {
                 engine.tell(plan, members, change).await;

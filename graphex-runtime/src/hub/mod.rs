@@ -18,6 +18,7 @@ mod plan;
 )]
 mod publisher;
 mod queue;
+mod shelf;
 mod stats;
 
 use std::collections::HashMap;

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use super::channel::Channel;
 use super::index::EqualityIndex;
 use super::operation::Envelope;
+use super::shelf::{BLOCK, Block, Shelf};
 use crate::change::{Action, Row};
 use crate::predicate::Predicate;
 use crate::projection::Projection;
@@ -58,97 +59,162 @@ fn member_key(member: &Arc<Member>) -> MemberKey {
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) member: Arc<Member>,
-    plan: PlanId,
+    plan: Arc<Plan>,
 }
 
-/// Never used twice.
-type PlanId = u64;
+/// A plan with its members as of one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) members: Members,
+}
 
 /// The plans of one stream, found by the topics they listen on and the values they pin.
 #[derive(Debug, Default)]
 pub(crate) struct PlanTable {
-    ids: HashMap<Arc<Plan>, PlanId>,
-    listed: HashMap<PlanId, Listed>,
-    topics: HashMap<Topic, EqualityIndex<PlanId>>,
-    next_id: PlanId,
+    plans: HashMap<Arc<Plan>, Listing>,
+    topics: HashMap<Topic, Listeners>,
+    /// The plans that the indexes of the topics find.
+    found: Shelf<Listed>,
 }
 
+/// Where a plan is listed.
 #[derive(Debug)]
-struct Listed {
-    plan: Arc<Plan>,
+struct Listing {
     topics: Box<[Topic]>,
-    members: Members,
+    /// The topic, where each change on it has to be tested.
+    scanned_on: Option<Topic>,
+    /// On the shelf of that topic, or on the one for all that is found.
+    place: usize,
+}
+
+/// The plans on one topic.
+#[derive(Debug, Default)]
+struct Listeners {
+    /// Places of plans that pin a field.
+    index: EqualityIndex<usize>,
+    /// All others.
+    scanned: Shelf<Listed>,
+}
+
+/// The plans that a row may match.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates {
+    found: Block<Listed>,
+    scanned: Vec<Arc<Block<Listed>>>,
+}
+
+impl Candidates {
+    /// In portions of bounded size.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &[Option<Listed>]> {
+        let scanned = self.scanned.iter().map(|block| block.as_slice());
+        self.found.chunks(BLOCK).chain(scanned)
+    }
 }
 
 impl PlanTable {
     /// Lists the member under the plan, which is made if it is the first. Equal plans have
     /// equal topics.
     pub(crate) fn join(&mut self, topics: Vec<Topic>, plan: Plan, member: Arc<Member>) -> Seat {
-        let id = match self.ids.get(&plan) {
-            Some(id) => *id,
+        let plan = match self.plans.get_key_value(&plan) {
+            Some((plan, _)) => Arc::clone(plan),
             None => self.list(topics, plan),
         };
-        if let Some(listed) = self.listed.get_mut(&id) {
-            Arc::make_mut(&mut listed.members).insert(member_key(&member), Arc::clone(&member));
+        if let Some(members) = self.members(&plan) {
+            Arc::make_mut(members).insert(member_key(&member), Arc::clone(&member));
         }
-        Seat { member, plan: id }
+        Seat { member, plan }
     }
 
-    fn list(&mut self, topics: Vec<Topic>, plan: Plan) -> PlanId {
-        let (plan, id) = (Arc::new(plan), self.next_id);
-        self.next_id += 1;
-        for topic in &topics {
-            let index = self.topics.entry(topic.clone()).or_default();
-            index.insert(&plan.predicate, id);
-        }
-        self.ids.insert(Arc::clone(&plan), id);
+    fn list(&mut self, topics: Vec<Topic>, plan: Plan) -> Arc<Plan> {
+        let plan = Arc::new(plan);
         let listed = Listed {
-            plan,
-            topics: topics.into(),
+            plan: Arc::clone(&plan),
             members: Members::default(),
         };
-        self.listed.insert(id, listed);
-        id
+        // What an index cannot find listens on the coarse topic alone: it does not pin all index
+        // fields, or to more values than there may be topics.
+        let is_found = EqualityIndex::<usize>::finds(&plan.predicate);
+        let scanned_on = topics.first().filter(|_| !is_found).cloned();
+        let place = match &scanned_on {
+            Some(topic) => {
+                let listeners = self.topics.entry(topic.clone()).or_default();
+                listeners.scanned.put(listed)
+            }
+            None => {
+                let place = self.found.put(listed);
+                for topic in &topics {
+                    let listeners = self.topics.entry(topic.clone()).or_default();
+                    listeners.index.insert(&plan.predicate, place);
+                }
+                place
+            }
+        };
+        let listing = Listing {
+            topics: topics.into(),
+            scanned_on,
+            place,
+        };
+        self.plans.insert(Arc::clone(&plan), listing);
+        plan
+    }
+
+    fn members(&mut self, plan: &Plan) -> Option<&mut Members> {
+        let listing = self.plans.get(plan)?;
+        let shelf = match &listing.scanned_on {
+            Some(topic) => &mut self.topics.get_mut(topic)?.scanned,
+            None => &mut self.found,
+        };
+        Some(&mut shelf.get_mut(listing.place)?.members)
     }
 
     /// Takes the member from its plan; the last one takes the plan with it.
     pub(crate) fn leave(&mut self, seat: &Seat) {
-        let Some(listed) = self.listed.get_mut(&seat.plan) else {
+        let plan = &*seat.plan;
+        let Some(members) = self.members(plan) else {
             return;
         };
-        let members = Arc::make_mut(&mut listed.members);
+        let members = Arc::make_mut(members);
         members.swap_remove(&member_key(&seat.member));
         if !members.is_empty() {
             return;
         }
-        let Some(Listed { plan, topics, .. }) = self.listed.remove(&seat.plan) else {
+        let Some(listing) = self.plans.remove(plan) else {
             return;
         };
-        self.ids.remove(&plan);
-        for topic in &topics {
-            if let Some(index) = self.topics.get_mut(topic) {
-                index.remove(&plan.predicate, seat.plan);
-                if index.is_empty() {
-                    self.topics.remove(topic);
-                }
+        if listing.scanned_on.is_none() {
+            self.found.take(listing.place);
+        }
+        for topic in &listing.topics {
+            let Some(listeners) = self.topics.get_mut(topic) else {
+                continue;
+            };
+            match listing.scanned_on {
+                Some(_) => drop(listeners.scanned.take(listing.place)),
+                None => listeners.index.remove(&plan.predicate, listing.place),
+            }
+            if listeners.index.is_empty() && listeners.scanned.len() == 0 {
+                self.topics.remove(topic);
             }
         }
     }
 
     /// The plans on these topics that the row may match, with their members as of now. A plan
     /// listens on the coarse topic or on narrowed ones, and a change has one of each.
-    pub(crate) fn candidates(&self, topics: &[Topic], row: &Row) -> Vec<(Arc<Plan>, Members)> {
-        let indexes = topics.iter().filter_map(|topic| self.topics.get(topic));
-        let found = indexes.flat_map(|index| index.find(row));
-        found
-            .filter_map(|id| self.listed.get(&id))
-            .map(|listed| (Arc::clone(&listed.plan), Arc::clone(&listed.members)))
-            .collect()
+    pub(crate) fn candidates(&self, topics: &[Topic], row: &Row) -> Candidates {
+        let mut candidates = Candidates::default();
+        for listeners in topics.iter().filter_map(|topic| self.topics.get(topic)) {
+            let places = listeners.index.find(row);
+            let found = places.map(|place| self.found.get(place).cloned());
+            candidates.found.extend(found);
+            candidates.scanned.extend(listeners.scanned.snapshot());
+        }
+        candidates
     }
 
     /// Topics and plans listed.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.topics.len(), self.listed.len())
+        (self.topics.len(), self.plans.len())
     }
 }
 
@@ -176,17 +242,24 @@ mod tests {
     }
 
     fn join(table: &mut PlanTable, room: i64, data: &[usize]) -> Seat {
+        join_pinned(table, Pins::new().equal(1, &room), data)
+    }
+
+    fn join_pinned(table: &mut PlanTable, pins: Pins, data: &[usize]) -> Seat {
         let id = ChannelId::random().unwrap();
         let channel = Channel::new(id, Identity::anonymous(), None, &Limits::default());
-        let predicate = Predicate::new(Pins::new().equal(1, &room), None, &Filters::default());
-        let projection = Projection::notification(&MODEL, Some(data));
         let plan = Plan {
             action: Action::Create,
-            predicate,
-            projection,
+            predicate: Predicate::new(pins, None, &Filters::default()),
+            projection: Projection::notification(&MODEL, Some(data)),
         };
         let member = Member::new(Arc::new(channel), Envelope::default());
         table.join(topics(), plan, member)
+    }
+
+    fn candidates(table: &PlanTable, row: &Row) -> Vec<Listed> {
+        let candidates = table.candidates(&topics(), row);
+        candidates.blocks().flatten().flatten().cloned().collect()
     }
 
     #[test]
@@ -195,7 +268,7 @@ mod tests {
         let seats: Vec<_> = (0..1_000).map(|room| join(&mut table, room, &[])).collect();
         assert_eq!(table.counts(), (1, 1_000));
         let row = Row::from([Value::Int(1), Value::Int(7)]);
-        assert_eq!(table.candidates(&topics(), &row).len(), 1);
+        assert_eq!(candidates(&table, &row).len(), 1);
         for seat in &seats {
             table.leave(seat);
         }
@@ -218,13 +291,34 @@ mod tests {
     }
 
     #[test]
+    fn what_no_index_finds_is_a_candidate_for_every_row() {
+        let mut table = PlanTable::default();
+        let many: Vec<_> = (0..100).collect();
+        let pins = [Pins::new(), Pins::new().any_of(1, &many)];
+        let fields: [&[usize]; 3] = [&[], &[0], &[1]];
+        let seats: Vec<_> = pins
+            .iter()
+            .flat_map(|pins| fields.map(|data| (pins.clone(), data)))
+            .map(|(pins, data)| join_pinned(&mut table, pins, data))
+            .collect();
+        let row = Row::from([Value::Int(1), Value::Int(-1)]);
+        assert_eq!(table.counts(), (1, 6));
+        assert_eq!(candidates(&table, &row).len(), 6);
+        for seat in &seats {
+            table.leave(seat);
+        }
+        assert_eq!(table.counts(), (0, 0));
+        assert!(candidates(&table, &row).is_empty());
+    }
+
+    #[test]
     fn a_delivery_under_way_keeps_its_members() {
         let mut table = PlanTable::default();
         let seat = join(&mut table, 7, &[]);
         let row = Row::from([Value::Int(1), Value::Int(7)]);
-        let under_way = table.candidates(&topics(), &row);
+        let under_way = candidates(&table, &row);
         table.leave(&seat);
-        assert_eq!(under_way[0].1.len(), 1);
-        assert!(table.candidates(&topics(), &row).is_empty());
+        assert_eq!(under_way[0].members.len(), 1);
+        assert!(candidates(&table, &row).is_empty());
     }
 }

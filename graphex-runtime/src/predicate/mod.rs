@@ -17,6 +17,10 @@ pub(crate) use subject::Subject;
 use crate::filters::{Asked, Filters};
 use crate::value::Value;
 
+/// A predicate that pins fields to several values is listed under their combinations where these are
+/// not more: on topics, and in the index of plans.
+pub(crate) const MOST_COMBINATIONS: usize = 64;
+
 /// Which rows a subscriber gets: everything in it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Predicate {

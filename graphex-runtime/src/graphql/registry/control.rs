@@ -62,7 +62,7 @@ pub(in crate::graphql) fn register_subscription(
         args.push(input(
             "data",
             &format!("[{name}]"),
-            "The fields to send; all without it.",
+            "The fields to send; all of them if it is left out.",
         ));
     }
     let field = MetaField {

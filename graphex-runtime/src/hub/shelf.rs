@@ -1,0 +1,116 @@
+//! Entries that deliveries share while the table they are of goes on changing.
+
+use std::sync::Arc;
+
+/// So many entries are copied when a shelf changes that a delivery is reading.
+pub(super) const BLOCK: usize = 128;
+
+/// Entries and vacant places.
+pub(super) type Block<T> = Vec<Option<T>>;
+
+/// Entries that stay in their places, in blocks. A snapshot costs as much as there are blocks, and
+/// who changes the shelf meanwhile copies one of them.
+#[derive(Debug)]
+pub(super) struct Shelf<T> {
+    blocks: Vec<Arc<Block<T>>>,
+    vacant: Vec<usize>,
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self {
+            blocks: Vec::new(),
+            vacant: Vec::new(),
+        }
+    }
+}
+
+impl<T: Clone> Shelf<T> {
+    /// Puts an entry into a vacant place, and says which.
+    pub(super) fn put(&mut self, entry: T) -> usize {
+        let place = self.vacant.pop().unwrap_or_else(|| {
+            let first = self.blocks.len() * BLOCK;
+            self.blocks.push(Arc::new(vec![None; BLOCK]));
+            self.vacant.extend((first + 1..first + BLOCK).rev());
+            first
+        });
+        Arc::make_mut(&mut self.blocks[place / BLOCK])[place % BLOCK] = Some(entry);
+        place
+    }
+
+    pub(super) fn get(&self, place: usize) -> Option<&T> {
+        self.blocks.get(place / BLOCK)?[place % BLOCK].as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut T> {
+        let block = self.blocks.get_mut(place / BLOCK)?;
+        Arc::make_mut(block)[place % BLOCK].as_mut()
+    }
+
+    pub(super) fn take(&mut self, place: usize) -> Option<T> {
+        let block = self.blocks.get_mut(place / BLOCK)?;
+        let entry = Arc::make_mut(block)[place % BLOCK].take()?;
+        self.vacant.push(place);
+        if self.vacant.len() == self.blocks.len() * BLOCK {
+            *self = Self::default();
+        }
+        Some(entry)
+    }
+
+    /// What is on the shelf as of now.
+    pub(super) fn snapshot(&self) -> Vec<Arc<Block<T>>> {
+        self.blocks.clone()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.blocks.len() * BLOCK - self.vacant.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(snapshot: &[Arc<Block<usize>>]) -> Vec<usize> {
+        let entries = snapshot.iter().flat_map(|block| block.iter().flatten());
+        entries.copied().collect()
+    }
+
+    #[test]
+    fn entries_keep_their_places_and_places_are_used_again() {
+        let mut shelf = Shelf::default();
+        let places: Vec<_> = (0..3 * BLOCK).map(|entry| shelf.put(entry)).collect();
+        assert_eq!(shelf.take(places[BLOCK]), Some(BLOCK));
+        assert_eq!(shelf.take(places[BLOCK]), None);
+        assert_eq!(shelf.get(places[BLOCK]), None);
+        assert_eq!(shelf.get(places[BLOCK + 1]), Some(&(BLOCK + 1)));
+        assert_eq!(shelf.put(7), places[BLOCK]);
+        assert_eq!(shelf.len(), 3 * BLOCK);
+        assert_eq!(shelf.snapshot().len(), 3);
+    }
+
+    #[test]
+    fn a_snapshot_stays_as_it_was() {
+        let mut shelf = Shelf::default();
+        let places: Vec<_> = (0..BLOCK + 1).map(|entry| shelf.put(entry)).collect();
+        let before = shelf.snapshot();
+        shelf.take(places[0]);
+        *shelf.get_mut(places[1]).unwrap() = 1_000;
+        assert_eq!(entries(&before), (0..=BLOCK).collect::<Vec<_>>());
+        let after = shelf.snapshot();
+        assert_eq!(entries(&after)[0], 1_000);
+        // The other block is the same one.
+        assert!(Arc::ptr_eq(&before[1], &after[1]));
+    }
+
+    #[test]
+    fn an_emptied_shelf_keeps_nothing() {
+        let mut shelf = Shelf::default();
+        let places: Vec<_> = (0..BLOCK + 1).map(|entry| shelf.put(entry)).collect();
+        for place in places {
+            shelf.take(place);
+        }
+        assert_eq!(shelf.len(), 0);
+        assert!(shelf.snapshot().is_empty());
+    }
+}
