@@ -6,6 +6,7 @@
 use axum::http::{HeaderMap, request};
 use diesel::prelude::*;
 use graphex::prelude::*;
+use serde_json::Value;
 
 use crate::database::Database;
 use crate::models::User;
@@ -23,6 +24,16 @@ impl Viewer {
         Self {
             user: header(&request.headers, "x-user"),
             room: header(&request.headers, "x-room"),
+        }
+    }
+
+    /// Reads the same names from what a client of graphql-transport-ws says when it connects,
+    /// because a browser cannot send headers with a WebSocket; else the headers.
+    pub(crate) fn connecting(request: &request::Parts, payload: &Value) -> Self {
+        let said = |name: &str| payload[name].as_str().map(str::to_owned);
+        Self {
+            user: said("x-user").or_else(|| header(&request.headers, "x-user")),
+            room: said("x-room").or_else(|| header(&request.headers, "x-room")),
         }
     }
 
