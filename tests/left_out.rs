@@ -15,5 +15,8 @@ fn main() {
     println!("    all of it:      ./tests/run.sh    (starts a server of its own)");
     println!("    PostgreSQL:     GRAPHEX_POSTGRES_URL=postgres://user@host/database \\");
     println!("                        cargo test --package graphex-postgres-tests");
+    println!("    npm clients:    (cd tests/clients && npm ci) && cargo build --example chat");
+    println!("                    GRAPHEX_CHAT=$PWD/target/debug/examples/chat \\");
+    println!("                        cargo test --package graphex-client-tests");
     println!();
 }

@@ -639,6 +639,27 @@ async fn subscribing_and_leaving_in_a_loop_shows_no_foreign_row() {
 }
 
 #[tokio::test]
+async fn variables_carry_integers_of_64_bits() {
+    let server = server().await;
+    let mut client = server.connect(Some(700)).await;
+    let query = "subscription ($channel: String!, $filters: MessageFilters) {
+        messageSubscription(channelId: $channel, action: CREATE, operation: SUBSCRIBE, filters: $filters, data: [ROOM]) { ok error }
+    }";
+    let variables = json!({"channel": client.channel_id, "filters": {"room": i64::MAX}});
+    let body = json!({"query": query, "variables": variables});
+    let (_, answer) = server.post(client.user, body).await;
+    assert_eq!(
+        answer["data"]["messageSubscription"],
+        json!({"ok": true, "error": null})
+    );
+    for room in [i64::MAX - 1, i64::MAX] {
+        server.hub.publish(Action::Create, &message(1, 7, room, ""));
+    }
+    let frame = client.json().await;
+    assert_eq!(frame["payload"]["data"]["room"], i64::MAX);
+}
+
+#[tokio::test]
 async fn the_schema_is_the_documented_one() {
     let schema = Schema::build(Query, EmptyMutation, Subscription::default()).finish();
     let sdl = schema.sdl();

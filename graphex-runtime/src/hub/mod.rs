@@ -29,10 +29,6 @@ use async_graphql::Data;
 pub use channel::{ChannelId, Identity};
 pub use connection::Connection;
 pub(crate) use connection::Subscription;
-#[cfg_attr(
-    not(feature = "axum"),
-    expect(unused_imports, reason = "for transports")
-)]
 pub(crate) use operation::{Envelope, Operation, Registration};
 #[cfg(feature = "diesel")]
 pub(crate) use publisher::Ticket;

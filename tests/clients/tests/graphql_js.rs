@@ -69,6 +69,27 @@ async fn filters_are_checked_before_they_are_sent() {
     }
 }
 
+/// To graphql-js an `Int` has 32 bits, and async-graphql's has 64. It sees what is written into a
+/// document, and leaves variables to the server.
+#[tokio::test]
+async fn integers_of_more_than_32_bits_go_into_variables() {
+    let chat = Chat::start().await;
+    let variable = "subscription ($room: Int) { messageSubscription(channelId: \"c\", \
+         action: UPDATE, operation: SUBSCRIBE, filters: { room: $room }) { ok } }";
+    let documents = [
+        subscription("{ room: 2147483647 }"),
+        subscription("{ room: 2147483648 }"),
+        variable.to_owned(),
+    ];
+    let found = objections(&chat, &documents).await;
+    assert_eq!(found[0], [""; 0]);
+    assert_eq!(
+        found[1],
+        ["Int cannot represent non 32-bit signed integer value: 2147483648"]
+    );
+    assert_eq!(found[2], [""; 0]);
+}
+
 #[tokio::test]
 async fn the_whole_schema_is_sound_to_graphql_js() {
     let chat = Chat::start().await;
