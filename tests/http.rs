@@ -255,6 +255,8 @@ async fn a_browser_gets_a_page() {
     );
     let page = response.text().await.unwrap();
     assert!(page.contains("createUrl('/graphql')"), "{page}");
+    // Where its subscriptions go.
+    assert!(page.contains("createUrl('/graphql', true)"), "{page}");
     // The address bar of a browser can also query.
     let request = server
         .request(Method::GET)

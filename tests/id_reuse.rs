@@ -129,12 +129,13 @@ impl Client {
                 let _ = server.source.send(number);
             }
             let mut heard = BTreeSet::new();
+            let row = number.to_string();
             while heard.len() < active.len() {
                 let message = self.raw.next().await;
                 // What was told before the barrier may come after it, to those who are there.
                 let shown = message["payload"]["data"].as_object().unwrap();
                 let shown = shown.values().next().unwrap();
-                let is_this = *shown == number || shown["id"] == number.to_string();
+                let is_this = *shown == number || shown["id"] == row.as_str();
                 let id = self.check(&message);
                 if is_this {
                     assert!(active.contains(&id));

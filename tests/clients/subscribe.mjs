@@ -24,6 +24,9 @@ const start = async (port) => {
   }
   throw new Error("the server did not start");
 };
+// Whatever happens, it does not stay behind.
+process.on("exit", () => server?.kill("SIGKILL"));
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));
 const stop = async () => {
   const gone = new Promise((resolve) => server.once("exit", resolve));
   server.kill("SIGKILL");
@@ -89,7 +92,7 @@ await upTo(results, "begin");
 
 const id = await create("hello");
 await mutate(`mutation { updateMessage(id: ${id}, text: "hello again") { id } }`);
-await mutate(`mutation { deleteMessage(id: ${id}) { id } }`);
+await mutate(`mutation { deleteMessage(id: ${id}) }`);
 const received = [];
 for (let count = 0; count < 3; count += 1) received.push(await results.next());
 

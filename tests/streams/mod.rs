@@ -68,8 +68,7 @@ impl Query {
     }
 
     async fn panics(&self) -> i32 {
-        let nothing: Option<i32> = None;
-        nothing.expect("on purpose")
+        "nothing".parse().expect("on purpose")
     }
 
     async fn user(&self, ctx: &Context<'_>) -> Option<i64> {

@@ -43,7 +43,7 @@ pub(super) struct Http<E> {
 
 /// What a request asks.
 enum Asked {
-    One(GraphqlRequest),
+    One(Box<GraphqlRequest>),
     Batch(Vec<GraphqlRequest>),
 }
 
@@ -95,9 +95,9 @@ impl<E: Executor> Http<E> {
                     only_queries(&mut request)?;
                 }
                 match media {
-                    Media::EventStream => self.stream(&parts, request, Format::Events),
-                    Media::Multipart => self.stream(&parts, request, Format::Parts),
-                    media => Ok(self.respond(&parts, request, media, is_get).await),
+                    Media::EventStream => self.stream(&parts, *request, Format::Events),
+                    Media::Multipart => self.stream(&parts, *request, Format::Parts),
+                    media => Ok(self.respond(&parts, *request, media, is_get).await),
                 }
             }
         }
@@ -110,7 +110,7 @@ impl<E: Executor> Http<E> {
             Method::GET | Method::HEAD => {
                 let (parts, _) = request.into_parts();
                 let request = request::from_query(&parts.uri).map_err(bad_request)?;
-                Ok((parts, Asked::One(request)))
+                Ok((parts, Asked::One(Box::new(request))))
             }
             _ => Err(reject(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -143,7 +143,7 @@ impl<E: Executor> Http<E> {
                 }
                 Asked::Batch(requests.into_iter().map(one).collect::<Result<_, _>>()?)
             }
-            request => Asked::One(one(request)?),
+            request => Asked::One(Box::new(one(request)?)),
         };
         Ok((parts, asked))
     }
@@ -254,7 +254,7 @@ impl<E: Executor> Http<E> {
                 let media = media.unwrap_or(Media::Json);
                 let id = reservation.operation_id(&request)?;
                 reservation
-                    .start(id, self.run(&parts, request), media)
+                    .start(id, self.run(&parts, *request), media)
                     .await
             }
         }

@@ -22,5 +22,6 @@ pub(super) fn page(request: &Request) -> Response {
     let path = original
         .map_or(request.uri(), |original| &original.0)
         .path();
-    Html(GraphiQLSource::build().endpoint(path).finish()).into_response()
+    let page = GraphiQLSource::build().endpoint(path);
+    Html(page.subscription_endpoint(path).finish()).into_response()
 }

@@ -197,8 +197,8 @@ impl<E: Executor> Endpoints<E> {
     }
 
     /// Whether a browser that opens the HTTP endpoint gets GraphiQL, which loads its scripts
-    /// from a public host. It runs queries and mutations; it has no way to run the one-shot
-    /// subscriptions of the two-channel protocol. Default: yes.
+    /// from a public host. It runs queries, mutations and, over a WebSocket, subscriptions that
+    /// stream events; it has no channel for those of the two-channel protocol. Default: yes.
     pub fn graphiql(mut self, serve: bool) -> Self {
         self.graphiql = serve;
         self

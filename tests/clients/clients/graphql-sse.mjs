@@ -6,7 +6,8 @@ export const streams =
   ({ address, viewer }) => {
     const client = createClient({
       url: `http://${address}`,
-      headers: viewer,
+      // A function, because the client adds to what it gets.
+      headers: () => ({ ...viewer }),
       retryAttempts: 100,
       retry: () => new Promise((resolve) => setTimeout(resolve, 50)),
       ...options,
