@@ -20,20 +20,32 @@ mod welcome;
 
 use std::error::Error;
 
+use async_graphql::Data;
 use axum::response::Redirect;
 use axum::routing::get;
 use graphex::prelude::*;
 use tokio::net::TcpListener;
 
 use crate::database::Database;
-use crate::models::{Message, MessageSubscription, Note, NoteSubscription, User, UserSubscription};
+use crate::models::{
+    Message, MessageChanges, MessageSubscription, Note, NoteChanges, NoteSubscription, User,
+    UserChanges, UserSubscription,
+};
 use crate::mutations::Mutation;
 use crate::queries::Query;
 use crate::viewer::Viewer;
 
-/// The three generated subscription fields, on one root.
+/// The generated subscription fields, on one root: of the two-channel protocol, and of the
+/// standard protocols.
 #[derive(MergedSubscription, Default)]
-struct Subscription(MessageSubscription, UserSubscription, NoteSubscription);
+struct Subscription(
+    MessageSubscription,
+    UserSubscription,
+    NoteSubscription,
+    MessageChanges,
+    UserChanges,
+    NoteChanges,
+);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -51,6 +63,13 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .identity(|request| Viewer::of(request).identity())
         .data(|request, data| {
             data.insert(Viewer::of(request));
+        })
+        .on_connect(|payload, request| async move {
+            let viewer = Viewer::connecting(&request, &payload);
+            let mut data = Data::default();
+            data.insert(viewer.identity());
+            data.insert(viewer);
+            Ok(data)
         })
         // The page to try it in the browser begins as ann.
         .client_page(|page| page.title("Chat").parameter("user", "1"))

@@ -10,6 +10,7 @@ use axum::extract::Query;
 use axum::http::request;
 use diesel::prelude::*;
 use graphex::prelude::*;
+use serde_json::Value;
 
 use crate::database::Database;
 use crate::models::User;
@@ -27,6 +28,16 @@ impl Viewer {
         Self {
             user: said(request, "user"),
             room: said(request, "room"),
+        }
+    }
+
+    /// Reads the headers' names from what a client of graphql-transport-ws says when it connects,
+    /// because a browser cannot send headers with a WebSocket; else the request.
+    pub(crate) fn connecting(request: &request::Parts, payload: &Value) -> Self {
+        let told = |name: &str| payload[name].as_str().map(str::to_owned);
+        Self {
+            user: told("x-user").or_else(|| said(request, "user")),
+            room: told("x-room").or_else(|| said(request, "room")),
         }
     }
 

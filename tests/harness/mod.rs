@@ -173,6 +173,18 @@ impl Server {
         .await
     }
 
+    /// As [`Server::until_empty`], where it is the clock that ends things. It is driven by
+    /// sleeping: a paused clock stands still as long as somebody is busy.
+    pub(crate) async fn until_empty_on_a_paused_clock(&self) {
+        for _ in 0..3_600 {
+            if self.hub.stats().channels == 0 {
+                return self.until_empty().await;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("a channel is still open: {:?}", self.hub.stats());
+    }
+
     /// Waits until nothing is left of any client.
     pub(crate) async fn until_empty(&self) {
         self.until(|stats| {
