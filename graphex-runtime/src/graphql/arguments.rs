@@ -2,10 +2,12 @@
 
 use async_graphql::{Context, ServerError, ServerResult, Value};
 
-use super::filters::SentFilters;
+use super::filters::{SentFilters, parse_filters};
 use super::registry::Argument;
 use crate::error::Refusal;
-use crate::model::Model;
+use crate::hub::{Hub, Subscription};
+use crate::limits::Limits;
+use crate::model::{Model, RawArgs};
 
 /// An argument as `convert` takes it. async-graphql has checked the literals of a document,
 /// but not all that a variable can bring.
@@ -76,9 +78,29 @@ pub(super) fn enum_name(value: &Value) -> Option<&str> {
     }
 }
 
-/// A key of the model from the `id` that a client sent.
-pub(super) fn key(model: &Model, id: &str) -> Result<crate::value::Value, Refusal> {
+/// The hub that the schema or the request brings.
+pub(super) fn hub<'a>(ctx: &Context<'a>) -> Result<&'a Hub, Refusal> {
+    ctx.data_opt::<Hub>().ok_or_else(|| {
+        tracing::error!("no hub in the schema; add `.data(hub.clone())` to `Schema::build(…)`");
+        Refusal::Internal
+    })
+}
+
+/// What the arguments name, typed: the filters become those that hooks see.
+pub(super) fn subscription(
+    model: &'static Model,
+    args: &mut RawArgs,
+    filters: Option<&SentFilters>,
+    limits: &Limits,
+) -> Result<Subscription, Refusal> {
+    if let Some(filters) = filters {
+        args.filters = parse_filters(model, filters, limits)?;
+    }
     let kind = model.fields[model.key].ty.kind;
-    kind.parse_key(id)
-        .map_err(|expected| Refusal::InvalidId { expected })
+    let id = args.id.as_ref().map(|id| kind.parse_key(id)).transpose();
+    Ok(Subscription {
+        filters: args.filters.clone(),
+        actions: args.action.actions(),
+        id: id.map_err(|expected| Refusal::InvalidId { expected })?,
+    })
 }

@@ -13,23 +13,22 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
 
 use super::arguments::{self, enum_value};
-use super::filters::{SentFilters, parse_filters};
+use super::filters::SentFilters;
 use super::registry::{changes_root_name, register_changes};
 use super::selection::projection;
 use crate::change::{SubscriptionAction, SubscriptionOperation};
 use crate::error::Refusal;
 use crate::filters::Filters;
 use crate::hooks::Hooks;
-use crate::hub::{Connection, Envelope, Hub, Identity, Operation, Registration, Subscription};
+use crate::hub::{Connection, Envelope, Identity, Operation, Registration};
 use crate::model::{Model, ModelType, RawArgs};
 
 /// The events of a model for the standard protocols; `MessageChanges` is
 /// `ModelChanges<Message>`. Mount it in a `MergedSubscription`, or alone.
 ///
-/// Its field streams an event for each change, with the fields that the client selected. Over
-/// graphex's own endpoints equal subscribers share one plan: an event is encoded once for all of
-/// them. Over any other transport of async-graphql it is a stream like others, with the same
-/// events.
+/// Its field streams an event for each change, with the fields that the client selected. It is
+/// served by every transport of async-graphql; the schema holds the hub (`.data(hub.clone())`).
+/// Equal subscribers share one plan: an event is encoded once for all of them.
 pub struct ModelChanges<M>(PhantomData<fn() -> M>);
 
 impl<M> Default for ModelChanges<M> {
@@ -99,7 +98,7 @@ async fn subscribe(
         channel_id: None,
     };
     let filters = arguments::filters(ctx)?;
-    let joined = join(ctx, model, hooks, args, filters).await;
+    let joined = join(ctx, model, hooks, args, filters.as_ref()).await;
     joined.map_err(|refusal| {
         let error = async_graphql::Error::new(refusal.to_string());
         let error = error.extend_with(|_, extensions| extensions.set("code", refusal.code()));
@@ -112,12 +111,9 @@ async fn join(
     model: &'static Model,
     hooks: Hooks,
     mut args: RawArgs,
-    filters: Option<SentFilters>,
+    filters: Option<&SentFilters>,
 ) -> Result<Source, Refusal> {
-    let Some(hub) = ctx.data_opt::<Hub>() else {
-        tracing::error!("no hub in the schema; add `.data(hub.clone())` to `Schema::build(…)`");
-        return Err(Refusal::Internal);
-    };
+    let hub = arguments::hub(ctx)?;
     let (source, registration) = match ctx.data_opt::<Registration>() {
         Some(registration) => (Source::Transport, registration.clone()),
         None => {
@@ -130,15 +126,7 @@ async fn join(
         }
     };
     registration.check(model)?;
-    if let Some(filters) = filters {
-        args.filters = parse_filters(model, &filters, hub.limits())?;
-    }
-    let id = args.id.as_ref();
-    let subscription = Subscription {
-        filters: args.filters.clone(),
-        actions: args.action.actions(),
-        id: id.map(|id| arguments::key(model, id)).transpose()?,
-    };
+    let subscription = arguments::subscription(model, &mut args, filters, hub.limits())?;
     let permit = hooks.permit(model, ctx, args).await?;
     let projection = projection(model, ctx.field());
     registration.join(permit, &subscription, &projection)?;
@@ -182,6 +170,10 @@ fn response(frame: &Bytes) -> Response {
     match serde_json::from_slice::<Payload>(frame) {
         Ok(payload) => Response::new(payload.data),
         // A frame is JSON that was written here.
-        Err(error) => Response::from_errors(vec![ServerError::new(error.to_string(), None)]),
+        Err(error) => {
+            tracing::error!(%error, "a frame is no response");
+            let message = Refusal::Internal.to_string();
+            Response::from_errors(vec![ServerError::new(message, None)])
+        }
     }
 }

@@ -13,13 +13,13 @@ use futures_util::Stream;
 use futures_util::stream::once;
 
 use super::arguments::{self, enum_name, enum_value, read};
-use super::filters::{SentFilters, parse_filters};
+use super::filters::SentFilters;
 use super::registry::{confirmation_name, register_subscription, subscription_root_name};
 use crate::change::{SubscriptionAction, SubscriptionOperation};
 use crate::error::Refusal;
 use crate::filters::Filters;
 use crate::hooks::Hooks;
-use crate::hub::{Hub, Identity, Subscription};
+use crate::hub::Identity;
 use crate::model::{Model, ModelType, RawArgs};
 use crate::projection::Projection;
 
@@ -77,7 +77,7 @@ async fn answer(ctx: &Context<'_>, model: &'static Model, hooks: Hooks) -> Respo
         // Without a path: nothing was executed (GraphQL, section 6.2.3.1).
         Err(error) => return Response::from_errors(vec![error]),
     };
-    let outcome = carry_out(ctx, model, hooks, &mut args, filters).await;
+    let outcome = carry_out(ctx, model, hooks, &mut args, filters.as_ref()).await;
     let key = ctx.item.node.response_key().node.clone();
     let confirmation = confirm(ctx, model, &args, outcome.as_ref().err());
     Response::new(Value::Object(IndexMap::from_iter([(key, confirmation)])))
@@ -88,26 +88,15 @@ async fn carry_out(
     model: &'static Model,
     hooks: Hooks,
     args: &mut RawArgs,
-    filters: Option<SentFilters>,
+    filters: Option<&SentFilters>,
 ) -> Result<(), Refusal> {
-    let Some(hub) = ctx.data_opt::<Hub>() else {
-        tracing::error!("no hub in the schema; add `.data(hub.clone())` to `Schema::build(…)`");
-        return Err(Refusal::Internal);
-    };
+    let hub = arguments::hub(ctx)?;
     let anonymous = Identity::anonymous();
     let identity = ctx.data_opt::<Identity>().unwrap_or(&anonymous);
     let channel_id = args.channel_id.as_deref().unwrap_or_default();
     // Before the hooks, so that they do not run for who may not drive the channel.
     let channel = hub.channel(channel_id, identity, model)?;
-    if let Some(filters) = filters {
-        args.filters = parse_filters(model, &filters, hub.limits())?;
-    }
-    let id = args.id.as_ref();
-    let subscription = Subscription {
-        filters: args.filters.clone(),
-        actions: args.action.actions(),
-        id: id.map(|id| arguments::key(model, id)).transpose()?,
-    };
+    let subscription = arguments::subscription(model, args, filters, hub.limits())?;
     match args.operation {
         SubscriptionOperation::Subscribe => {
             let permit = hooks.permit(model, ctx, args.clone()).await?;

@@ -22,12 +22,13 @@ pub(super) fn parse_filters(
     entries: &SentFilters,
     limits: &Limits,
 ) -> Result<Filters, Refusal> {
+    let known: Vec<_> = keys(model).collect();
     let mut filters = Vec::with_capacity(entries.len());
     let mut bytes = 0;
     for (name, sent) in entries {
-        let key = keys(model).find(|key| key.name == *name);
-        let key = key.ok_or_else(|| Refusal::InvalidFilter(unknown(model, name)))?;
-        let operand = operand(&key, sent).map_err(Refusal::InvalidFilter)?;
+        let key = known.iter().find(|key| key.name == *name);
+        let key = key.ok_or_else(|| Refusal::InvalidFilter(unknown(&known, name)))?;
+        let operand = operand(key, sent).map_err(Refusal::InvalidFilter)?;
         bytes += size(&operand);
         filters.push((key, operand));
     }
@@ -48,16 +49,17 @@ pub(super) fn misnamed<'n>(
     model: &'static Model,
     names: impl IntoIterator<Item = &'n str>,
 ) -> Option<String> {
-    let is_key = |name: &str| keys(model).any(|key| key.name == name);
+    let known: Vec<_> = keys(model).collect();
+    let is_key = |name: &str| known.iter().any(|key| key.name == name);
     let mut names = names.into_iter();
     let wrong = names.find(|name| !is_key(name))?;
-    Some(unknown(model, wrong))
+    Some(unknown(&known, wrong))
 }
 
 /// What to write instead of an unknown key. Of a field that can be filtered on only the lookup
 /// is wrong, of another the field: what two keys have in common makes the rest no more alike.
-fn unknown(model: &'static Model, name: &str) -> String {
-    let names: Vec<_> = keys(model).map(|key| key.name).collect();
+fn unknown(known: &[Key], name: &str) -> String {
+    let names: Vec<_> = known.iter().map(|key| key.name.as_str()).collect();
     let (field, lookup) = name.split_once("__").unwrap_or((name, ""));
     let prefix = format!("{field}__");
     let lookups: Vec<_> = names
@@ -68,8 +70,8 @@ fn unknown(model: &'static Model, name: &str) -> String {
         let fields = names.iter().filter_map(|key| key.split("__").next());
         suggest::nearest(field, fields).map(|near| {
             let with_lookup = format!("{near}__{lookup}");
-            let known = names.contains(&with_lookup);
-            if known { with_lookup } else { near.to_owned() }
+            let is_key = names.contains(&with_lookup.as_str());
+            if is_key { with_lookup } else { near.to_owned() }
         })
     } else {
         let near = suggest::nearest(lookup, lookups.iter().copied());
@@ -223,16 +225,16 @@ fn described(kind: Kind) -> String {
 }
 
 /// The filter, its lookup made ready for rows.
-fn filter(model: &Model, key: Key, operand: Value, limits: &Limits) -> Result<Filter, String> {
+fn filter(model: &Model, key: &Key, operand: Value, limits: &Limits) -> Result<Filter, String> {
     let Key { name, target, .. } = key;
-    let asked = match target {
+    let asked = match *target {
         Target::Field(field, lookup) => Asked::new(field, lookup, &operand, limits)
             .map_err(|reason| format!("the filter `{name}` {reason}"))?,
         Target::Custom(lookup) => Asked::Custom(lookup),
     };
-    let key = match target {
+    let key = match *target {
         Target::Field(field, Lookup::Exact) => model.fields[field].name.to_owned(),
-        _ => name,
+        _ => name.clone(),
     };
     Ok(Filter {
         key,
