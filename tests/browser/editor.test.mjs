@@ -75,7 +75,7 @@ describe('the editor', () => {
 
   test('completes fields, arguments, enum values, types and fields of input types', async () => {
     const ui = await open(server.page)
-    await typing(ui, 'subscription { message')
+    await typing(ui, 'subscription { messageS')
     assert.ok((await offered(ui)).includes('messageSubscription'))
     await field(ui).press('Enter')
     assert.match(await ui.read('Subscription'), /\{ messageSubscription/)
