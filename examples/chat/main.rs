@@ -23,6 +23,7 @@ use std::error::Error;
 use async_graphql::Data;
 use axum::response::Redirect;
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use graphex::prelude::*;
 use tokio::net::TcpListener;
 
@@ -81,6 +82,12 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     let listener = listen().await?;
     println!("{}", welcome::text(listener.local_addr()?));
+    // An event leaves at once, also while the client has not yet acknowledged the last one.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            eprintln!("TCP_NODELAY is not to be had: {error}");
+        }
+    });
     axum::serve(listener, app).await?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use crate::harness::{Server, within};
 
@@ -39,7 +39,7 @@ impl Server {
         if let Some(user) = user {
             request.headers_mut().insert("x-user", user.into());
         }
-        let (socket, response) = within(tokio_tungstenite::connect_async(request))
+        let (socket, response) = within(connect_async_with_config(request, None, true))
             .await
             .unwrap();
         let chosen = &response.headers()["sec-websocket-protocol"];
