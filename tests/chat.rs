@@ -45,7 +45,7 @@ impl Chat {
         while let Some(line) = lines.next_line().await.unwrap() {
             welcome.push_str(&line);
             welcome.push('\n');
-            if line.contains("createUser") {
+            if line.contains("as eve (x-user: 3)") {
                 break;
             }
         }

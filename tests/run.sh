@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Every check of the project, from formatting to PostgreSQL. It stops at the first failure.
+# Every check of the project, from formatting to PostgreSQL and the browser. It stops at the first failure.
 #
-# Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), PostgreSQL's server and
-# client library, and Node.js with npm. As root on Debian or Ubuntu it installs what is missing, Rust
-# apart; otherwise it says what to install.
+# Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), PostgreSQL's
+# server and client library, and Node.js, npm and Chromium for the browser page. As root on
+# Debian or Ubuntu it installs what is missing, Rust apart; otherwise it says what to install.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -74,6 +74,7 @@ postgres_bin() {
 has_postgres() { postgres_bin >/dev/null; }
 has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
+has_chromium() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
 
 install_tools() {
     command -v cargo >/dev/null || fail 'Rust is missing: install it from https://rustup.rs'
@@ -84,6 +85,7 @@ install_tools() {
     need postgresql has_postgres
     need nodejs has_node
     need npm has_npm
+    need chromium has_chromium
     cargo hack --version >/dev/null 2>&1 ||
         cargo install cargo-hack --locked --quiet --root "$tools" ||
         fail 'cargo-hack could not be installed: `cargo install cargo-hack` failed'
@@ -194,6 +196,10 @@ step 'tests, all features' cargo test --all-features
 step 'tests on PostgreSQL' cargo test --package graphex-postgres-tests
 step 'npm clients' install_clients
 step 'tests with npm clients' cargo test --package graphex-client-tests
+
+step 'what the browser page is built with' npm ci --ignore-scripts --prefix client
+step 'the committed browser page is what its source builds' npm run check --prefix client
+step 'tests in the browser' tests/browser/run.sh
 
 step 'packages, built as they would be published' cargo package --allow-dirty "${crates[@]}"
 
