@@ -3,7 +3,9 @@
 //! Put [`#[derive(ModelType)]`](macro@ModelType) on the struct of a table, and GraphQL clients can
 //! subscribe to the creates, updates and deletes of its rows. graphex works with
 //! [async-graphql](async_graphql) schemas on axum and speaks the two-channel protocol of Python's
-//! `django-graphex`: a WebSocket brings the notifications, everything else goes over HTTP.
+//! `django-graphex`: a WebSocket brings the notifications, everything else goes over HTTP. The
+//! same events are GraphQL subscriptions for clients of graphql-transport-ws, GraphQL over SSE and
+//! Apollo's multipart protocol.
 //!
 //! # Quick start
 //!
@@ -82,10 +84,11 @@
 //!
 //! | Feature | Default | What it adds |
 //! |---|---|---|
-//! | `axum` | yes | the router: HTTP, GraphiQL and the WebSocket |
+//! | `axum` | yes | the router: HTTP, GraphiQL, WebSockets, SSE and multipart |
 //! | `diesel` | yes | `.broadcast()`, `hub.attach`, `hub.customizer()` |
 //! | `redis` | | several processes as one service, over Redis; TLS included |
 //! | `redis-cluster` | | the same over a Redis Cluster, with sharded publish/subscribe |
+//! | `client` | | the browser page on `/graphql/client/`, about 220 KiB in the binary compressed and 700 KiB as it is |
 //! | `chrono`, `time` | | fields with dates and times of these crates |
 //! | `uuid` | | `uuid::Uuid` as a field or primary key |
 //! | `decimal`, `bigdecimal` | | fields of type `rust_decimal::Decimal`, `bigdecimal::BigDecimal` |

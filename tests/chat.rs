@@ -168,7 +168,7 @@ async fn welcome_of(process: &mut Child) -> String {
     while let Some(line) = lines.next_line().await.unwrap() {
         welcome.push_str(&line);
         welcome.push('\n');
-        if line.contains("createUser") {
+        if line.contains("as eve (x-user: 3)") {
             break;
         }
     }

@@ -145,7 +145,7 @@ async fn the_media_type_is_the_clients_choice() {
     assert_eq!(status, 406);
     assert_eq!(
         body["errors"][0]["message"],
-        "this endpoint answers with application/graphql-response+json or application/json"
+        "this endpoint answers with application/graphql-response+json, application/json, text/event-stream, multipart/mixed"
     );
 }
 
@@ -177,7 +177,7 @@ async fn a_get_queries_and_changes_nothing() {
     ] {
         let response = get(query).send().await.unwrap();
         assert_eq!(response.status(), 405);
-        assert_eq!(response.headers()["allow"], "GET, POST");
+        assert_eq!(response.headers()["allow"], "GET, POST, PUT, DELETE");
     }
     assert_eq!(server.hub.stats().subscriptions, 0);
     assert_eq!(answer(get("query Q { hello }")).await.0, 200);
@@ -189,7 +189,7 @@ async fn a_get_queries_and_changes_nothing() {
         400
     );
     assert_eq!(answer(get("{ unknown }")).await.0, 400);
-    assert_eq!(answer(server.request(Method::PUT)).await.0, 405);
+    assert_eq!(answer(server.request(Method::PATCH)).await.0, 405);
 }
 
 /// As Apollo's automatic persisted queries: the document comes from the schema, not the request.
@@ -252,6 +252,8 @@ async fn a_browser_gets_a_page() {
     );
     let page = response.text().await.unwrap();
     assert!(page.contains("createUrl('/graphql')"), "{page}");
+    // Where its subscriptions go.
+    assert!(page.contains("createUrl('/graphql', true)"), "{page}");
     // The address bar of a browser can also query.
     let request = server
         .request(Method::GET)
@@ -547,7 +549,7 @@ async fn a_field_that_streams_events_is_not_for_http() {
     assert_eq!(status, 400);
     assert_eq!(
         message,
-        "`ticks` streams events, which a single HTTP response cannot carry; subscribe over a WebSocket"
+        "`ticks` streams events, which a single HTTP response cannot carry; subscribe over a WebSocket, or accept `text/event-stream`"
     );
 }
 

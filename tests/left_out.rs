@@ -11,7 +11,7 @@ fn main() {
     println!(
         "left out of `cargo test`: the tests on PostgreSQL and Redis, which need servers, and those with"
     );
-    println!("clients from npm, which need Node.js");
+    println!("clients from npm and in the browser, which need Node.js");
     println!("    all of it:      ./tests/run.sh    (starts servers of its own)");
     println!("    PostgreSQL:     GRAPHEX_POSTGRES_URL=postgres://user@host/database \\");
     println!("                        cargo test --package graphex-postgres-tests");
@@ -23,5 +23,6 @@ fn main() {
     println!("    npm clients:    (cd tests/clients && npm ci) && cargo build --example chat");
     println!("                    GRAPHEX_CHAT=$PWD/target/debug/examples/chat \\");
     println!("                        cargo test --package graphex-client-tests");
+    println!("    the page:       tests/browser/run.sh    (needs Chromium, too)");
     println!();
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Every check of the project, from formatting to PostgreSQL and Redis. It stops at the first failure.
+# Every check of the project, from formatting to PostgreSQL, Redis and the browser. It stops at the
+# first failure.
 #
-# Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), PostgreSQL's server and
-# client library, and Node.js with npm. As root on Debian or Ubuntu it installs what is missing, Rust
-# apart; otherwise it says what to install.
+# Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), PostgreSQL's
+# server and client library, and Node.js, npm and Chromium for the browser page. As root on
+# Debian or Ubuntu it installs what is missing, Rust apart; otherwise it says what to install.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -77,6 +78,7 @@ has_redis() { command -v redis-server >/dev/null; }
 has_redis_tools() { command -v redis-cli >/dev/null && command -v redis-benchmark >/dev/null; }
 has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
+has_chromium() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
 
 install_tools() {
     command -v cargo >/dev/null || fail 'Rust is missing: install it from https://rustup.rs'
@@ -89,6 +91,7 @@ install_tools() {
     need redis-tools has_redis_tools
     need nodejs has_node
     need npm has_npm
+    need chromium has_chromium
     cargo hack --version >/dev/null 2>&1 ||
         cargo install cargo-hack --locked --quiet --root "$tools" ||
         fail 'cargo-hack could not be installed: `cargo install cargo-hack` failed'
@@ -270,6 +273,10 @@ step 'changes through Redis, half of what it publishes' \
     cargo bench --features redis --bench layer -- 0.5
 step 'npm clients' install_clients
 step 'tests with npm clients' cargo test --package graphex-client-tests
+
+step 'what the browser page is built with' npm ci --ignore-scripts --prefix client
+step 'the committed browser page is what its source builds' npm run check --prefix client
+step 'tests in the browser' tests/browser/run.sh
 
 step 'packages, built as they would be published' cargo package --allow-dirty "${crates[@]}"
 

@@ -23,8 +23,10 @@ mod welcome;
 
 use std::error::Error;
 
+use async_graphql::Data;
 use axum::response::Redirect;
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use graphex::HubBuilder;
 use graphex::prelude::*;
 #[cfg(feature = "redis")]
@@ -32,14 +34,25 @@ use graphex::redis::{LayerError, RedisLayer};
 use tokio::net::TcpListener;
 
 use crate::database::Database;
-use crate::models::{Message, MessageSubscription, Note, NoteSubscription, User, UserSubscription};
+use crate::models::{
+    Message, MessageChanges, MessageSubscription, Note, NoteChanges, NoteSubscription, User,
+    UserChanges, UserSubscription,
+};
 use crate::mutations::Mutation;
 use crate::queries::Query;
 use crate::viewer::Viewer;
 
-/// The three generated subscription fields, on one root.
+/// The generated subscription fields, on one root: of the two-channel protocol, and of the
+/// standard protocols.
 #[derive(MergedSubscription, Default)]
-struct Subscription(UserSubscription, MessageSubscription, NoteSubscription);
+struct Subscription(
+    MessageSubscription,
+    UserSubscription,
+    NoteSubscription,
+    MessageChanges,
+    UserChanges,
+    NoteChanges,
+);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -59,11 +72,29 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             data.insert(Viewer::of(request));
         })
         .health(true)
+        .on_connect(|payload, request| async move {
+            let viewer = Viewer::connecting(&request, &payload);
+            let mut data = Data::default();
+            data.insert(viewer.identity());
+            data.insert(viewer);
+            Ok(data)
+        })
+        // The page to try it in the browser begins as ann.
+        .client_page(|page| page.title("Chat").parameter("user", "1"))
         .into_router()
-        .route("/", get(|| async { Redirect::temporary("/graphql") }));
+        .route(
+            "/",
+            get(|| async { Redirect::temporary("/graphql/client/") }),
+        );
 
     let listener = listen().await?;
     println!("{}", welcome::text(listener.local_addr()?));
+    // An event leaves at once, also while the client has not yet acknowledged the last one.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            eprintln!("TCP_NODELAY is not to be had: {error}");
+        }
+    });
     axum::serve(listener, app).await?;
     Ok(())
 }

@@ -1,28 +1,43 @@
 //! Who asks.
 //!
 //! FOR THIS EXAMPLE ALONE a request says who it is in a header, `x-user: 1`, and is believed.
+//! So it is in a query parameter, `?user=1`, for a browser cannot send headers with a WebSocket.
 //! In an application of yours, read a session cookie or verify a token here instead.
 
-use axum::http::{HeaderMap, request};
+use std::collections::HashMap;
+
+use axum::extract::Query;
+use axum::http::request;
 use diesel::prelude::*;
 use graphex::prelude::*;
+use serde_json::Value;
 
 use crate::database::Database;
 use crate::models::User;
 use crate::schema::users;
 
-/// What the headers of a request say about its sender.
+/// What a request says about its sender.
 pub(crate) struct Viewer {
     user: Option<String>,
     room: Option<String>,
 }
 
 impl Viewer {
-    /// Reads the headers `x-user` and `x-room`.
+    /// Reads the headers `x-user` and `x-room`, or the parameters `user` and `room`.
     pub(crate) fn of(request: &request::Parts) -> Self {
         Self {
-            user: header(&request.headers, "x-user"),
-            room: header(&request.headers, "x-room"),
+            user: said(request, "user"),
+            room: said(request, "room"),
+        }
+    }
+
+    /// Reads the headers' names from what a client of graphql-transport-ws says when it connects,
+    /// because a browser cannot send headers with a WebSocket; else the request.
+    pub(crate) fn connecting(request: &request::Parts, payload: &Value) -> Self {
+        let told = |name: &str| payload[name].as_str().map(str::to_owned);
+        Self {
+            user: told("x-user").or_else(|| said(request, "user")),
+            room: told("x-room").or_else(|| said(request, "room")),
         }
     }
 
@@ -65,9 +80,12 @@ impl Viewer {
     }
 }
 
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    let value = headers.get(name)?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+fn said(request: &request::Parts, name: &str) -> Option<String> {
+    if let Some(value) = request.headers.get(format!("x-{name}")) {
+        return Some(String::from_utf8_lossy(value.as_bytes()).into_owned());
+    }
+    let parameters = Query::<HashMap<String, String>>::try_from_uri(&request.uri);
+    parameters.ok()?.0.remove(name)
 }
 
 fn number(header: &str, text: &str) -> Result<i32> {

@@ -23,6 +23,7 @@ mod viewer;
 
 use std::error::Error;
 
+use async_graphql::Data;
 use axum::Router;
 use graphex::axum::Endpoints;
 use graphex::prelude::*;
@@ -86,6 +87,13 @@ fn endpoints() -> Result<Endpoints<ClusterSchema>, Failure> {
         .identity(|request| Viewer::of(request).identity())
         .data(|request, data| {
             data.insert(Viewer::of(request));
+        })
+        .on_connect(|payload, request| async move {
+            let viewer = Viewer::connecting(&request, &payload);
+            let mut data = Data::default();
+            data.insert(viewer.identity());
+            data.insert(viewer);
+            Ok(data)
         }))
 }
 

@@ -38,6 +38,9 @@ mod transport;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod axum {
+    #[cfg(feature = "client")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+    pub use crate::transport::{Client, client};
     pub use crate::transport::{Endpoints, router};
 }
 

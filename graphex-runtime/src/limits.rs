@@ -73,6 +73,18 @@ pub struct Limits {
     /// Most bytes of messages from the layer that wait for delivery. Further ones are dropped and
     /// counted, and every subscription of the process is told. Default: 67,108,864 (64 MiB).
     pub layer_queue_bytes: usize,
+    /// Time a graphql-transport-ws client has for its `connection_init`, before its socket is
+    /// closed with 4408; zero waits for ever. Default: 3 s.
+    pub init_wait: Duration,
+    /// Most operations that run at once on one connection of a standard protocol. One more is
+    /// answered with an error. Default: 100.
+    pub operations_per_connection: usize,
+    /// Time between two signs of life on a stream of GraphQL over SSE (comments) or of Apollo's
+    /// multipart protocol (empty parts); zero turns them off. Default: 12 s.
+    pub stream_heartbeat: Duration,
+    /// Time a client has to connect to a stream that it has reserved (the single-connection
+    /// mode of GraphQL over SSE), before it is given up; zero waits for ever. Default: 30 s.
+    pub reservation_wait: Duration,
     /// Time between two pings of the server; zero turns them off. Default: 15 s.
     pub ping_interval: Duration,
     /// Unanswered pings after which a peer counts as dead. Default: 2.
@@ -103,6 +115,10 @@ impl Default for Limits {
             answer_time: Duration::from_secs(5),
             probe_interval: Duration::from_secs(2),
             layer_queue_bytes: 64 * 1024 * 1024,
+            init_wait: Duration::from_secs(3),
+            operations_per_connection: 100,
+            stream_heartbeat: Duration::from_secs(12),
+            reservation_wait: Duration::from_secs(30),
             ping_interval: Duration::from_secs(15),
             missed_pings: 2,
             close_wait: Duration::from_secs(5),

@@ -7,6 +7,7 @@ pub(crate) mod nodes;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::serve::ListenerExt as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use graphex::axum::Endpoints;
 use graphex::{Hub, Identity, Stats};
@@ -17,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 /// Nothing here takes this long; a test that waits for it has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -83,6 +84,7 @@ impl Server {
         if nodes::is_child() {
             nodes::serve_as_child(listener, app).await;
         }
+        let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
         let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self {
             address,
@@ -159,7 +161,7 @@ impl Server {
         if let Some(user) = user {
             request.headers_mut().insert("x-user", user.into());
         }
-        let (socket, _) = within(tokio_tungstenite::connect_async(request))
+        let (socket, _) = within(connect_async_with_config(request, None, true))
             .await
             .unwrap();
         let mut client = Client {
@@ -197,6 +199,18 @@ impl Server {
             }
         })
         .await
+    }
+
+    /// As [`Server::until_empty`], where it is the clock that ends things. It is driven by
+    /// sleeping: a paused clock stands still as long as somebody is busy.
+    pub(crate) async fn until_empty_on_a_paused_clock(&self) {
+        for _ in 0..3_600 {
+            if self.hub.stats().channels == 0 {
+                return self.until_empty().await;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("a channel is still open: {:?}", self.hub.stats());
     }
 
     /// Waits until nothing is left of any client.

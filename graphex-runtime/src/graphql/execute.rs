@@ -2,12 +2,14 @@
 
 use std::any::TypeId;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
 };
-use async_graphql::{Executor, Name, Request, Response, ServerError, Value};
+use async_graphql::{Data, Executor, Name, Request, Response, ServerError, Value};
 use futures_util::StreamExt as _;
+use futures_util::stream::{BoxStream, once};
 
 use super::filters::misnamed;
 use crate::hub::Hub;
@@ -73,6 +75,61 @@ pub async fn execute<E: Executor>(schema: &E, request: impl Into<Request>) -> Re
         let message = "the subscription gave no answer: `@skip` or `@include` leaves its field out";
         Response::from_errors(vec![ServerError::new(message, None)])
     })
+}
+
+/// The responses of one operation.
+pub(crate) struct Responses {
+    pub(crate) stream: BoxStream<'static, Response>,
+    /// Whether its errors may come before there is a stream.
+    pub(crate) is_subscription: bool,
+}
+
+/// Executes any operation, for transports that carry many responses: one for a query, a
+/// mutation and the one-shot subscription of the two-channel protocol, and what comes for
+/// other subscriptions.
+#[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
+pub(crate) fn stream<E: Executor>(
+    schema: &E,
+    mut request: Request,
+    session: Arc<Data>,
+) -> Responses {
+    let mut is_subscription = false;
+    // An extension of the schema may bring the document: persisted queries.
+    if !request.query.is_empty() || request.extensions.is_empty() {
+        let name = request.operation_name.clone();
+        let root = request.parsed_query().and_then(|document| {
+            let operation = operation(document, name.as_deref());
+            let subscription = operation.filter(|it| it.ty == OperationType::Subscription);
+            subscription.map(root).transpose()
+        });
+        match root {
+            Ok(root) => is_subscription = root.is_some(),
+            Err(error) => {
+                let response = Response::from_errors(vec![error]);
+                return Responses {
+                    stream: once(async { response }).boxed(),
+                    is_subscription: false,
+                };
+            }
+        }
+    }
+    Responses {
+        stream: schema.execute_stream(request, Some(session)),
+        is_subscription,
+    }
+}
+
+/// Whether this subscribes to a stream of events, by more than one response.
+#[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
+pub(crate) fn is_event_stream(request: &mut Request) -> bool {
+    let name = request.operation_name.clone();
+    let Ok(document) = request.parsed_query() else {
+        return false;
+    };
+    let operation = operation(document, name.as_deref());
+    operation
+        .filter(|operation| operation.ty == OperationType::Subscription)
+        .is_some_and(|operation| root(operation).is_ok_and(|root| !root.is_two_channel()))
 }
 
 /// The operation of a document that a request with this `operationName` runs: the one of that
@@ -149,7 +206,7 @@ async fn refuse_stream<E: Executor>(schema: &E, request: Request, field: &str) -
         if error.message == NOT_HERE {
             error.message = format!(
                 "`{field}` streams events, which a single HTTP response cannot carry; \
-                 subscribe over a WebSocket"
+                 subscribe over a WebSocket, or accept `text/event-stream`"
             );
         }
     }

@@ -13,4 +13,4 @@ pub use changes::ModelChanges;
 pub use control::ModelSubscription;
 pub use execute::execute;
 #[cfg(feature = "axum")]
-pub(crate) use execute::operation;
+pub(crate) use execute::{Responses, is_event_stream, operation, stream};

@@ -65,10 +65,7 @@ pub struct ChannelId(Arc<str>);
 impl ChannelId {
     /// A new id for a channel of this node.
     pub(crate) fn random(node: NodeId) -> Result<Self, getrandom::Error> {
-        let mut bits = [0; 20];
-        getrandom::fill(&mut bits)?;
-        let secret: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self(format!("{node}{secret}").into()))
+        Ok(Self(format!("{node}{}", secret()?).into()))
     }
 
     /// The id as clients send it.
@@ -76,6 +73,13 @@ impl ChannelId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// 160 random bits as hexadecimal digits: nobody guesses them.
+pub(crate) fn secret() -> Result<String, getrandom::Error> {
+    let mut bits = [0; 20];
+    getrandom::fill(&mut bits)?;
+    Ok(bits.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl std::borrow::Borrow<str> for ChannelId {

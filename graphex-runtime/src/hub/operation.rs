@@ -22,7 +22,10 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    #[allow(dead_code, reason = "for the transports of the standard protocols")]
+    #[cfg_attr(
+        not(feature = "axum"),
+        allow(dead_code, reason = "for the transports of the standard protocols")
+    )]
     pub(crate) fn new(head: impl Into<Bytes>, tail: &'static str) -> Self {
         let head = head.into();
         Self { head, tail }
@@ -68,13 +71,6 @@ impl Operation {
     pub(crate) fn registration(&self) -> Registration {
         self.0.clone()
     }
-
-    /// Waits until a generated field has joined for the operation. Its frames come out of the
-    /// connection from now on, and the stream that the executor gave has no more to say.
-    #[allow(dead_code, reason = "for the transports of the standard protocols")]
-    pub(crate) async fn joined(&self) {
-        self.0.0.joined.notified().await;
-    }
 }
 
 impl Drop for Operation {
@@ -112,6 +108,16 @@ impl State {
 }
 
 impl Registration {
+    /// Waits until a generated field has joined. The operation's frames come out of the
+    /// connection from now on, and the stream that the executor gave has no more to say.
+    #[cfg_attr(
+        not(feature = "axum"),
+        allow(dead_code, reason = "for the transports of the standard protocols")
+    )]
+    pub(crate) async fn joined(&self) {
+        self.0.joined.notified().await;
+    }
+
     /// Checks that the operation's channel may have this stream, before the hooks are asked.
     pub(crate) fn check(&self, model: &Model) -> Result<(), Refusal> {
         self.0.hub.check_served(&self.0.channel, model)

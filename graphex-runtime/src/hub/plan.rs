@@ -1,6 +1,7 @@
 //! Plans: equal subscribers share one, which is evaluated and encoded once per change.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -79,6 +80,9 @@ pub(crate) struct PlanTable {
     topics: HashMap<Topic, Listeners>,
     /// The plans that the indexes of the topics find.
     found: Shelf<Listed>,
+    /// One of each, and how many plans have it: for a hundred thousand plans there is one template
+    /// in the processor's cache.
+    projections: HashMap<Projection, usize>,
 }
 
 /// Where a plan is listed.
@@ -133,7 +137,8 @@ impl PlanTable {
         }
     }
 
-    fn list(&mut self, topics: Vec<Topic>, plan: Plan) -> Arc<Plan> {
+    fn list(&mut self, topics: Vec<Topic>, mut plan: Plan) -> Arc<Plan> {
+        plan.projection = self.share(plan.projection);
         let plan = Arc::new(plan);
         let listed = Listed {
             plan: Arc::clone(&plan),
@@ -166,6 +171,23 @@ impl PlanTable {
         plan
     }
 
+    fn share(&mut self, projection: Projection) -> Projection {
+        let entry = self.projections.entry(projection);
+        let shared = entry.key().clone();
+        *entry.or_default() += 1;
+        shared
+    }
+
+    fn unshare(&mut self, projection: &Projection) {
+        let Entry::Occupied(mut plans) = self.projections.entry(projection.clone()) else {
+            return;
+        };
+        *plans.get_mut() -= 1;
+        if *plans.get() == 0 {
+            plans.remove();
+        }
+    }
+
     fn members(&mut self, plan: &Plan) -> Option<&mut Members> {
         let listing = self.plans.get(plan)?;
         let shelf = match &listing.scanned_on {
@@ -189,6 +211,7 @@ impl PlanTable {
         let Some(listing) = self.plans.remove(plan) else {
             return;
         };
+        self.unshare(&plan.projection);
         if listing.scanned_on.is_none() {
             self.found.take(listing.place);
         }

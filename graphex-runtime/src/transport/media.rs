@@ -10,17 +10,24 @@ pub(super) enum Media {
     GraphqlResponse,
     /// `application/json`.
     Json,
+    /// `text/event-stream`: GraphQL over SSE.
+    EventStream,
+    /// `multipart/mixed` with `subscriptionSpec=1.0`: Apollo's multipart subscriptions.
+    Multipart,
     /// `text/html`: the page for people.
     Html,
 }
 
 impl Media {
     pub(super) const RESPONSES: [Self; 2] = [Self::GraphqlResponse, Self::Json];
+    pub(super) const STREAMS: [Self; 2] = [Self::EventStream, Self::Multipart];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json",
             Self::Json => "application/json",
+            Self::EventStream => "text/event-stream",
+            Self::Multipart => "multipart/mixed",
             Self::Html => "text/html",
         }
     }
@@ -29,16 +36,23 @@ impl Media {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
+            Self::EventStream => "text/event-stream; charset=utf-8",
+            Self::Multipart => r#"multipart/mixed; boundary="graphql"; subscriptionSpec="1.0""#,
             Self::Html => "text/html; charset=utf-8",
         }
     }
 
+    pub(super) const fn is_stream(self) -> bool {
+        matches!(self, Self::EventStream | Self::Multipart)
+    }
+
     /// The offered type that the client likes best (RFC 9110, section 12.5.1); `None` if it
     /// accepts none of them. Between equals what it names beats what a `*` covers, then the
-    /// first offered.
+    /// first offered. No `*` covers a stream, which a client has to know of.
     pub(super) fn negotiate(headers: &HeaderMap, offered: &[Self]) -> Option<Self> {
         if !headers.contains_key(ACCEPT) {
-            return offered.first().copied();
+            let mut offered = offered.iter().copied();
+            return offered.find(|media| !media.is_stream());
         }
         let mut best = None;
         for &media in offered {
@@ -71,6 +85,8 @@ struct Rank {
 /// One media range of an `Accept` header.
 struct Range<'h> {
     name: &'h str,
+    /// The version of Apollo's subscriptions, without quotes.
+    subscriptions: Option<&'h str>,
     quality: u16,
 }
 
@@ -78,18 +94,31 @@ impl<'h> Range<'h> {
     fn parse(text: &'h str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let name = parts.next().filter(|name| !name.is_empty())?;
+        let subscriptions = parts.clone().find_map(|part| {
+            let (key, version) = part.split_once('=')?;
+            let is_it = key.trim().eq_ignore_ascii_case("subscriptionSpec");
+            is_it.then(|| version.trim().trim_matches('"'))
+        });
         let quality = parts
             .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
             .map_or(Some(1.0), |quality| quality.parse::<f32>().ok())
             .filter(|quality| (0.0..=1.0).contains(quality))?;
         // Between 0 and 1000 by the filter.
         let quality = (quality * 1000.0) as u16;
-        Some(Self { name, quality })
+        Some(Self {
+            name,
+            subscriptions,
+            quality,
+        })
     }
 
     fn rank(&self, media: Media) -> Option<Rank> {
+        if media == Media::Multipart && self.subscriptions != Some("1.0") {
+            return None;
+        }
         let kind = media.name().split('/').next();
         let specificity = match self.name {
+            name if media.is_stream() && !name.eq_ignore_ascii_case(media.name()) => return None,
             name if name.eq_ignore_ascii_case(media.name()) => 2,
             name if name
                 .strip_suffix("/*")
@@ -150,6 +179,45 @@ mod tests {
             ("application/json;q=nonsense", None),
         ] {
             assert_eq!(negotiated(accept), media, "{accept}");
+        }
+        for accept in [
+            "*/*",
+            "text/*",
+            "multipart/*",
+            "multipart/mixed",
+            "multipart/mixed;deferSpec=20220824",
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept.parse().unwrap());
+            assert_eq!(
+                Media::negotiate(&headers, &Media::STREAMS),
+                None,
+                "{accept}"
+            );
+        }
+        for (accept, media) in [
+            ("text/event-stream", Media::EventStream),
+            (
+                "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json",
+                Media::Multipart,
+            ),
+            (
+                "multipart/mixed; subscriptionSpec=\"1.0\", application/json",
+                Media::Multipart,
+            ),
+            ("text/event-stream, multipart/mixed", Media::EventStream),
+            (
+                "text/event-stream;q=0.5, multipart/mixed;subscriptionSpec=1.0",
+                Media::Multipart,
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept.parse().unwrap());
+            assert_eq!(
+                Media::negotiate(&headers, &Media::STREAMS),
+                Some(media),
+                "{accept}"
+            );
         }
         let silent = Media::negotiate(&HeaderMap::new(), &Media::RESPONSES);
         assert_eq!(silent, Some(GraphqlResponse));

@@ -4,18 +4,26 @@ use std::sync::Arc;
 
 use ::http::StatusCode;
 use ::http::request::Parts;
-use async_graphql::{Data, Executor};
+use async_graphql::{Data, Executor, Result};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+#[cfg(feature = "client")]
+use axum::response::Redirect;
+use axum::response::Response;
 use axum::routing::{MethodRouter, any, get};
+use serde_json::Value;
 
-use super::AddData;
+use super::admission::Admission;
+#[cfg(feature = "client")]
+use super::client::{Client, relative};
 use super::http::Http;
-use super::origin;
-use super::two_channel::TwoChannel;
+use super::transport_ws::{TransportWs, is_upgrade};
+use super::{AddData, OnConnect, origin, two_channel};
 use crate::hub::{Hub, Identity};
 
-/// Serves the schema on `/graphql` and the hub's notifications on `/ws/`.
+/// Serves the schema on `/graphql`, over HTTP, graphql-transport-ws, SSE and multipart, and the
+/// hub's notifications on `/ws/`; with the feature `client`, also the browser page on
+/// `/graphql/client/`.
 ///
 /// Every client is anonymous and resolvers see no request; an application with users takes
 /// [`Endpoints`].
@@ -75,11 +83,14 @@ pub fn router<E: Executor>(schema: E, hub: Hub) -> Router {
 pub struct Endpoints<E> {
     schema: E,
     add_data: AddData,
+    on_connect: Option<OnConnect>,
     graphiql: bool,
     health: bool,
     graphql_path: String,
     ws_path: String,
-    two_channel: TwoChannel,
+    admission: Admission,
+    #[cfg(feature = "client")]
+    client: Option<Client>,
 }
 
 impl<E> std::fmt::Debug for Endpoints<E> {
@@ -87,7 +98,7 @@ impl<E> std::fmt::Debug for Endpoints<E> {
         f.debug_struct("Endpoints")
             .field("graphql_path", &self.graphql_path)
             .field("ws_path", &self.ws_path)
-            .field("hub", &self.two_channel.hub)
+            .field("hub", &self.admission.hub)
             .finish_non_exhaustive()
     }
 }
@@ -98,16 +109,19 @@ impl<E: Executor> Endpoints<E> {
         Self {
             schema,
             add_data: Arc::new(|_, _| {}),
+            on_connect: None,
             graphiql: true,
             health: false,
             graphql_path: "/graphql".to_owned(),
             ws_path: "/ws/".to_owned(),
-            two_channel: TwoChannel {
+            admission: Admission {
                 hub,
                 identity: Arc::new(|_| Identity::anonymous()),
                 allowed_origins: Arc::default(),
                 streams: None,
             },
+            #[cfg(feature = "client")]
+            client: Some(super::client::client("", "")),
         }
     }
 
@@ -117,7 +131,7 @@ impl<E: Executor> Endpoints<E> {
         mut self,
         identity: impl Fn(&Parts) -> Identity + Send + Sync + 'static,
     ) -> Self {
-        self.two_channel.identity = Arc::new(identity);
+        self.admission.identity = Arc::new(identity);
         self
     }
 
@@ -125,6 +139,51 @@ impl<E: Executor> Endpoints<E> {
     /// read with `ctx.data::<T>()`. The [`Hub`] and the [`Identity`] are there already.
     pub fn data(mut self, add: impl Fn(&Parts, &mut Data) + Send + Sync + 'static) -> Self {
         self.add_data = Arc::new(add);
+        self
+    }
+
+    /// Decides about a graphql-transport-ws connection and makes the data of its operations,
+    /// in place of [`Endpoints::data`]: from the payload of the client's `connection_init`,
+    /// which is null without one, and the request that opened the WebSocket. An error closes
+    /// the WebSocket with 4403. Default: every client may connect, and the data is that of
+    /// [`Endpoints::data`].
+    ///
+    /// Browsers cannot send headers with a WebSocket, so clients put a token into the payload:
+    ///
+    /// ```
+    /// # use async_graphql::{Data, EmptyMutation, EmptySubscription, Object, Schema};
+    /// # use graphex_runtime::{Hub, axum::Endpoints};
+    /// # #[derive(Clone)]
+    /// # struct CurrentUser { id: i64 }
+    /// # struct Query;
+    /// # #[Object]
+    /// # impl Query { async fn hello(&self) -> &str { "world" } }
+    /// # async fn user_of(token: Option<String>) -> async_graphql::Result<CurrentUser> {
+    /// #     token.map(|_| CurrentUser { id: 1 }).ok_or_else(|| "no token".into())
+    /// # }
+    /// # let hub = Hub::builder().build();
+    /// # let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+    /// let endpoints = Endpoints::new(schema, hub).on_connect(|payload, _request| async move {
+    ///     let token = payload["token"].as_str().map(str::to_owned);
+    ///     let mut data = Data::default();
+    ///     data.insert(user_of(token).await?);
+    ///     Ok(data)
+    /// });
+    /// # let _ = endpoints.into_router();
+    /// ```
+    ///
+    /// The [`Hub`] is there already, and so is the [`Identity`] of the request, unless this
+    /// inserts one. [`Limits::channels_per_identity`](crate::Limits) counts the request's.
+    pub fn on_connect<F>(
+        mut self,
+        decide: impl Fn(Value, Parts) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Data>> + Send + 'static,
+    {
+        self.on_connect = Some(Arc::new(move |payload, parts| {
+            Box::pin(decide(payload, parts))
+        }));
         self
     }
 
@@ -136,7 +195,7 @@ impl<E: Executor> Endpoints<E> {
         origins: impl IntoIterator<Item = O>,
     ) -> Self {
         let origins = origins.into_iter().map(Into::into);
-        self.two_channel.allowed_origins =
+        self.admission.allowed_origins =
             origins.inspect(|origin| origin::warn_of(origin)).collect();
         self
     }
@@ -145,13 +204,13 @@ impl<E: Executor> Endpoints<E> {
     /// Default: all of the hub's.
     pub fn streams<S: Into<String>>(mut self, streams: impl IntoIterator<Item = S>) -> Self {
         let streams = streams.into_iter().map(Into::into).collect();
-        self.two_channel.streams = Some(Arc::new(streams));
+        self.admission.streams = Some(Arc::new(streams));
         self
     }
 
     /// Whether a browser that opens the HTTP endpoint gets GraphiQL, which loads its scripts
-    /// from a public host. It runs queries and mutations; it has no way to run the one-shot
-    /// subscriptions of the two-channel protocol. Default: yes.
+    /// from a public host. It runs queries, mutations and, over a WebSocket, subscriptions that
+    /// stream events; it has no channel for those of the two-channel protocol. Default: yes.
     pub fn graphiql(mut self, serve: bool) -> Self {
         self.graphiql = serve;
         self
@@ -162,6 +221,23 @@ impl<E: Executor> Endpoints<E> {
     /// layer ([`Hub::ready`]) and 503 while it does not. Default: no.
     pub fn health(mut self, serve: bool) -> Self {
         self.health = serve;
+        self
+    }
+
+    /// Whether [`Endpoints::into_router`] serves the browser page, below the HTTP endpoint on
+    /// `/graphql/client/`. Default: yes, where the feature `client` is on.
+    #[cfg(feature = "client")]
+    pub fn client(mut self, serve: bool) -> Self {
+        let page = self.client.take();
+        self.client = serve.then(|| page.unwrap_or_else(|| super::client::client("", "")));
+        self
+    }
+
+    /// The browser page's title and parameters: `.client_page(|page| page.title("Chat"))`. Its
+    /// paths are these endpoints'.
+    #[cfg(feature = "client")]
+    pub fn client_page(mut self, change: impl FnOnce(Client) -> Client) -> Self {
+        self.client = self.client.map(change);
         self
     }
 
@@ -177,28 +253,41 @@ impl<E: Executor> Endpoints<E> {
         self
     }
 
-    /// The HTTP endpoint alone: POST and GET per the GraphQL-over-HTTP specification, and
-    /// GraphiQL for a browser.
+    /// The GraphQL endpoint alone: POST and GET per the GraphQL-over-HTTP specification,
+    /// graphql-transport-ws for a WebSocket, GraphQL over SSE and Apollo's multipart
+    /// subscriptions for a client that accepts them, and GraphiQL for a browser.
     pub fn http(&self) -> MethodRouter {
-        let hub = &self.two_channel.hub;
+        let hub = &self.admission.hub;
         let http = Http {
             schema: self.schema.clone(),
-            hub: hub.clone(),
-            identity: Arc::clone(&self.two_channel.identity),
+            admission: self.admission.clone(),
             add_data: Arc::clone(&self.add_data),
             graphiql: self.graphiql,
+            reservations: Arc::default(),
         };
-        any(move |request: Request| http.clone().handle(request))
-            .layer(DefaultBodyLimit::max(hub.limits().http_body))
+        let sockets = TransportWs {
+            schema: self.schema.clone(),
+            add_data: Arc::clone(&self.add_data),
+            on_connect: self.on_connect.clone(),
+            admission: self.admission.clone(),
+        };
+        let handle = async move |request: Request| -> Response {
+            if is_upgrade(&request) {
+                sockets.clone().handle(request).await
+            } else {
+                http.clone().handle(request).await
+            }
+        };
+        any(handle).layer(DefaultBodyLimit::max(hub.limits().http_body))
     }
 
-    /// The WebSocket endpoint alone.
+    /// The WebSocket endpoint of the two-channel protocol alone.
     pub fn ws(&self) -> MethodRouter {
-        let two_channel = self.two_channel.clone();
-        any(move |request: Request| two_channel.clone().handle(request))
+        let admission = self.admission.clone();
+        any(move |request: Request| two_channel::handle(admission.clone(), request))
     }
 
-    /// Both endpoints on their paths.
+    /// The endpoints on their paths, and the browser page.
     ///
     /// # Panics
     ///
@@ -207,13 +296,32 @@ impl<E: Executor> Endpoints<E> {
         let router = Router::new()
             .route(&self.graphql_path, self.http())
             .route(&self.ws_path, self.ws());
+        #[cfg(feature = "client")]
+        let router = self.with_client(router);
         if !self.health {
             return router;
         }
-        let hub = self.two_channel.hub;
+        let hub = self.admission.hub;
         router
             .route("/health/live", get(async || "live"))
             .route("/health/ready", get(async move || ready(&hub)))
+    }
+
+    #[cfg(feature = "client")]
+    fn with_client(&self, router: Router) -> Router {
+        let Some(page) = self.client.clone() else {
+            return router;
+        };
+        let bare = format!("{}/client", self.graphql_path.trim_end_matches('/'));
+        let path = format!("{bare}/");
+        let page = page.paths(
+            relative(&path, &self.ws_path),
+            relative(&path, &self.graphql_path),
+        );
+        router
+            .route(&path, page.into_method_router())
+            // Relative, so that it holds behind `nest` and proxies too.
+            .route(&bare, any(|| async { Redirect::permanent("client/") }))
     }
 }
 

@@ -13,6 +13,18 @@ use tokio::process::{Child, ChildStdout, Command};
 /// Nothing here takes this long; a test that waits for it has failed.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// The program that `GRAPHEX_CHAT` names.
+///
+/// # Panics
+///
+/// When it names none.
+#[must_use]
+pub fn chat() -> String {
+    std::env::var("GRAPHEX_CHAT").unwrap_or_else(|_| {
+        panic!("GRAPHEX_CHAT is not set: run ./tests/run.sh, which builds the example")
+    })
+}
+
 /// A running chat example; dropped, it is killed.
 #[derive(Debug)]
 pub struct Chat {
@@ -23,16 +35,13 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Starts the example that `GRAPHEX_CHAT` names, on a free port.
+    /// Starts the chat example on a free port.
     ///
     /// # Panics
     ///
     /// When it does not start.
     pub async fn start() -> Self {
-        let program = std::env::var("GRAPHEX_CHAT").unwrap_or_else(|_| {
-            panic!("GRAPHEX_CHAT is not set: run ./tests/run.sh, which builds the example")
-        });
-        let mut server = Command::new(program)
+        let mut server = Command::new(chat())
             .env("PORT", "0")
             .stdout(Stdio::piped())
             .kill_on_drop(true)

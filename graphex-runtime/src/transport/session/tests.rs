@@ -1,7 +1,11 @@
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{sink, stream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, advance};
 
 use super::*;

@@ -1,0 +1,197 @@
+//! The single-connection mode of GraphQL over SSE: streams that are reserved first, and whose
+//! operations come with requests of their own.
+//!
+//! A reservation lives in this process, so all requests of a client have to reach it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use ::http::{StatusCode, Uri};
+use async_graphql::{Request as GraphqlRequest, Response as GraphqlResponse};
+use axum::extract::{Query, Request};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use tokio::sync::{mpsc, oneshot};
+
+use super::format::{Format, streamed};
+use super::media::Media;
+use super::response::{Rejection, bad_request, reject, respond};
+use super::streaming::{Command, Feed, Started, Task};
+use crate::graphql::Responses;
+use crate::hub::{Identity, Registration, secret};
+
+/// The header in which clients send the token of their reservation.
+const TOKEN: &str = "x-graphql-event-stream-token";
+
+/// Commands that may wait for a stream.
+const INBOX: usize = 16;
+
+/// What the query string says of a stream.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Params {
+    token: Option<String>,
+    operation_id: Option<String>,
+}
+
+impl Params {
+    fn of(uri: &Uri) -> Self {
+        let params = Query::try_from_uri(uri);
+        params.map_or_else(|_| Self::default(), |Query(params)| params)
+    }
+}
+
+/// The token of the reserved stream that a request belongs to: from the header, or, if it
+/// looks like one, from the query string, where `token` may be the application's.
+pub(super) fn token(request: &Request) -> Option<String> {
+    if let Some(token) = request.headers().get(TOKEN) {
+        return Some(String::from_utf8_lossy(token.as_bytes()).into_owned());
+    }
+    let token = Params::of(request.uri()).token?;
+    let is_token = token.len() == 40 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_token.then_some(token)
+}
+
+/// The reserved streams of an endpoint, by their tokens.
+#[derive(Default)]
+pub(super) struct Reservations(Arc<Mutex<Streams>>);
+
+type Streams = HashMap<String, Reserved>;
+
+struct Reserved {
+    /// Who reserved it, and alone may use it.
+    identity: Identity,
+    stream: Reservation,
+    _task: Task,
+}
+
+/// Every critical section is one operation of the map.
+fn lock(streams: &Mutex<Streams>) -> MutexGuard<'_, Streams> {
+    streams.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Reservations {
+    /// Reserves a stream; the token that its requests have to bring. It is given up when no
+    /// client connects in time, and when the client disconnects.
+    pub(super) fn reserve(&self, identity: Identity, feed: Feed) -> Result<String, Rejection> {
+        let token = secret().map_err(|error| {
+            tracing::error!(%error, "no random bits for a token");
+            let message = "no stream can be reserved at the moment; try again later";
+            reject(StatusCode::SERVICE_UNAVAILABLE, message)
+        })?;
+        let (commands, mut inbox) = mpsc::channel(INBOX);
+        let place = Place {
+            streams: Arc::downgrade(&self.0),
+            token: token.clone(),
+        };
+        // Held, so that the task cannot end before it is there.
+        let mut streams = lock(&self.0);
+        let task = Task::spawn(async move {
+            let _place = place;
+            feed.run(&mut inbox).await;
+        });
+        let reserved = Reserved {
+            identity,
+            stream: Reservation(commands),
+            _task: task,
+        };
+        streams.insert(token.clone(), reserved);
+        Ok(token)
+    }
+
+    /// The stream of this token, if this identity has reserved it.
+    pub(super) fn find(&self, token: &str, identity: &Identity) -> Result<Reservation, Rejection> {
+        let streams = lock(&self.0);
+        let reserved = streams.get(token);
+        let reserved = reserved.filter(|reserved| reserved.identity == *identity);
+        let stream = reserved.map(|reserved| reserved.stream.clone());
+        drop(streams);
+        stream.ok_or_else(not_found)
+    }
+}
+
+fn not_found() -> Rejection {
+    let message = "no stream is reserved with this token; reserve one with PUT";
+    reject(StatusCode::NOT_FOUND, message)
+}
+
+/// Where a stream is found; dropped, it is not.
+struct Place {
+    streams: Weak<Mutex<Streams>>,
+    token: String,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(streams) = self.streams.upgrade() {
+            let reserved = lock(&streams).remove(&self.token);
+            drop(reserved);
+        }
+    }
+}
+
+/// A reserved stream, for requests.
+#[derive(Clone)]
+pub(super) struct Reservation(mpsc::Sender<Command>);
+
+impl Reservation {
+    /// The response that the stream is.
+    pub(super) async fn attach(&self) -> Result<Response, Rejection> {
+        let (body_of, body) = oneshot::channel();
+        self.command(Command::Attach(body_of)).await?;
+        match body.await {
+            Ok(Some(body)) => Ok(streamed(Format::NamedEvents, body)),
+            Ok(None) => Err(reject(
+                StatusCode::CONFLICT,
+                "this stream has a connection already",
+            )),
+            Err(_) => Err(not_found()),
+        }
+    }
+
+    /// The id by which the client tells the operation's events from others.
+    pub(super) fn operation_id(&self, request: &GraphqlRequest) -> Result<String, Rejection> {
+        match request.extensions.0.get("operationId") {
+            Some(async_graphql::Value::String(id)) if !id.is_empty() => Ok(id.clone()),
+            _ => Err(bad_request(
+                "`extensions` must have an `operationId`, a string that is not empty",
+            )),
+        }
+    }
+
+    /// Runs an operation whose results go to the stream.
+    pub(super) async fn start(
+        &self,
+        id: String,
+        run: impl FnOnce(Registration) -> Responses + Send + 'static,
+        media: Media,
+    ) -> Result<Response, Rejection> {
+        let (outcome, started) = oneshot::channel();
+        let run = Box::new(run);
+        self.command(Command::Start { id, run, outcome }).await?;
+        match started.await.map_err(|_| not_found())? {
+            Started::Running => Ok(StatusCode::ACCEPTED.into_response()),
+            Started::Invalid(errors) => Ok(respond(media, GraphqlResponse::from_errors(errors))),
+            Started::Duplicate => Err(reject(
+                StatusCode::CONFLICT,
+                "an operation with this `operationId` runs already",
+            )),
+            Started::TooMany => Err(reject(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many operations run on this stream",
+            )),
+        }
+    }
+
+    /// Ends the operation that the query string names.
+    pub(super) async fn stop(&self, uri: &Uri) -> Result<Response, Rejection> {
+        let id = Params::of(uri).operation_id.filter(|id| !id.is_empty());
+        let id = id.ok_or_else(|| bad_request("the URL has no `operationId` parameter"))?;
+        self.command(Command::Stop { id }).await?;
+        Ok(StatusCode::OK.into_response())
+    }
+
+    async fn command(&self, command: Command) -> Result<(), Rejection> {
+        self.0.send(command).await.map_err(|_| not_found())
+    }
+}

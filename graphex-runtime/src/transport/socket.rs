@@ -1,0 +1,265 @@
+//! A WebSocket as both protocols need it: read by a task of its own, written with one flush
+//! for all that is there, pinged, and closed in both directions.
+//!
+//! Reading has its own task so that a full socket does not keep the server from hearing.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, close_code};
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+
+use super::pace::{patience, period};
+use crate::hub::{CloseReason, Connection};
+use crate::limits::Limits;
+
+/// What the client sent that may wait for the session.
+const INBOUND_QUEUE: usize = 16;
+
+/// Why the server closes, with a code of RFC 6455, section 7.4, or of a subprotocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Close {
+    pub(super) code: u16,
+    pub(super) reason: Cow<'static, str>,
+}
+
+impl Close {
+    pub(super) const fn new(code: u16, reason: &'static str) -> Self {
+        let reason = Cow::Borrowed(reason);
+        Self { code, reason }
+    }
+}
+
+impl From<CloseReason> for Close {
+    fn from(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::SlowReader => Self::new(close_code::AGAIN, "reads too slowly"),
+        }
+    }
+}
+
+/// Why a session ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The server closes.
+    Close(Close),
+    /// The client closed; its close frame wants an answer.
+    Closed,
+    /// Nothing can be sent to the client any more.
+    Gone,
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> Self {
+        Self::Close(close)
+    }
+}
+
+impl From<CloseReason> for End {
+    fn from(reason: CloseReason) -> Self {
+        Self::Close(reason.into())
+    }
+}
+
+/// What there is to do for a session.
+#[derive(Debug)]
+pub(super) enum Heard {
+    Text(Utf8Bytes),
+    Binary,
+    /// It is time for this ping.
+    Due(Message),
+}
+
+/// What the reader tells the session.
+#[derive(Debug)]
+enum Inbound {
+    Text(Utf8Bytes),
+    Binary,
+    /// Something that the library could not read.
+    Broken(Close),
+}
+
+pub(super) struct Socket<'l, S> {
+    sink: S,
+    inbound: mpsc::Receiver<Inbound>,
+    reader: Reader,
+    /// Pings since the client was last heard.
+    unanswered: Arc<AtomicU32>,
+    pings: Interval,
+    limits: &'l Limits,
+}
+
+impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
+    pub(super) fn new<R, E>(sink: S, stream: R, limits: &'l Limits) -> Self
+    where
+        R: Stream<Item = Result<Message, E>> + Unpin + Send + 'static,
+        E: std::error::Error + Send + 'static,
+    {
+        let unanswered = Arc::new(AtomicU32::new(0));
+        let (inbox, inbound) = mpsc::channel(INBOUND_QUEUE);
+        let reading = read(stream, inbox, Arc::clone(&unanswered));
+        let reader = Reader(tokio::spawn(reading));
+        let period = period(limits.ping_interval);
+        let mut pings = interval_at(Instant::now() + period, period);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            sink,
+            inbound,
+            reader,
+            unanswered,
+            pings,
+            limits,
+        }
+    }
+
+    /// Waits for what the client sends, or for the time of a ping. Dropped while it waits, it
+    /// has lost nothing.
+    pub(super) async fn hear(&mut self) -> Result<Heard, End> {
+        tokio::select! {
+            event = self.inbound.recv() => match event {
+                None => Err(End::Closed),
+                Some(Inbound::Text(text)) => Ok(Heard::Text(text)),
+                Some(Inbound::Binary) => Ok(Heard::Binary),
+                Some(Inbound::Broken(close)) => Err(End::Close(close)),
+            },
+            _ = self.pings.tick() => {
+                if self.unanswered.fetch_add(1, Ordering::Relaxed) >= self.limits.missed_pings {
+                    tracing::debug!("a dead peer is dropped");
+                    return Err(End::Gone);
+                }
+                Ok(Heard::Due(Message::Ping(Bytes::new())))
+            }
+        }
+    }
+
+    /// Sends the messages with one flush. A client that takes nothing in the time in which it
+    /// would have to answer pings is dead.
+    pub(super) async fn send(
+        &mut self,
+        messages: impl IntoIterator<Item = Message>,
+        connection: &mut Connection,
+    ) -> Result<(), End> {
+        let patience = patience(self.limits);
+        let sink = &mut self.sink;
+        let sending = async {
+            for message in messages {
+                timeout(patience, sink.feed(message)).await.ok()?.ok()?;
+            }
+            timeout(patience, sink.flush()).await.ok()?.ok()
+        };
+        tokio::select! {
+            sent = sending => sent.ok_or(End::Gone),
+            reason = connection.closed() => Err(reason.into()),
+        }
+    }
+
+    /// Ends the connection as `end` says. Called when the session has left everything: the
+    /// client may take its time.
+    pub(super) async fn end(mut self, end: End) {
+        match end {
+            End::Close(close) => self.close(close).await,
+            // The library has queued the answer; closing sends it.
+            End::Closed => drop(timeout(self.limits.close_wait, self.sink.close()).await),
+            End::Gone => {}
+        }
+    }
+
+    /// Sends the close frame and waits for the client's, for a while.
+    async fn close(&mut self, close: Close) {
+        let Close { code, reason } = close;
+        let frame = CloseFrame {
+            code,
+            reason: short(&reason).into(),
+        };
+        self.inbound.close();
+        let unreadable = [close_code::SIZE, close_code::INVALID, close_code::PROTOCOL];
+        let unreadable = unreadable.contains(&code);
+        let closing = async {
+            if self.sink.send(Message::Close(Some(frame))).await.is_err() {
+                return;
+            }
+            if unreadable {
+                // The client's answer cannot be read, but ours has to arrive.
+                std::future::pending::<()>().await;
+            }
+            let _ = (&mut self.reader.0).await;
+        };
+        if timeout(self.limits.close_wait, closing).await.is_err() {
+            tracing::debug!(code, "no answer to the close frame");
+        }
+    }
+}
+
+/// A control frame carries 125 bytes, two of them the code (RFC 6455, section 5.5).
+fn short(reason: &str) -> &str {
+    let end = (0..=123).rev().find(|&end| reason.is_char_boundary(end));
+    reason.get(..end.unwrap_or(0)).unwrap_or(reason)
+}
+
+/// The reading task; it ends with its session.
+struct Reader(JoinHandle<()>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn read<R, E>(mut stream: R, inbox: mpsc::Sender<Inbound>, unanswered: Arc<AtomicU32>)
+where
+    R: Stream<Item = Result<Message, E>> + Unpin,
+    E: std::error::Error,
+{
+    while let Some(message) = stream.next().await {
+        unanswered.store(0, Ordering::Relaxed);
+        let event = match message {
+            Ok(Message::Text(text)) => Inbound::Text(text),
+            Ok(Message::Binary(_)) => Inbound::Binary,
+            // Pings are answered by the WebSocket library.
+            Ok(Message::Ping(_) | Message::Pong(_)) => continue,
+            Ok(Message::Close(_)) => return,
+            Err(error) => Inbound::Broken(broken(&error)),
+        };
+        let ends = matches!(event, Inbound::Broken(..));
+        // When the session closes, the rest is read and thrown away: closing a socket with
+        // unread data would reset it and take the close frame with it.
+        let _ = inbox.send(event).await;
+        if ends {
+            return;
+        }
+    }
+}
+
+/// axum hides the error type of its WebSocket library; its text is what tells the cases apart.
+fn broken(error: &dyn std::error::Error) -> Close {
+    let text = error.to_string();
+    if text.contains("too long") {
+        Close::new(close_code::SIZE, "frame too large")
+    } else if text.contains("UTF-8") {
+        Close::new(close_code::INVALID, "text that is not UTF-8")
+    } else {
+        Close::new(close_code::PROTOCOL, "not a WebSocket frame")
+    }
+}
+
+/// Frames are JSON texts, which are UTF-8.
+pub(super) fn text(frame: Bytes) -> Option<Message> {
+    Utf8Bytes::try_from(frame).ok().map(Message::Text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_cut_between_characters() {
+        assert_eq!(short("short"), "short");
+        assert_eq!(short(&"a".repeat(200)).len(), 123);
+        assert_eq!(short(&"ä".repeat(100)).len(), 122);
+    }
+}

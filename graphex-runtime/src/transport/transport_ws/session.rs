@@ -1,0 +1,201 @@
+//! One socket of graphql-transport-ws, over any sink and stream of messages.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_graphql::{Data, Executor, Request, ServerError};
+use axum::extract::ws::Message;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, Sink, Stream};
+use tokio::time::{Sleep, sleep};
+
+use super::Application;
+use crate::graphql;
+use crate::hub::{Connection, Operation};
+use crate::limits::Limits;
+use crate::transport::operations::{Event, Operations};
+use crate::transport::pace::period;
+use crate::transport::protocol::{
+    ClientMessage, INIT_TIMEOUT, ServerMessage, TOO_MANY_INITS, UNAUTHORIZED, already_exists,
+    bad_message, envelope,
+};
+use crate::transport::response::Body;
+use crate::transport::socket::{Close, End, Heard, Socket, text};
+
+/// Messages of operations that go with one flush; then it is the turn of others.
+const BATCH: usize = 64;
+
+/// Runs a session to its end. When this returns, or is dropped, its operations have ended and
+/// the connection has left everything.
+pub(super) async fn run<E, S, R, F>(
+    schema: E,
+    application: Application,
+    mut connection: Connection,
+    sink: S,
+    stream: R,
+    limits: &Limits,
+) where
+    E: Executor,
+    S: Sink<Message> + Unpin,
+    R: Stream<Item = Result<Message, F>> + Unpin + Send + 'static,
+    F: std::error::Error + Send + 'static,
+{
+    let mut socket = Socket::new(sink, stream, limits);
+    let mut session = Session {
+        schema,
+        application: Some(Box::new(application)),
+        phase: Phase::Silent(Box::pin(sleep(period(limits.init_wait)))),
+        operations: Operations::default(),
+        limits,
+        outgoing: Vec::new(),
+    };
+    let Err(end) = session.serve(&mut socket, &mut connection).await;
+    // The client may take its time for the close; its operations end now.
+    drop(session);
+    drop(connection);
+    socket.end(end).await;
+}
+
+struct Session<'l, E> {
+    schema: E,
+    /// Until `connection_init` comes.
+    application: Option<Box<Application>>,
+    phase: Phase,
+    operations: Operations,
+    limits: &'l Limits,
+    /// What goes out next.
+    outgoing: Vec<Message>,
+}
+
+/// How far the connection is.
+enum Phase {
+    /// Nothing has come, and must come before this.
+    Silent(Pin<Box<Sleep>>),
+    /// `connection_init` has come and the application decides.
+    Connecting(BoxFuture<'static, Result<Data, Close>>),
+    /// Operations may come, and use this.
+    Acknowledged(Arc<Data>),
+}
+
+impl<E: Executor> Session<'_, E> {
+    async fn serve<S: Sink<Message> + Unpin>(
+        &mut self,
+        socket: &mut Socket<'_, S>,
+        connection: &mut Connection,
+    ) -> Result<Infallible, End> {
+        loop {
+            let runs = self.operations.is_running();
+            tokio::select! {
+                heard = socket.hear() => match heard? {
+                    Heard::Text(text) => self.received(&text, connection)?,
+                    Heard::Binary => return Err(bad_message("messages are text".into()).into()),
+                    Heard::Due(ping) => self.outgoing.push(ping),
+                },
+                frames = connection.take() => {
+                    self.outgoing.extend(frames?.into_iter().filter_map(text));
+                }
+                Some((id, event)) = self.operations.next(), if runs => self.tell(&id, &event),
+                decision = self.phase.decided() => self.connected(decision?),
+            }
+            // What else is there goes with it, and operations that were stopped are dropped.
+            let mut batch = 0;
+            while batch < BATCH
+                && let Some((id, event)) = self.operations.ready()
+            {
+                self.tell(&id, &event);
+                batch += 1;
+            }
+            if !self.outgoing.is_empty() {
+                socket.send(self.outgoing.drain(..), connection).await?;
+            }
+            if batch == BATCH {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn received(&mut self, text: &str, connection: &Connection) -> Result<(), Close> {
+        match ClientMessage::parse(text).map_err(bad_message)? {
+            ClientMessage::ConnectionInit { payload } => self.init(payload)?,
+            ClientMessage::Ping { payload } => self.send(ServerMessage::Pong { payload }),
+            ClientMessage::Pong => {}
+            ClientMessage::Subscribe { id, request } => self.subscribe(id, *request, connection)?,
+            // An unknown one is over already; the client could not know.
+            ClientMessage::Complete { id } => drop(self.operations.stop(&id)),
+        }
+        Ok(())
+    }
+
+    fn init(&mut self, payload: serde_json::Value) -> Result<(), Close> {
+        let application = self.application.take().ok_or(TOO_MANY_INITS)?;
+        let mut decision = application.connect(payload);
+        // Where nothing has to be waited for, a `subscribe` that follows at once is not early.
+        match (&mut decision).now_or_never() {
+            Some(decided) => self.connected(decided?),
+            None => self.phase = Phase::Connecting(decision),
+        }
+        Ok(())
+    }
+
+    /// The connection counts as acknowledged before the acknowledgement is on its way.
+    fn connected(&mut self, data: Data) {
+        self.phase = Phase::Acknowledged(Arc::new(data));
+        self.send(ServerMessage::ConnectionAck);
+    }
+
+    fn subscribe(
+        &mut self,
+        id: String,
+        request: Request,
+        connection: &Connection,
+    ) -> Result<(), Close> {
+        let Phase::Acknowledged(data) = &self.phase else {
+            return Err(UNAUTHORIZED);
+        };
+        if self.operations.has(&id) {
+            return Err(already_exists(&id));
+        }
+        let limit = self.limits.operations_per_connection;
+        if self.operations.len() >= limit {
+            let message = format!("too many operations: this connection may run {limit} at once");
+            let payload = &[ServerError::new(message, None)];
+            self.send(ServerMessage::Error { id: &id, payload });
+            return Ok(());
+        }
+        let operation = Operation::new(connection, envelope(&id));
+        let request = request.data(operation.registration());
+        let responses = graphql::stream(&self.schema, request, Arc::clone(data));
+        self.operations.start(id, operation, responses);
+        Ok(())
+    }
+
+    fn tell(&mut self, id: &str, event: &Event) {
+        self.send(match event {
+            Event::Next(response) => ServerMessage::Next {
+                id,
+                payload: Body::of(response),
+            },
+            Event::Invalid(payload) | Event::Error(payload) => ServerMessage::Error { id, payload },
+            Event::Complete => ServerMessage::Complete { id },
+        });
+    }
+
+    fn send(&mut self, message: ServerMessage<'_>) {
+        self.outgoing.push(message.into());
+    }
+}
+
+impl Phase {
+    /// Waits for what ends the phase: too long a silence, or the application's decision.
+    async fn decided(&mut self) -> Result<Data, Close> {
+        match self {
+            Self::Silent(deadline) => {
+                deadline.await;
+                Err(INIT_TIMEOUT)
+            }
+            Self::Connecting(decision) => decision.await,
+            Self::Acknowledged(_) => std::future::pending().await,
+        }
+    }
+}

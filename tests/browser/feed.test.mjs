@@ -1,0 +1,265 @@
+// The feed: filter, pause, clear, export, keys, a hundred thousand events, hostile content.
+
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, describe, test } from 'node:test'
+import { chat, close, graphql, launch, open } from './harness.mjs'
+
+let server
+
+before(async () => {
+  await launch()
+  server = await chat()
+})
+after(async () => {
+  await close()
+  await server.kill()
+})
+
+const ALL = 'subscription All { messageSubscription(channelId: "", action: ALL_ACTIONS, operation: SUBSCRIBE) { ok } }'
+const CREATE = 'mutation ($texts: [String!]!) { createMessages(room: 1, texts: $texts) { id } }'
+
+async function following(options) {
+  const ui = await open(server.page, options)
+  await ui.run(ALL)
+  await ui.live('All')
+  return ui
+}
+
+async function write(texts) {
+  const { createMessages } = await graphql(server, CREATE, { texts })
+  return createMessages.map(({ id }) => id)
+}
+
+describe('the feed', () => {
+  test('filters by words and by parts, and says how many are left', async () => {
+    const ui = await following()
+    const [first] = await write(['apple pie', 'apple', 'pear'])
+    await graphql(server, `mutation { updateMessage(id: ${first}, text: "cherry pie") { id } }`)
+    await graphql(server, `mutation { deleteMessage(id: ${first}) }`)
+    await ui.received(5)
+    for (const [filter, count] of [
+      ['apple', 2],
+      ['"apple pie"', 1],
+      ['apple -pie', 1],
+      ['action:update', 1],
+      ['action:create pear', 1],
+      [`id:${first}`, 3],
+      [`id:${first} -action:delete`, 2],
+      ['stream:messages', 5],
+      ['sub:all', 5],
+    ]) {
+      await ui.$('#filter').fill(filter)
+      await ui.until((text) => document.querySelector('#total').textContent === text, `${count} of 5`)
+      assert.equal((await ui.rows()).length, count, filter)
+    }
+    await ui.$('#filter').fill('nowhere')
+    await ui.page.getByRole('button', { name: 'Remove the filter' }).click()
+    await ui.received(5)
+    await ui.end()
+  })
+
+  test('pauses, resumes and clears', async () => {
+    const ui = await following()
+    await write(['one'])
+    await ui.received(1)
+    await ui.$('#pause').click()
+    await write(['two', 'three'])
+    await ui.$('#pause-text', { hasText: 'Resume (2)' }).waitFor()
+    await ui.until(() => document.querySelector('#pause-text').textContent === 'Resume (2)')
+    assert.equal((await ui.rows()).length, 1)
+    await ui.$('#pause').click()
+    await ui.until(() => document.querySelectorAll('.row').length === 3)
+    await ui.$('#clear').click()
+    await ui.until(() => document.querySelectorAll('.row').length === 0)
+    await ui.counts('All', 0)
+    await write(['four'])
+    await ui.received(1)
+    await ui.end()
+  })
+
+  test('exports what it shows', async () => {
+    const ui = await following()
+    const ids = await write(['to export', 'to leave'])
+    await ui.received(2)
+    await ui.$('#filter').fill('export')
+    await ui.until(() => document.querySelector('#total').textContent === '1 of 2')
+    const download = ui.page.waitForEvent('download')
+    await ui.$('#export').click()
+    const exported = JSON.parse(await readFile(await (await download).path(), 'utf8'))
+    assert.equal(exported.length, 1)
+    const [event] = exported
+    assert.deepEqual([event.subscription, event.stream, event.action, event.id], ['All', 'messages', 'create', String(ids[0])])
+    assert.equal(event.received.payload.data.text, 'to export')
+    assert.ok(!Number.isNaN(Date.parse(event.time)))
+    await ui.end()
+  })
+
+  test('opens events, and marks what an update changed', async () => {
+    const ui = await following()
+    const [id] = await write(['before'])
+    await graphql(server, `mutation { updateMessage(id: ${id}, text: "after", priority: 5) { id } }`)
+    await ui.received(2)
+    await ui.$('.row[aria-posinset="1"] .head').click()
+    const detail = ui.$('.row[aria-posinset="1"] .detail')
+    await detail.waitFor()
+    assert.deepEqual(await detail.locator('.line.changed').evaluateAll((lines) => lines.map((line) => `${line.textContent.trim()} ${line.dataset.was}`)), ['"text": "after", was "before"', '"priority": 5, was 0'])
+    await detail.getByRole('button', { name: 'Copy' }).click()
+    await ui.$('.toast').waitFor()
+    assert.equal(JSON.parse(await ui.page.evaluate(() => navigator.clipboard.readText())).payload.data.text, 'after')
+    // The row below makes room.
+    const boxes = await ui.$('.row').evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect()).map(({ top, bottom }) => [top, bottom]).sort((a, b) => a[0] - b[0]))
+    assert.ok(boxes[0][1] <= boxes[1][0] + 0.5, JSON.stringify(boxes))
+    await ui.$('.row[aria-posinset="1"] .head').click()
+    await detail.waitFor({ state: 'detached' })
+    await ui.end()
+  })
+
+  test('is walked with the keyboard', async () => {
+    const ui = await following()
+    await write(Array.from({ length: 300 }, (_, index) => `row ${index}`))
+    await ui.received(300)
+    await ui.$('.row[aria-posinset="1"] .head').focus()
+    const at = () => ui.page.evaluate(() => document.activeElement.closest('.row')?.getAttribute('aria-posinset'))
+    for (const [key, row] of [
+      ['ArrowDown', '2'],
+      ['ArrowDown', '3'],
+      ['ArrowUp', '2'],
+      ['End', '300'],
+      ['Home', '1'],
+    ]) {
+      await ui.page.keyboard.press(key)
+      assert.equal(await at(), row, key)
+    }
+    await ui.page.keyboard.press('Enter')
+    await ui.$('.detail').waitFor()
+    // New events above do not take the place away of who reads further down.
+    await ui.page.keyboard.press('PageDown')
+    const row = await ui.page.evaluate(() => document.activeElement.closest('.row').dataset.n)
+    const top = () => ui.$(`.row[data-n="${row}"]`).evaluate((element) => Math.round(element.getBoundingClientRect().top))
+    const before = await top()
+    await write(['above'])
+    await ui.$('#newer').waitFor()
+    assert.equal(await ui.$('#newer').textContent(), '1 newer event')
+    assert.equal(await top(), before)
+    await ui.$('#newer').click()
+    await ui.$('.row[aria-posinset="1"]').waitFor()
+    await ui.end()
+  })
+})
+
+describe('a hundred thousand events', () => {
+  test('stay smooth', { timeout: 300_000 }, async (context) => {
+    const ui = await following()
+    const gaps = () =>
+      ui.page.evaluate(() => {
+        window.frames_ = []
+        let last = performance.now()
+        const frame = (now) => {
+          window.frames_.push(now - last)
+          last = now
+          window.frame_ = requestAnimationFrame(frame)
+        }
+        window.frame_ = requestAnimationFrame(frame)
+      })
+    const result = () =>
+      ui.page.evaluate(() => {
+        cancelAnimationFrame(window.frame_)
+        const sorted = window.frames_.slice(1).sort((a, b) => a - b)
+        return { frames: sorted.length, median: sorted[sorted.length >> 1], p95: sorted[Math.floor(sorted.length * 0.95)], worst: sorted.at(-1) }
+      })
+    await gaps()
+    const started = performance.now()
+    // In flight are two batches at most: a reader that leaves more than 1,024 frames waiting is
+    // closed.
+    const batch = Array.from({ length: 500 }, (_, index) => `event number ${index} of a batch`)
+    for (let sent = 0; sent < 100_000; sent += 500) {
+      await write(batch)
+      await ui.until((least) => Number(document.querySelector('.card .total').textContent.replace(/\D/g, '')) >= least, sent - 500)
+    }
+    await ui.received(100_000)
+    const arriving = await result()
+    context.diagnostic(`arriving: ${JSON.stringify(arriving)} in ${Math.round(performance.now() - started)} ms`)
+    assert.ok(arriving.p95 < 250, JSON.stringify(arriving))
+    assert.ok((await ui.$('.row').count()) < 80, 'only what is in sight is in the document')
+
+    await gaps()
+    await ui.page.evaluate(async () => {
+      const feed = document.querySelector('#feed')
+      for (let step = 1; step <= 60; step++) {
+        feed.scrollTop = (feed.scrollHeight / 60) * step
+        await new Promise(requestAnimationFrame)
+      }
+    })
+    const scrolling = await result()
+    context.diagnostic(`scrolling: ${JSON.stringify(scrolling)}`)
+    assert.ok(scrolling.p95 < 100, JSON.stringify(scrolling))
+    await ui.until(() => [...document.querySelectorAll('.row')].some((row) => row.getAttribute('aria-posinset') === '100000'))
+
+    const took = await ui.page.evaluate(async () => {
+      const before = performance.now()
+      const filter = document.querySelector('#filter')
+      filter.value = '"number 7 of"'
+      filter.dispatchEvent(new Event('input'))
+      while (document.querySelector('#total').textContent !== '200 of 100,000') await new Promise(requestAnimationFrame)
+      return performance.now() - before
+    })
+    context.diagnostic(`filtering: ${Math.round(took)} ms`)
+    assert.ok(took < 2_000, `${took} ms`)
+    await ui.end()
+  })
+})
+
+describe('hostile content', () => {
+  test('is shown as text', async () => {
+    const ui = await following()
+    const texts = ['<script>window.broken = 1</script>', '<img src=x onerror="window.broken = 1">', '\u202e\u0000"quoted" \\ back', '{"json": [1]}', '</pre></button>']
+    await write(texts)
+    await ui.received(texts.length)
+    const rows = await ui.rows()
+    assert.ok(rows.some(({ json }) => json.includes('<script>window.broken = 1</script>')))
+    for (const head of await ui.$('.row .head').all()) await head.click()
+    assert.equal(await ui.page.evaluate(() => window.broken), undefined)
+    assert.equal(await ui.$('.feed script, .feed img').count(), 0)
+    assert.match(await ui.$('.detail').allTextContents().then((all) => all.join('')), /<img src=x onerror=/)
+    await ui.end()
+  })
+
+  test('of any size and depth leaves the page quick', async () => {
+    let socket
+    const ui = await open(server.page, {
+      before: (page) =>
+        page.routeWebSocket(/\/ws\//, (route) => {
+          socket = route
+          route.connectToServer()
+        }),
+    })
+    await ui.run(ALL)
+    await ui.live('All')
+    const frame = (data) => socket.send(`{"stream": "messages", "payload": {"action": "create", "model": "chat.message", "data": ${data}}}`)
+    frame(`{"id": 1, "text": ${JSON.stringify('x'.repeat(5_000_000))}}`)
+    frame(`{"id": 2, "meta": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`)
+    frame(`{"id": 3, "meta": ${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`)
+    frame(`{"id": 9223372036854775807, "list": [${Array.from({ length: 50_000 }, (_, index) => index).join()}]}`)
+    frame('{"id": ')
+    socket.send('no JSON at all')
+    socket.send('{"stream": 5, "payload": null}')
+    socket.send('[]')
+    await ui.received(8)
+    const rows = await ui.rows()
+    assert.ok(rows.some(({ id }) => id === '#9223372036854775807'), 'numbers keep all their digits')
+    const slowest = await ui.page.evaluate(async () => {
+      let slowest = 0
+      for (const head of document.querySelectorAll('.row button.head')) {
+        const before = performance.now()
+        head.click()
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done)))
+        slowest = Math.max(slowest, performance.now() - before)
+      }
+      return slowest
+    })
+    assert.ok(slowest < 2_000, `${slowest} ms`)
+    assert.ok((await ui.$('.detail .more').count()) >= 2, 'what is too long is cut, and says so')
+    await ui.end()
+  })
+})

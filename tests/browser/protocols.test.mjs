@@ -1,0 +1,355 @@
+// The same story over each protocol: subscribe, see a change, stop, lose the server, come back.
+
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { chat, close, freePort, graphql, launch, open, reference } from './harness.mjs'
+
+before(launch)
+after(close)
+
+const MESSAGE = 'mutation { createMessage(room: 1, text: "TEXT") { id } }'
+
+const twoChannel = {
+  name: 'two-channel',
+  document: (name, action = 'ALL_ACTIONS') =>
+    `subscription ${name}($channelId: String!) { messageSubscription(channelId: $channelId, action: ${action}, operation: SUBSCRIBE, data: [ID, TEXT]) { ok error } }`,
+  stream: 'messages',
+  create: (text) => MESSAGE.replace('TEXT', text),
+  update: (id, text) => `mutation { updateMessage(id: ${id}, text: "${text}") { id } }`,
+}
+
+const standard = (name, create) => ({
+  name,
+  document: (name, action = 'ALL_ACTIONS') => `subscription ${name} { messageChanges(action: ${action}) { action id model data { id text } } }`,
+  stream: 'messageChanges',
+  create,
+  update: twoChannel.update,
+})
+
+/** What the chat serves shows in its schema: the standard protocols need fields of their own. */
+async function served() {
+  const server = await chat()
+  const { __schema: schema } = await graphql(server, '{ __schema { subscriptionType { fields { name } } } }')
+  const accepts = await fetch(`${server.origin}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+    body: '{"query": "subscription { nothing }"}',
+  })
+  await server.kill()
+  return schema.subscriptionType.fields.some(({ name }) => name === 'messageChanges') && accepts.headers.get('content-type').startsWith('text/event-stream')
+}
+
+const streams = await served()
+const unserved = streams ? false : 'the chat does not serve it yet'
+const referenceCreate = (text) => `mutation { createMessage(text: "${text}") { id } }`
+const cases = [
+  { ...twoChannel, where: 'the chat', start: chat, skip: false },
+  { ...standard('transport-ws', twoChannel.create), where: 'the chat', start: chat, skip: unserved },
+  { ...standard('sse', twoChannel.create), where: 'the chat', start: chat, skip: unserved },
+  { ...standard('transport-ws', referenceCreate), where: 'the reference server', start: reference, skip: false },
+  { ...standard('sse', referenceCreate), where: 'the reference server', start: reference, skip: false },
+]
+
+for (const { name, document, stream, create, update, start, where, skip } of cases) {
+  describe(`${name} with ${where}`, { skip }, () => {
+    let server
+    before(async () => (server = await start()))
+    after(() => server.kill())
+
+    const begin = async () => {
+      // The reference server has no WebSocket of the two-channel protocol.
+      const ui = await open(server.page, { ready: name === 'two-channel' })
+      if (name !== 'two-channel') await ui.protocol(name)
+      return ui
+    }
+
+    test('one click subscribes and one click makes an event, with nothing typed', async () => {
+      const ui = await begin()
+      await ui.until(() => document.querySelector('.empty .step.next'))
+      await ui.$('.empty .step.next').click()
+      await ui.until(() => document.querySelector('.card')?.dataset.status === 'live')
+      await ui.$('.empty .step.next').click()
+      await ui.received(1)
+      const [row] = await ui.rows()
+      assert.equal(row.action, 'create')
+      assert.equal(row.stream, stream)
+      assert.match(row.time, /^\d\d:\d\d:\d\d\.\d\d\d$/)
+      assert.match(row.id, /^#\d+$/)
+      assert.match(row.json, /text: "hello"/)
+      await ui.end()
+    })
+
+    test('a subscription runs and stops with the same keys', async () => {
+      const ui = await begin()
+      await ui.run(document('Mine'))
+      await ui.live('Mine')
+      assert.equal(await ui.$('#run-text').textContent(), 'Stop')
+      await ui.send(create('first'))
+      await ui.counts('Mine', 1)
+      await ui.page.getByRole('textbox', { name: 'Subscription', exact: true }).press('Control+Enter')
+      await ui.card('Mine').and(ui.page.locator('[data-status=stopped]')).waitFor()
+      await ui.send(create('unheard'))
+      // What the next subscription hears tells that the first one heard nothing in between.
+      await ui.run(document('Other'))
+      await ui.live('Other')
+      await ui.send(create('heard'))
+      await ui.counts('Other', 1)
+      await ui.counts('Mine', 1)
+      await ui.page.getByRole('textbox', { name: 'Subscription', exact: true }).press('Control+Enter')
+      await ui.card('Other').and(ui.page.locator('[data-status=stopped]')).waitFor()
+      await ui.end()
+    })
+
+    test('several subscriptions run at once, each with its colour and counters', async () => {
+      const ui = await begin()
+      await ui.run(document('Creates', 'CREATE'))
+      await ui.live('Creates')
+      await ui.run(document('Updates', 'UPDATE'))
+      await ui.live('Updates')
+      const { data } = await ui.send(create('one'))
+      await ui.send(create('two'))
+      await ui.send(update(data.createMessage.id, 'changed'))
+      await ui.counts('Creates', 2)
+      await ui.counts('Updates', 1)
+      const rows = await ui.rows()
+      assert.deepEqual(rows.map(({ action }) => action), ['update', 'create', 'create'])
+      assert.equal(rows[1].colour, rows[2].colour)
+      assert.notEqual(rows[0].colour, rows[1].colour)
+      assert.equal(await ui.card('Creates').getAttribute('data-colour'), rows[1].colour)
+      assert.match(await ui.card('Creates').locator('.create').textContent(), /\+2/)
+      assert.match(await ui.card('Updates').locator('.update').textContent(), /~1/)
+      // What an update changed is marked, with what it was.
+      const changed = ui.$('.row .pair.changed').first()
+      assert.match(await changed.textContent(), /text: "one" → "changed"/)
+      await ui.end()
+    })
+
+    test('a document that the server refuses says why', async () => {
+      const ui = await begin()
+      await ui.run(document('Wrong', 'NOTHING'))
+      await ui.card('Wrong').and(ui.page.locator('[data-status=failed]')).waitFor()
+      await ui.$('#run-message.bad').waitFor()
+      assert.match(await ui.$('#run-message').textContent(), /NOTHING/)
+      await ui.run('subscription {')
+      assert.match(await ui.$('#run-message').textContent(), /Line 1/)
+      await ui.run('{ hello }')
+      assert.match(await ui.$('#run-message').textContent(), /This is a query/)
+      await ui.end()
+    })
+
+    test('the server is killed while subscribed, and comes back', async () => {
+      const port = await freePort()
+      let mortal = await start(port)
+      const ui = await open(mortal.page, { ready: name === 'two-channel' })
+      if (name !== 'two-channel') await ui.protocol(name)
+      const channel = await ui.$('#channel-id').textContent()
+      await ui.run(document('Lasting'))
+      await ui.live('Lasting')
+      await ui.send(create('before'))
+      await ui.counts('Lasting', 1)
+      await mortal.kill()
+      await ui.$('#state[data-state=waiting]').waitFor()
+      assert.match(await ui.$('#state-text').textContent(), /^Reconnecting in \d+ s, attempt \d+: /)
+      await ui.card('Lasting').and(ui.page.locator('[data-status=waiting], [data-status=starting]')).waitFor()
+      // It goes on trying, each time later.
+      await ui.until(() => /attempt [3-9]/.test(document.querySelector('#state-text').textContent))
+      mortal = await start(port)
+      await ui.$('#state[data-state=on]').waitFor()
+      await ui.live('Lasting')
+      await ui.send(create('after'))
+      await ui.counts('Lasting', 2)
+      const said = (await ui.rows()).map(({ said }) => said).join('\n')
+      assert.match(said, /onnection lost/)
+      assert.match(said, /onnected again/)
+      if (name === 'two-channel') assert.notEqual(await ui.$('#channel-id').textContent(), channel)
+      await ui.end()
+      await mortal.kill()
+    })
+
+    test('disconnecting ends all, and connecting again is one click', async () => {
+      const ui = await begin()
+      await ui.run(document('Ended'))
+      await ui.live('Ended')
+      await ui.$('#connect').click()
+      await ui.$('#state[data-state=off]').waitFor()
+      assert.equal(await ui.$('#state-text').textContent(), 'Not connected')
+      assert.equal(await ui.$('#channel').isVisible(), false)
+      await ui.card('Ended').and(ui.page.locator('[data-status=stopped]')).waitFor()
+      await ui.$('#connect').click()
+      await ui.connected()
+      await ui.card('Ended').getByRole('button', { name: 'Start Ended' }).click()
+      await ui.live('Ended')
+      await ui.card('Ended').getByRole('button', { name: 'Remove Ended' }).click()
+      assert.equal(await ui.$('.card').count(), 0)
+      await ui.end()
+    })
+  })
+}
+
+describe('what only one protocol has', () => {
+  let server
+  let standardServer
+  before(async () => {
+    server = await chat()
+    standardServer = await reference()
+  })
+  after(() => Promise.all([server.kill(), standardServer.kill()]))
+
+  test('the channel id is shown, copied, and filled into documents', async () => {
+    const ui = await open(server.page)
+    const id = await ui.$('#channel-id').textContent()
+    assert.ok(id.length > 20)
+    await ui.$('#channel').click()
+    await ui.$('.toast').waitFor()
+    assert.equal(await ui.page.evaluate(() => navigator.clipboard.readText()), id)
+    // Without the argument, with an empty one, and by a variable of another name.
+    for (const [title, head, argument] of [
+      ['Absent', '', ''],
+      ['Empty', '', 'channelId: ""'],
+      ['Renamed', '($it: String!)', 'channelId: $it'],
+    ]) {
+      const sent = ui.page.waitForRequest((request) => request.method() === 'POST' && request.postData().includes(title))
+      await ui.run(`subscription ${title}${head} { userSubscription(${argument} action: CREATE, operation: SUBSCRIBE, id: ${title.length}) { ok } }`)
+      assert.ok((await sent).postData().includes(id))
+      await ui.live(title)
+    }
+    await ui.end()
+  })
+
+  test('a foreign channel id is not replaced, and refused', async () => {
+    const ui = await open(server.page)
+    await ui.run('subscription Foreign { userSubscription(channelId: "of-somebody-else", action: CREATE, operation: SUBSCRIBE) { ok } }')
+    await ui.card('Foreign').and(ui.page.locator('[data-status=failed]')).waitFor()
+    await ui.end()
+  })
+
+  test('parameters say who one is, and changing them reconnects', async () => {
+    const ui = await open(server.page)
+    await ui.run('subscription Messages { messageSubscription(channelId: "", action: CREATE, operation: SUBSCRIBE) { ok } }')
+    await ui.live('Messages')
+    const before = await ui.$('#channel-id').textContent()
+    await ui.$('#open-settings').click()
+    assert.match(await ui.$('#addresses').textContent(), /ws:\/\/127[^ ]*\/ws\/\?user=1/)
+    await ui.page.getByLabel('Value of the parameter').fill('3')
+    await ui.page.keyboard.press('Enter')
+    await ui.until((before) => !['', before].includes(document.querySelector('#channel-id').textContent), before)
+    await ui.live('Messages')
+    // Now eve, who is of another tenant, so what bob writes is not for her.
+    await graphql(server, 'mutation { createMessage(room: 1, text: "of bob") { id } }', {}, 2)
+    await graphql(server, 'mutation { createMessage(room: 1, text: "of eve") { id } }', {}, 3)
+    await ui.counts('Messages', 1)
+    assert.match((await ui.rows())[0].json, /of eve/)
+    await ui.end()
+  })
+
+  test('a subscription that differs in data alone replaces the other', async () => {
+    const ui = await open(server.page)
+    const document = (title, data) => `subscription ${title} { userSubscription(channelId: "", action: CREATE, operation: SUBSCRIBE, data: ${data}) { ok } }`
+    await ui.run(document('First', '[ID]'))
+    await ui.live('First')
+    await ui.run(document('Second', '[NAME]'))
+    await ui.live('Second')
+    await ui.card('First').and(ui.page.locator('[data-status=stopped]')).waitFor()
+    assert.match(await ui.card('First').textContent(), /Replaced by Second/)
+    await ui.end()
+  })
+
+  test('two subscriptions that both match get a frame each', async () => {
+    const ui = await open(server.page)
+    await ui.run('subscription All { noteSubscription(channelId: "", action: ALL_ACTIONS, operation: SUBSCRIBE) { ok } }')
+    await ui.live('All')
+    await ui.run('subscription One { noteSubscription(channelId: "", action: ALL_ACTIONS, operation: SUBSCRIBE, id: 1) { ok } }')
+    await ui.live('One')
+    await graphql(server, 'mutation { createNote(text: "first") { id } }')
+    await graphql(server, 'mutation { createNote(text: "second") { id } }')
+    await ui.counts('All', 2)
+    await ui.counts('One', 1)
+    await ui.end()
+  })
+
+  test('a resync frame is shown as what it is', async () => {
+    let socket
+    const ui = await open(server.page, {
+      before: (page) =>
+        page.routeWebSocket(/\/ws\//, (route) => {
+          socket = route
+          route.connectToServer()
+        }),
+    })
+    await ui.run('subscription Users { userSubscription(channelId: "", action: ALL_ACTIONS, operation: SUBSCRIBE) { ok } }')
+    await ui.live('Users')
+    socket.send(JSON.stringify({ stream: 'users', payload: { action: 'resync', model: 'chat.user' } }))
+    await ui.counts('Users', 1)
+    const [row] = await ui.rows()
+    assert.equal(row.action, 'resync')
+    assert.match(row.json, /may have been missed/)
+    await ui.end()
+  })
+
+  test('the latency is the servers stamp where it stamps, and the own changes time elsewhere', async () => {
+    const stamped = await open(standardServer.page, { ready: false })
+    await stamped.protocol('transport-ws')
+    await stamped.run('subscription Stamped { messageChanges { action id data { text } } }')
+    await stamped.live('Stamped')
+    await stamped.send('mutation { createMessage(text: "x") { id } }')
+    await stamped.until(() => /^[\d.]+ m?s sent to arrival$/.test(document.querySelector('#latency').textContent))
+    await stamped.end()
+    const own = await open(server.page)
+    await own.run('subscription Users { userSubscription(channelId: "", action: ALL_ACTIONS, operation: SUBSCRIBE) { ok } }')
+    await own.live('Users')
+    await own.send('mutation { createUser(name: "zoe", tenant: 1) { id } }')
+    await own.until(() => /^[\d.]+ m?s change to event$/.test(document.querySelector('#latency').textContent))
+    await own.until(() => /peak [1-9]/.test(document.querySelector('#peak').textContent))
+    assert.match(await own.$('#spark-line').getAttribute('d'), /^M0\.0 /)
+    await own.end()
+  })
+
+  test('headers go with requests, with streams, and with connection_init', async () => {
+    const ui = await open(standardServer.page, { ready: false })
+    await ui.$('#tab-headers').click()
+    await ui.write('Headers', '{"x-greeting": "Ada"}')
+    const { data } = await ui.send('{ header(name: "x-greeting") }')
+    assert.equal(data.header, 'Ada')
+    for (const protocol of ['transport-ws', 'sse']) {
+      await ui.protocol(protocol)
+      await ui.run(`subscription Greeting { greeting(name: "x-greeting") }`)
+      await ui.until((protocol) => document.querySelectorAll('.row .preview').length === (protocol === 'sse' ? 2 : 1), protocol)
+      assert.match((await ui.rows())[0].json, /hello Ada/)
+    }
+    await ui.end()
+  })
+
+  test('a server that refuses the connection is not asked again', async () => {
+    const ui = await open(standardServer.page, { ready: false })
+    await ui.$('#tab-headers').click()
+    await ui.write('Headers', '{"refuse": "yes"}')
+    await ui.$('.protocols label:has([value=transport-ws])').click()
+    await ui.$('#state[data-state=off]').waitFor()
+    assert.match(await ui.$('#state-text').textContent(), /^Not connected: forbidden \(4403/)
+    await ui.end()
+  })
+
+  test('a stream that ends is not started again', async () => {
+    const ui = await open(standardServer.page, { ready: false })
+    for (const protocol of ['transport-ws', 'sse']) {
+      await ui.protocol(protocol)
+      await ui.run('subscription Countdown { countdown }')
+      const card = ui.card('Countdown').last()
+      await card.and(ui.page.locator('[data-status=stopped]')).waitFor()
+      assert.match(await card.textContent(), /3 events.*completed/)
+    }
+    await ui.end()
+  })
+
+  test('the list of streams follows the protocol', async () => {
+    const ui = await open(standardServer.page, { ready: false })
+    assert.equal(await ui.$('.stream').count(), 0)
+    await ui.page.getByRole('button', { name: 'graphql-transport-ws' }).click()
+    await ui.connected()
+    assert.equal(await ui.$('li.stream').count(), 3)
+    assert.match(await ui.read('Subscription'), /messageChanges/)
+    await ui.run('subscription Two { userSubscription(channelId: "", operation: SUBSCRIBE) { ok } }')
+    assert.match(await ui.$('#run-message').textContent(), /belongs to the two-channel protocol/)
+    await ui.end()
+  })
+})

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# The tests of the browser page. Needs Node.js, npm and Chromium (CHROMIUM says where, if it is
+# not /usr/bin/chromium). Arguments go to Node's test runner.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+[ -d client/node_modules ] || npm ci --ignore-scripts --prefix client
+cargo build --package graphex --example chat
+cargo build --package graphex-browser-tests
+node --test --test-concurrency=1 "$@" tests/browser/*.test.mjs
