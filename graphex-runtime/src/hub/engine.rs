@@ -106,12 +106,8 @@ impl Engine {
         let publisher = Publisher::new(limits.publisher_queue, Arc::clone(&counters));
         let node = NodeId::random();
         Arc::new_cyclic(|engine: &Weak<Self>| {
-            let layer = layer.open(
-                node,
-                engine.clone(),
-                streams.keys().copied().collect(),
-                &limits,
-            );
+            let names: Vec<_> = streams.keys().copied().collect();
+            let layer = layer.open(node, engine.clone(), &names, &limits);
             if layer.is_shared() {
                 publisher.set_fed();
             }

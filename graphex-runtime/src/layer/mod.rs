@@ -129,7 +129,7 @@ impl Setup {
         self,
         node: NodeId,
         inbox: Weak<dyn Inbox>,
-        streams: Vec<&'static str>,
+        streams: &[&'static str],
         limits: &Limits,
     ) -> Arc<dyn Layer> {
         match self {

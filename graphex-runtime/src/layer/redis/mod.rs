@@ -107,13 +107,13 @@ impl RedisLayer {
         self,
         node: NodeId,
         inbox: Weak<dyn Inbox>,
-        streams: Vec<&'static str>,
+        streams: &[&'static str],
         limits: &Limits,
     ) -> Node {
         let keys = match &self.server {
             Server::Single(_) => self.keys,
             #[cfg(feature = "redis-cluster")]
-            Server::Cluster(_) => self.keys.placed(streams),
+            Server::Cluster(_) => self.keys.placed(streams.to_vec()),
         };
         Node::new(self.server, Arc::new(keys), node, inbox, limits)
     }
