@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::poll_fn;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
 use super::channel::{Channel, Identity};
@@ -104,18 +104,17 @@ impl Remote {
         let waiting = Arc::clone(&self.waiting);
         async move {
             let mut waiting = waiting.lock().await;
-            let mut serving = FuturesUnordered::new();
-            loop {
-                tokio::select! {
-                    request = waiting.recv(), if serving.len() < AT_ONCE => {
-                        let (Some(request), Some(engine)) = (request, engine.upgrade()) else {
-                            return;
-                        };
-                        serving.push(Hub { engine }.answer(request));
+            // The sender is the engine's, so this ends with it.
+            let requests = poll_fn(|context| waiting.poll_recv(context));
+            let serving = requests.for_each_concurrent(AT_ONCE, |request| {
+                let engine = engine.upgrade();
+                async move {
+                    if let Some(engine) = engine {
+                        Hub { engine }.answer(request).await;
                     }
-                    Some(()) = serving.next() => {}
                 }
-            }
+            });
+            serving.await;
         }
     }
 }

@@ -103,6 +103,7 @@ impl RedisLayer {
         Ok(self)
     }
 
+    #[cfg_attr(not(feature = "redis-cluster"), allow(unused_variables))]
     pub(super) fn open(
         self,
         node: NodeId,
