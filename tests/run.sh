@@ -208,7 +208,7 @@ start_redis() {
 
 # The end-to-end tests, with more than one process: so many answer HTTP, so many have WebSockets.
 test_processes() {
-    local tests=(two_channel filters http limits no_such_faults chat)
+    local tests=(two_channel filters http limits no_such_faults every_protocol chat)
     GRAPHEX_PROCESSES=$1 RUST_TEST_THREADS=4 cargo test --all-features "${tests[@]/#/--test=}"
 }
 
