@@ -14,12 +14,15 @@ mod proxy;
 mod server;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use async_graphql::{Context, EmptyMutation, Object, Request, Result, Schema};
+use async_graphql::{Context, EmptyMutation, MergedSubscription, Object, Request, Result, Schema};
 use graphex::redis::RedisLayer;
 use graphex::{Action, Connection, Hub, HubBuilder, Identity, ModelType, Scoped};
 use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
 
 pub use cluster::Cluster;
 pub use load::{ALONE, Load};
@@ -110,7 +113,19 @@ impl Query {
     }
 }
 
-pub type ServiceSchema = Schema<Query, EmptyMutation, MessageSubscription>;
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(MessageSubscription, MessageChanges);
+
+pub type ServiceSchema = Schema<Query, EmptyMutation, Subscription>;
+
+/// Serves until it is dropped.
+pub struct Serving(AbortHandle);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// One process' part of the service.
 #[derive(Clone)]
@@ -121,8 +136,7 @@ pub struct Node {
 
 impl Node {
     pub fn new(hub: Hub) -> Self {
-        let root = MessageSubscription::default();
-        let schema = Schema::build(Query, EmptyMutation, root);
+        let schema = Schema::build(Query, EmptyMutation, Subscription::default());
         let schema = schema.data(hub.clone()).finish();
         Self { hub, schema }
     }
@@ -140,6 +154,15 @@ impl Node {
         let layer = layer.prefix(prefix).unwrap();
         let builder = Hub::builder().model::<Message>().layer(layer);
         Self::new(change(builder).build())
+    }
+
+    /// Serves it over HTTP and WebSockets for as long as the handle is held.
+    pub async fn serve(&self) -> (SocketAddr, Serving) {
+        let app = graphex::axum::router(self.schema.clone(), self.hub.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        (address, Serving(serving.abort_handle()))
     }
 
     pub fn publish(&self, action: Action, id: i64, room: i64) {

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use graphex::{Action, Identity};
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::{EVERYTHING, Node, tick, within};
+use crate::{EVERYTHING, Node, Serving, tick, within};
 
 const SOCKETS: usize = 200;
 
@@ -45,7 +44,7 @@ pub struct Load {
     pub written: Arc<AtomicI64>,
     stop: Arc<AtomicBool>,
     subscribers: JoinSet<()>,
-    _serving: AbortHandle,
+    _serving: Serving,
 }
 
 impl Load {
@@ -57,17 +56,14 @@ impl Load {
             }
         })
         .await;
-        let app = graphex::axum::router(listener.schema.clone(), listener.hub.clone());
-        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = tcp.local_addr().unwrap();
-        let serving = tokio::spawn(async move { axum::serve(tcp, app).await.unwrap() });
+        let (address, serving) = listener.serve().await;
         let mut load = Self {
             seen: Vec::new(),
             news: Arc::default(),
             written: Arc::default(),
             stop: Arc::default(),
             subscribers: JoinSet::new(),
-            _serving: serving.abort_handle(),
+            _serving: serving,
         };
         for number in 0..SOCKETS {
             let room = i64::try_from(number).unwrap() % ROOMS;

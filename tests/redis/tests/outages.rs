@@ -12,9 +12,12 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use graphex::{Action, HubBuilder};
 use graphex_redis_tests::{ALONE, EVERYTHING, Load, Node, Proxy, Server, prefix, tick, within};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 const ROUNDS: usize = 10;
 
@@ -163,6 +166,78 @@ async fn who_cannot_join_is_told_and_who_joins_after_an_outage_is_not_told_of_it
         assert_eq!(action, "create");
         told.push(id);
     }
+}
+
+#[tokio::test]
+async fn an_operation_that_cannot_join_is_an_error_and_one_that_ends_before_leaves_nothing() {
+    let (mut redis, prefix) = (Server::start().await, prefix("operations"));
+    let node = Node::on(&redis.url(), &prefix, |builder| {
+        builder.limits(|limits| limits.join_time = Duration::from_secs(1))
+    });
+    let (address, _serving) = node.serve().await;
+    let ready = async |wanted| {
+        within(async {
+            while node.hub.ready() != wanted {
+                tick().await;
+            }
+        })
+        .await;
+    };
+    ready(true).await;
+    let mut request = format!("ws://{address}/graphql")
+        .into_client_request()
+        .unwrap();
+    let protocol = "graphql-transport-ws".parse().unwrap();
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", protocol);
+    let connecting = tokio_tungstenite::connect_async(request);
+    let (mut socket, _) = within(connecting).await.unwrap();
+    let mut said = async |messages: &[Value]| -> Value {
+        for message in messages {
+            let message = Message::text(message.to_string());
+            within(socket.send(message)).await.unwrap();
+        }
+        loop {
+            match within(socket.next()).await.unwrap().unwrap() {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                _ => continue,
+            }
+        }
+    };
+    let subscribe = |id: &str| {
+        let query = "subscription { messageChanges { id } }";
+        json!({"type": "subscribe", "id": id, "payload": {"query": query}})
+    };
+    let ack = said(&[json!({"type": "connection_init"})]).await;
+    assert_eq!(ack["type"], "connection_ack");
+    redis.kill().await;
+    ready(false).await;
+    let answer = said(&[subscribe("a")]).await;
+    assert_eq!(
+        (&answer["type"], &answer["id"]),
+        (&json!("error"), &json!("a"))
+    );
+    assert_eq!(answer["payload"][0]["extensions"]["code"], "UNAVAILABLE");
+    // It is not confirmed when it ends.
+    let complete = json!({"type": "complete", "id": "b"});
+    let pong = said(&[subscribe("b"), complete, json!({"type": "ping"})]).await;
+    assert_eq!(pong, json!({"type": "pong"}));
+    // One that waits when Redis comes back has joined, and missed nothing.
+    let pong = said(&[subscribe("c"), json!({"type": "ping"})]).await;
+    assert_eq!(pong, json!({"type": "pong"}));
+    redis.restart().await;
+    within(async {
+        while node.hub.stats().subscriptions == 0 {
+            tick().await;
+        }
+    })
+    .await;
+    node.publish(Action::Create, 1, 1);
+    let event = said(&[]).await;
+    let data = json!({"data": {"messageChanges": {"id": "1"}}});
+    assert_eq!(event, json!({"type": "next", "id": "c", "payload": data}));
+    assert_eq!(node.hub.stats().subscriptions, 1);
 }
 
 #[tokio::test]
