@@ -24,6 +24,8 @@ const ROUNDS: usize = 10;
 /// Time in which delivery flows again when Redis is back.
 const BACK: Duration = Duration::from_secs(2);
 
+const UNAVAILABLE: &str = "live updates are not available at the moment; try again";
+
 const PROBE: Duration = Duration::from_millis(500);
 
 fn limits(builder: HubBuilder) -> HubBuilder {
@@ -150,10 +152,7 @@ async fn who_cannot_join_is_told_and_who_joins_after_an_outage_is_not_told_of_it
     })
     .await;
     let refused = node.refused(&late, EVERYTHING).await;
-    assert_eq!(
-        refused,
-        "live updates are not available at the moment; try again"
-    );
+    assert_eq!(refused, UNAVAILABLE);
     assert_eq!(node.hub.stats().subscriptions, 1);
     node.publish(Action::Create, 1, 1);
     redis.restart().await;
@@ -166,6 +165,27 @@ async fn who_cannot_join_is_told_and_who_joins_after_an_outage_is_not_told_of_it
         assert_eq!(action, "create");
         told.push(id);
     }
+}
+
+#[tokio::test]
+async fn nobody_has_joined_whom_redis_has_not_confirmed() {
+    let redis = Server::start().await;
+    let proxy = Proxy::start(redis.port).await;
+    let node = Node::on(&proxy.url(), &prefix("unconfirmed"), |builder| {
+        builder.limits(|limits| {
+            limits.join_time = Duration::from_millis(300);
+            // What has become of the link is not found.
+            limits.probe_interval = Duration::from_secs(3_600);
+        })
+    });
+    let client = node.connect("ann");
+    node.done(&client, Some(1), EVERYTHING).await;
+    proxy.swallow();
+    // A topic that is there already is nobody's loss.
+    node.done(&client, Some(1), EVERYTHING).await;
+    let refused = node.ask(&client, Some(2), EVERYTHING).await;
+    assert_eq!(refused["error"], UNAVAILABLE);
+    assert!(node.hub.ready());
 }
 
 #[tokio::test]

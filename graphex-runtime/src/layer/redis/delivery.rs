@@ -267,10 +267,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_has_no_room_is_told_after_what_came_before_it() {
-        let room_for_two = arrival(1).payload.len() * 2;
-        let (told, dropped) = delivered(room_for_two, &[&[1, 2, 3, 4], &[5, 6]]).await;
-        let expected = [None, Some(1), Some(2), None, Some(5), Some(6)];
-        assert_eq!((told.as_slice(), dropped), (&expected[..], 2));
+        // More than are taken from the queue at once, and all of one length.
+        let room_for_100 = arrival(1).payload.len() * 100;
+        let many: Vec<_> = (1..=120).collect();
+        let (told, dropped) = delivered(room_for_100, &[&many, &[121, 122]]).await;
+        let mut expected = vec![None];
+        expected.extend((1..=100).map(Some));
+        expected.extend([None, Some(121), Some(122)]);
+        assert_eq!((told, dropped), (expected, 20));
     }
 
     #[tokio::test]
