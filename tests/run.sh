@@ -76,6 +76,7 @@ postgres_bin() {
 has_postgres() { postgres_bin >/dev/null; }
 has_redis() { command -v redis-server >/dev/null; }
 has_redis_tools() { command -v redis-cli >/dev/null && command -v redis-benchmark >/dev/null; }
+has_openssl() { command -v openssl >/dev/null; }
 has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
 has_chromium() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
@@ -89,6 +90,7 @@ install_tools() {
     need postgresql has_postgres
     need redis-server has_redis
     need redis-tools has_redis_tools
+    need openssl has_openssl
     need nodejs has_node
     need npm has_npm
     need chromium has_chromium

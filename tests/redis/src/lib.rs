@@ -27,7 +27,7 @@ use tokio::task::AbortHandle;
 pub use cluster::Cluster;
 pub use load::{ALONE, Load};
 pub use proxy::Proxy;
-pub use server::{Server, command};
+pub use server::{Server, command, free_port};
 
 /// Nothing takes this long; a test that waits for it has failed.
 pub const DEADLINE: Duration = Duration::from_secs(30);

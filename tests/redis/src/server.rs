@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 /// A running `redis-server`, which ends with this.
 pub struct Server {
     pub port: u16,
-    options: &'static [&'static str],
+    options: Vec<String>,
     directory: PathBuf,
     process: Option<Child>,
 }
@@ -29,14 +29,14 @@ impl Server {
     }
 
     /// With more options.
-    pub async fn with(options: &'static [&'static str]) -> Self {
+    pub async fn with(options: &[&str]) -> Self {
         let port = free_port();
         let directory = format!("graphex-redis-{}-{port}", std::process::id());
         let directory = std::env::temp_dir().join(directory);
         std::fs::create_dir_all(&directory).unwrap();
         let mut server = Self {
             port,
-            options,
+            options: options.iter().map(|option| (*option).to_owned()).collect(),
             directory,
             process: None,
         };
@@ -72,7 +72,7 @@ impl Server {
             .args(["--save", "", "--appendonly", "no"])
             .arg("--dir")
             .arg(&self.directory)
-            .args(self.options)
+            .args(&self.options)
             .stdout(Stdio::null())
             .kill_on_drop(true);
         self.process = Some(command.spawn().expect("redis-server is not installed"));
@@ -92,7 +92,7 @@ impl Server {
 }
 
 /// A port that is free, as is that of a cluster's bus, 10,000 above.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
     loop {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
