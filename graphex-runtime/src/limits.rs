@@ -43,8 +43,8 @@ pub struct Limits {
     /// Most changes of one stream that wait for its custom lookups. Further ones count as
     /// failed lookups. Default: 1,024.
     pub lookup_queue: usize,
-    /// Most open channels of one named [`Identity`](crate::Identity); one more is answered
-    /// with 429. The anonymous identity is not limited, since it is everybody's.
+    /// Most open channels of one named [`Identity`](crate::Identity) in this process; one more is
+    /// answered with 429. The anonymous identity is not limited, since it is everybody's.
     /// Default: 100.
     pub channels_per_identity: usize,
     /// Most frames that wait for one slow reader. One more closes its channel with 1013.

@@ -11,9 +11,11 @@
 //!   so it sees each change at most once. A node receives only topics that it listens to.
 //! * **Delivery.** A listener gets each change at most once. It gets all of them, or its node
 //!   is told by [`Inbox::missed`] that it may not have: after every time in which the node did
-//!   not hear the layer, and after another node has lost what it wanted to publish. What was
-//!   handed over but not taken over by the layer is handed over again, and the listener knows
-//!   it again; so an outage that the layer's listeners did not notice costs nothing.
+//!   not hear the layer, and after any node has lost what it wanted to publish. Who is told so
+//!   and loads again what it has missed is not given older changes afterwards. What was handed
+//!   over but not taken over by the layer is handed over again, and the listener knows it again;
+//!   so an outage that the layer's listeners did not notice costs nothing. Only what a node had
+//!   not handed over when it was killed is lost without a word.
 //! * **Join and leave.** [`Layer::listen`] returns when every change that is handed over from
 //!   now on, anywhere, arrives. A node leaves a topic some time after its last listener has, and
 //!   looks again before it does.
