@@ -26,7 +26,8 @@ const BACK: Duration = Duration::from_secs(2);
 
 const UNAVAILABLE: &str = "live updates are not available at the moment; try again";
 
-const PROBE: Duration = Duration::from_millis(500);
+/// Less would be too little for a node on a busy machine.
+const PROBE: Duration = Duration::from_secs(1);
 
 fn limits(builder: HubBuilder) -> HubBuilder {
     builder.limits(|limits| limits.probe_interval = PROBE)

@@ -20,7 +20,8 @@ const ROUNDS: usize = 3;
 /// Time in which delivery flows again when the cluster is whole.
 const BACK: Duration = Duration::from_secs(2);
 
-const PROBE: Duration = Duration::from_millis(500);
+/// Less would be too little for a node on a busy machine.
+const PROBE: Duration = Duration::from_secs(1);
 
 fn limits(builder: HubBuilder) -> HubBuilder {
     builder.limits(|limits| limits.probe_interval = PROBE)

@@ -9,14 +9,13 @@ use redis::{RedisError, RedisResult};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::arrivals::queue;
 use super::connection::{Connection, Message, Server, timed_out};
 use super::delivery::Restored;
 use super::fault::Fault;
 use super::keys::Keys;
 use super::node::Counters;
 use super::pause::Pause;
-use super::pushes::Ear;
+use super::reach::{Reached, tell};
 use crate::layer::Inbox;
 use crate::layer::interest::{Interest, Move};
 use crate::limits::Limits;
@@ -26,14 +25,14 @@ use crate::wire;
 
 /// What a node needs to be connected.
 pub(super) struct Link {
-    server: Server,
+    pub(super) server: Server,
     pub(super) keys: Arc<Keys>,
     node: NodeId,
     pub(super) inbox: Weak<dyn Inbox>,
     pub(super) interest: Arc<Interest>,
     pub(super) counters: Arc<Counters>,
     probe_interval: Duration,
-    max_bytes: usize,
+    pub(super) max_bytes: usize,
     /// The connection, while there is one on which the node hears itself.
     up: watch::Sender<Option<Up>>,
     /// The number of the next probe.
@@ -58,10 +57,10 @@ pub(super) struct Published {
 }
 
 /// What the link hears on one connection.
-struct Hearing {
+pub(super) struct Hearing {
     /// The number of the last probe that came from everywhere.
-    heard: watch::Receiver<u64>,
-    leaving: Leaving,
+    pub(super) heard: watch::Receiver<u64>,
+    pub(super) leaving: Leaving,
 }
 
 /// Names that this node is about to leave: their confirmation is not a loss.
@@ -129,7 +128,8 @@ impl Link {
         self.interest.end();
         let (mut pause, mut is_first, mut is_logged) = (Pause::new(), true, false);
         loop {
-            match self.restore(restored, is_first).await {
+            let reached = self.reach(&mut pause, &mut is_logged).await;
+            match self.restore(reached, restored, is_first).await {
                 Ok((up, hearing)) => {
                     let began = Instant::now();
                     tracing::info!(node = %self.node, "connected to Redis");
@@ -148,28 +148,26 @@ impl Link {
                     (is_first, is_logged) = (false, true);
                     pause.held(began.elapsed());
                 }
-                Err(error) if is_logged => tracing::debug!(%error, "Redis is not there"),
-                Err(error) => {
-                    tracing::error!(%error, "Redis is not there; changes wait until it is");
-                    is_logged = true;
-                }
+                Err(error) => tell(&error, &mut is_logged),
             }
             pause.wait().await;
         }
     }
 
-    /// Connects, hears itself, joins all topics, and has the subscriptions told of the gap. Only
-    /// then new ones are confirmed and changes published.
+    /// Hears itself, joins all topics, and has the subscriptions told of the gap. Only then new
+    /// ones are confirmed and changes published.
     async fn restore(
         &self,
+        reached: Reached,
         restored: &mpsc::Sender<Restored>,
         is_first: bool,
     ) -> RedisResult<(Up, Hearing)> {
-        let fault = Fault::new();
-        let (queue, arrivals) = queue(self.max_bytes);
-        let (ear, heard, leaving) = Ear::new(self, queue, fault.clone());
-        let mut connection = self.server.connect(ear.into_pushes()).await?;
-        let mut hearing = Hearing { heard, leaving };
+        let Reached {
+            mut connection,
+            fault,
+            mut hearing,
+            arrivals,
+        } = reached;
         let joining = self.join_all(&mut connection, &mut hearing);
         let topics = tokio::select! {
             joined = tokio::time::timeout(self.patience(), joining) => {

@@ -15,6 +15,7 @@ mod node;
 mod outgoing;
 mod pause;
 mod pushes;
+mod reach;
 
 use std::sync::{Arc, Weak};
 
