@@ -171,6 +171,8 @@ start_redis_server() {
         redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no \
             --dir "$directory" "$@" >"$directory/log" 2>&1 &
         pid=$!
+        # The shell says nothing when it is killed.
+        disown "$pid"
         for tries in $(seq 100); do
             kill -0 "$pid" 2>/dev/null || break
             if answers "$redis_port"; then

@@ -25,6 +25,7 @@ use std::error::Error;
 
 use async_graphql::Data;
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use graphex::axum::Endpoints;
 use graphex::prelude::*;
 use graphex::redis::RedisLayer;
@@ -66,6 +67,10 @@ async fn main() -> Result<(), Failure> {
         "{role} listens on {address}\n\n{}",
         include_str!("usage.txt")
     );
+    // Events are sent at once, not when the client has acknowledged the last one.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
     axum::serve(listener, app).await?;
     Ok(())
 }
