@@ -24,9 +24,11 @@ use crate::model::Model;
 use crate::predicate::Subject;
 use crate::topic::Topic;
 
-/// What may be delivered in one turn, in bytes of frames: far less than an outbox holds, so
-/// that a bulk statement does not fill the outbox of a client that reads.
+/// What may be delivered before other tasks have a turn, in bytes of frames.
 const TURN: usize = 64 * 1024;
+/// What may be delivered before the writers have one. One write of many frames costs little more
+/// than one of one frame, but nobody should wait for his first.
+const HELD: usize = 64 * 1024 * 1024;
 const COST_OF_A_FRAME: usize = 256;
 const COST_OF_A_CHANGE: usize = 128;
 const COST_OF_A_TEST: usize = 32;
@@ -45,6 +47,10 @@ pub(super) struct Engine {
     tasks: Mutex<Tasks>,
     /// What delivery has cost since others had their turn, in the unit of [`TURN`].
     spent: AtomicUsize,
+    /// And since the writers had theirs.
+    held: AtomicUsize,
+    /// Members whose channels' writers are to be woken then.
+    unwoken: Mutex<Vec<Arc<Member>>>,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -108,6 +114,8 @@ impl Engine {
             engine: engine.clone(),
             tasks: Mutex::default(),
             spent: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            unwoken: Mutex::default(),
             counters,
         })
     }
@@ -197,38 +205,69 @@ impl Drop for Batch<'_> {
 }
 
 impl Engine {
-    /// Gives other tasks a turn when enough was done: the writers of the channels have to
-    /// empty what is filled here.
+    /// Gives other tasks a turn when enough was done, and the writers of the channels, who have
+    /// to empty what is filled here.
     async fn spend(&self, cost: usize) {
-        if self.spent.fetch_add(cost, Ordering::Relaxed) + cost >= TURN {
-            self.spent.store(0, Ordering::Relaxed);
-            tokio::task::yield_now().await;
+        if self.held.fetch_add(cost, Ordering::Relaxed) + cost >= HELD {
+            self.flush();
         }
+        if self.spent.fetch_add(cost, Ordering::Relaxed) + cost >= TURN {
+            self.give_way().await;
+        }
+    }
+
+    async fn give_way(&self) {
+        self.spent.store(0, Ordering::Relaxed);
+        tokio::task::yield_now().await;
     }
 
     /// Queues the plan's frame to its members.
     pub(super) async fn tell(&self, plan: &Plan, members: &Members, change: &Change) {
         let frame = plan.projection.frame(change);
         self.counters.frames_encoded.add(1);
+        let mut cost = 0;
         for member in members.values() {
-            self.push(member, frame.clone());
-            self.spend(COST_OF_A_FRAME + frame.len()).await;
+            if self.push(member, frame.clone()) {
+                self.flush();
+                self.give_way().await;
+            }
+            cost += COST_OF_A_FRAME + frame.len();
+            if cost >= TURN {
+                self.spend(std::mem::take(&mut cost)).await;
+            }
         }
+        self.spend(cost).await;
     }
 
-    fn push(&self, member: &Arc<Member>, frame: Bytes) {
+    /// Whether the writers are due.
+    fn push(&self, member: &Arc<Member>, frame: Bytes) -> bool {
         match member.channel.outbox.push(member, frame) {
-            Pushed::Queued => self.counters.frames_queued.add(1),
-            Pushed::Ended => {}
+            Pushed::Queued { is_first, is_due } => {
+                self.counters.frames_queued.add(1);
+                if is_first {
+                    lock(&self.unwoken).push(Arc::clone(member));
+                }
+                is_due
+            }
+            Pushed::Ended => false,
             Pushed::Overflowed => {
                 self.counters.slow_readers_closed.add(1);
                 tracing::warn!(channel = ?member.channel.id, "a slow reader is closed");
+                false
             }
         }
     }
 }
 
 impl Inbox for Engine {
+    fn flush(&self) {
+        self.held.store(0, Ordering::Relaxed);
+        let unwoken = std::mem::take(&mut *lock(&self.unwoken));
+        for member in &unwoken {
+            member.channel.outbox.wake();
+        }
+    }
+
     fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a> {
         Box::pin(async move {
             self.spend(COST_OF_A_CHANGE).await;

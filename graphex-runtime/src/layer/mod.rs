@@ -32,6 +32,10 @@ pub(crate) trait Layer: Send + Sync + 'static {
 
 /// Where a layer hands over what it carried to this process.
 pub(crate) trait Inbox: Send + Sync + 'static {
-    /// Delivers a change to the plans that listen on one of these topics, as of one moment.
+    /// Delivers a change to the plans that listen on one of these topics, as of one moment. It may
+    /// be held back until [`Inbox::flush`].
     fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a>;
+
+    /// Hands out what was held back. A layer calls it when it has no more to deliver for now.
+    fn flush(&self);
 }
