@@ -57,6 +57,13 @@ impl Connection {
     ///
     /// Why the hub closed the channel; what waited is dropped, and it stays closed.
     pub async fn take(&mut self) -> Result<VecDeque<Bytes>, CloseReason> {
+        Ok(self.frames().await?.collect())
+    }
+
+    /// The same, each made when it is asked for.
+    pub(crate) async fn frames(
+        &mut self,
+    ) -> Result<impl Iterator<Item = Bytes> + use<>, CloseReason> {
         self.channel.outbox.take().await
     }
 

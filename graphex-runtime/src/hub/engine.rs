@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use async_graphql::Data;
@@ -10,6 +9,7 @@ use futures_util::FutureExt as _;
 use tokio::task::AbortHandle;
 
 use super::channel::{Channel, Channels};
+use super::delivery::Turns;
 use super::lock;
 use super::lookups::Lookups;
 use super::plan::PlanTable;
@@ -47,8 +47,7 @@ pub(super) struct Engine {
     /// Itself, for its tasks, which end with it.
     engine: Weak<Self>,
     tasks: Mutex<Tasks>,
-    /// What delivery has cost since others had their turn, in bytes of frames.
-    pub(super) spent: AtomicUsize,
+    pub(super) turns: Turns,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -123,7 +122,7 @@ impl Engine {
                 resync,
                 engine: engine.clone(),
                 tasks: Mutex::default(),
-                spent: AtomicUsize::new(0),
+                turns: Turns::default(),
                 counters,
             }
         })

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher, RandomState};
 
+use smallvec::SmallVec;
+
 use crate::change::Row;
 use crate::predicate::{MOST_COMBINATIONS, Predicate};
 use crate::value::Value;
@@ -20,11 +22,14 @@ pub(crate) struct EqualityIndex<T> {
     hasher: RandomState,
 }
 
+/// Most hashes have one entry, which then is found without following a pointer.
+type Entries<T> = SmallVec<[T; 2]>;
+
 #[derive(Debug)]
 struct Group<T> {
     /// Pinned fields, ascending.
     fields: Box<[usize]>,
-    by_hash: HashMap<u64, Vec<T>>,
+    by_hash: HashMap<u64, Entries<T>>,
 }
 
 impl<T> Default for EqualityIndex<T> {

@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::plan::Listed;
 use crate::change::Change;
 use crate::custom::LookupContext;
+use crate::layer::Inbox as _;
 use crate::limits::Limits;
 use crate::predicate::Demand;
 
@@ -70,6 +71,7 @@ impl Lookups {
                 return;
             };
             self.answer(&engine, &question).await;
+            engine.flush();
         }
     }
 

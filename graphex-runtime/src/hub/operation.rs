@@ -36,16 +36,16 @@ impl Envelope {
         self.head.len() + self.tail.len()
     }
 
-    /// The payload with the envelope around it; without one, the payload's own bytes.
-    pub(super) fn around(&self, payload: Bytes) -> Bytes {
+    /// The payload with the envelope around it, made at the end of `buffer`; without an envelope,
+    /// the payload's own bytes.
+    pub(super) fn around(&self, payload: Bytes, buffer: &mut BytesMut) -> Bytes {
         if self.len() == 0 {
             return payload;
         }
-        let mut whole = BytesMut::with_capacity(self.len() + payload.len());
-        whole.put_slice(&self.head);
-        whole.put_slice(&payload);
-        whole.put_slice(self.tail.as_bytes());
-        whole.freeze()
+        buffer.put_slice(&self.head);
+        buffer.put_slice(&payload);
+        buffer.put_slice(self.tail.as_bytes());
+        buffer.split().freeze()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 
 use super::lock;
@@ -23,8 +23,13 @@ pub enum CloseReason {
 /// What became of a pushed frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
-    /// It waits for the writer.
-    Queued,
+    /// It waits for the writer, who has to be woken.
+    Queued {
+        /// Whether nothing waited before.
+        is_first: bool,
+        /// Whether it is time to wake the writer, whatever may follow.
+        is_due: bool,
+    },
     /// The subscription or the channel has ended; nobody waits for it.
     Ended,
     /// It did not fit; the outbox is closed now and what waited is dropped.
@@ -39,7 +44,14 @@ pub(crate) struct Outbox {
     wake: Notify,
     max_frames: usize,
     max_bytes: usize,
+    /// The writer is due whenever so many more wait.
+    due_frames: usize,
+    due_bytes: usize,
 }
+
+/// The writer is due long before the outbox is full, in this many steps, so that a client that
+/// reads does not lose its connection to a bulk statement.
+const STEPS: usize = 8;
 
 #[derive(Debug, Default)]
 struct State {
@@ -59,6 +71,12 @@ impl Waiting {
     fn len(&self) -> usize {
         self.member.envelope.len() + self.payload.len()
     }
+
+    /// Its length if it has to be written anew, for an envelope.
+    fn enveloped(&self) -> usize {
+        let has_envelope = self.member.envelope.len() > 0;
+        if has_envelope { self.len() } else { 0 }
+    }
 }
 
 impl Outbox {
@@ -68,10 +86,13 @@ impl Outbox {
             wake: Notify::new(),
             max_frames: limits.outbox_frames,
             max_bytes: limits.outbox_bytes,
+            due_frames: (limits.outbox_frames / STEPS).max(1),
+            due_bytes: (limits.outbox_bytes / STEPS).max(1),
         }
     }
 
-    /// Queues a payload for a member of the channel.
+    /// Queues a payload for a member of the channel. The writer sleeps on: who has delivered
+    /// what there is calls [`Outbox::wake`], so that one write has it all.
     pub(crate) fn push(&self, member: &Arc<Member>, payload: Bytes) -> Pushed {
         let mut state = lock(&self.state);
         // Read under the lock that `retire` takes: after `retire` returned nothing is queued.
@@ -80,20 +101,26 @@ impl Outbox {
         }
         let member = Arc::clone(member);
         let frame = Waiting { member, payload };
-        let bytes = state.bytes + frame.len();
-        let pushed = if state.frames.len() >= self.max_frames || bytes > self.max_bytes {
+        let (frames, bytes) = (state.frames.len() + 1, state.bytes + frame.len());
+        if frames > self.max_frames || bytes > self.max_bytes {
             state.frames = VecDeque::new();
             state.bytes = 0;
             state.closed = Some(CloseReason::SlowReader);
-            Pushed::Overflowed
-        } else {
-            state.bytes = bytes;
-            state.frames.push_back(frame);
-            Pushed::Queued
-        };
-        drop(state);
+            drop(state);
+            self.wake();
+            return Pushed::Overflowed;
+        }
+        let is_due = frames.is_multiple_of(self.due_frames)
+            || bytes / self.due_bytes != state.bytes / self.due_bytes;
+        state.bytes = bytes;
+        state.frames.push_back(frame);
+        let is_first = frames == 1;
+        Pushed::Queued { is_first, is_due }
+    }
+
+    /// Wakes the writer.
+    pub(crate) fn wake(&self) {
         self.wake.notify_one();
-        pushed
     }
 
     /// Ends a member's subscription: its frames are neither queued nor handed out afterwards.
@@ -110,11 +137,16 @@ impl Outbox {
     }
 
     /// Waits for frames and takes all that are there. Only the channel's writer calls this.
-    pub(crate) async fn take(&self) -> Result<VecDeque<Bytes>, CloseReason> {
+    pub(crate) async fn take(&self) -> Result<impl Iterator<Item = Bytes> + use<>, CloseReason> {
         loop {
             if let Some(taken) = self.try_take() {
-                let whole = |frame: Waiting| frame.member.envelope.around(frame.payload);
-                return Ok(taken?.into_iter().map(whole).collect());
+                let taken = taken?;
+                let sizes = taken.iter().map(Waiting::enveloped);
+                let mut buffer = BytesMut::with_capacity(sizes.sum());
+                let whole = move |Waiting { member, payload }: Waiting| {
+                    member.envelope.around(payload, &mut buffer)
+                };
+                return Ok(taken.into_iter().map(whole));
             }
             self.wake.notified().await;
         }
@@ -139,7 +171,9 @@ impl Outbox {
             return None;
         }
         state.bytes = 0;
-        Some(Ok(std::mem::take(&mut state.frames)))
+        // As many will soon wait again, most often.
+        let room = VecDeque::with_capacity(state.frames.len());
+        Some(Ok(std::mem::replace(&mut state.frames, room)))
     }
 }
 
@@ -169,13 +203,43 @@ mod tests {
         member(Envelope::default())
     }
 
+    async fn taken(outbox: &Outbox) -> Vec<Bytes> {
+        outbox.take().await.unwrap().collect()
+    }
+
+    fn is_queued(pushed: Pushed) -> bool {
+        matches!(pushed, Pushed::Queued { .. })
+    }
+
+    #[test]
+    fn the_writer_is_due_in_steps_of_frames_and_of_bytes() {
+        let due = |outbox: &Outbox, payload: &'static str| {
+            let member = plain();
+            let due = |(number, pushed)| match pushed {
+                Pushed::Queued { is_first, is_due } => {
+                    assert_eq!(is_first, number == 1);
+                    is_due.then_some(number)
+                }
+                _ => None,
+            };
+            let pushed = (1..=64).map(|number| (number, outbox.push(&member, payload.into())));
+            pushed.filter_map(due).collect::<Vec<_>>()
+        };
+        assert_eq!(due(&outbox(80, 10_000), "a"), [10, 20, 30, 40, 50, 60]);
+        assert_eq!(
+            due(&outbox(10_000, 160), "aaaaa"),
+            [4, 8, 12, 16, 20, 24, 28, 32]
+        );
+        assert_eq!(due(&outbox(2, 2), "a"), [1, 2]);
+    }
+
     #[tokio::test]
     async fn frames_come_out_in_order_all_at_once() {
         let (outbox, member) = (outbox(10, 100), plain());
         for frame in ["a", "b", "c"] {
-            assert_eq!(outbox.push(&member, frame.into()), Pushed::Queued);
+            assert!(is_queued(outbox.push(&member, frame.into())));
         }
-        assert_eq!(outbox.take().await.unwrap(), ["a", "b", "c"]);
+        assert_eq!(taken(&outbox).await, ["a", "b", "c"]);
     }
 
     #[tokio::test]
@@ -185,15 +249,15 @@ mod tests {
         outbox.push(&member, "b".into());
         assert_eq!(outbox.push(&member, "c".into()), Pushed::Overflowed);
         assert_eq!(outbox.push(&member, "d".into()), Pushed::Ended);
-        assert_eq!(outbox.take().await, Err(CloseReason::SlowReader));
+        assert_eq!(outbox.take().await.err(), Some(CloseReason::SlowReader));
     }
 
     #[tokio::test]
     async fn one_byte_too_many_closes_and_a_drained_outbox_has_room_again() {
         let (outbox, member) = (outbox(100, 4), member(Envelope::new("<", ">")));
-        assert_eq!(outbox.push(&member, "ab".into()), Pushed::Queued);
-        outbox.take().await.unwrap();
-        assert_eq!(outbox.push(&member, "ab".into()), Pushed::Queued);
+        assert!(is_queued(outbox.push(&member, "ab".into())));
+        taken(&outbox).await;
+        assert!(is_queued(outbox.push(&member, "ab".into())));
         assert_eq!(outbox.push(&member, "".into()), Pushed::Overflowed);
         assert_eq!(outbox.closed().await, CloseReason::SlowReader);
     }
@@ -205,7 +269,7 @@ mod tests {
         for member in members.iter().chain([&plain()]) {
             outbox.push(member, "a".into());
         }
-        assert_eq!(outbox.take().await.unwrap(), ["1:a;", "2:a;", "a"]);
+        assert_eq!(taken(&outbox).await, ["1:a;", "2:a;", "a"]);
     }
 
     #[tokio::test]
@@ -216,7 +280,7 @@ mod tests {
         outbox.retire(&ended);
         assert_eq!(outbox.push(&ended, "c".into()), Pushed::Ended);
         // The room that it took is free again.
-        assert_eq!(outbox.push(&other, "ddd".into()), Pushed::Queued);
-        assert_eq!(outbox.take().await.unwrap(), ["b", "ddd"]);
+        assert!(is_queued(outbox.push(&other, "ddd".into())));
+        assert_eq!(taken(&outbox).await, ["b", "ddd"]);
     }
 }

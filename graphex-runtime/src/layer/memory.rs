@@ -20,9 +20,21 @@ impl MemoryLayer {
     }
 }
 
+/// Flushes when dropped, however delivery has ended.
+struct Flush<'l>(&'l Weak<dyn Inbox>);
+
+impl Drop for Flush<'_> {
+    fn drop(&mut self) {
+        if let Some(inbox) = self.0.upgrade() {
+            inbox.flush();
+        }
+    }
+}
+
 impl Layer for MemoryLayer {
     fn publish<'a>(&'a self, changes: &'a mut VecDeque<Arc<Change>>) -> BoxFuture<'a> {
         Box::pin(async move {
+            let _flushed = Flush(&self.inbox);
             while let Some(change) = changes.pop_front() {
                 let Some(inbox) = self.inbox.upgrade() else {
                     return;

@@ -81,8 +81,12 @@ pub(crate) trait Inbox: Send + Sync + 'static {
     #[cfg_attr(not(feature = "redis"), allow(dead_code))]
     fn model(&self, stream: &str) -> Option<&'static Model>;
 
-    /// Delivers a change to the plans that listen on one of these topics, as of one moment.
+    /// Delivers a change to the plans that listen on one of these topics, as of one moment. It may
+    /// be held back until [`Inbox::flush`].
     fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a>;
+
+    /// Hands out what was held back. A layer calls it when it has no more to deliver for now.
+    fn flush(&self);
 
     /// Tells every subscription, or those of one stream, that it may have missed changes.
     fn missed<'a>(&'a self, stream: Option<&'a str>) -> BoxFuture<'a>;

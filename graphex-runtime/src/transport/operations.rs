@@ -120,6 +120,9 @@ impl Operations {
 
     /// An event that is there already.
     pub(super) fn ready(&mut self) -> Option<(Arc<str>, Event)> {
+        if self.running.is_empty() {
+            return None;
+        }
         self.next().now_or_never().flatten()
     }
 }

@@ -4,12 +4,14 @@
 //! Reading has its own task so that a full socket does not keep the server from hearing.
 
 use std::borrow::Cow;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, close_code};
 use bytes::Bytes;
-use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
+use futures_util::{FutureExt as _, Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
@@ -148,11 +150,13 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         let sink = &mut self.sink;
         let sending = async {
             for message in messages {
-                timeout(patience, sink.feed(message)).await.ok()?.ok()?;
+                within(patience, poll_fn(|cx| sink.poll_ready_unpin(cx))).await?;
+                sink.start_send_unpin(message).ok()?;
             }
-            timeout(patience, sink.flush()).await.ok()?.ok()
+            within(patience, poll_fn(|cx| sink.poll_flush_unpin(cx))).await
         };
         tokio::select! {
+            biased;
             sent = sending => sent.ok_or(End::Gone),
             reason = connection.closed() => Err(reason.into()),
         }
@@ -192,6 +196,17 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         if timeout(self.limits.close_wait, closing).await.is_err() {
             tracing::debug!(code, "no answer to the close frame");
         }
+    }
+}
+
+/// Waits for something that is most often there already: only if it is not, a timer is started.
+async fn within<E>(
+    patience: Duration,
+    mut sink: impl Future<Output = Result<(), E>> + Unpin,
+) -> Option<()> {
+    match (&mut sink).now_or_never() {
+        Some(done) => done.ok(),
+        None => timeout(patience, sink).await.ok()?.ok(),
     }
 }
 

@@ -80,6 +80,7 @@ impl Delivery {
                     return;
                 };
                 self.deliver(&*inbox, &batch).await;
+                inbox.flush();
                 if arrivals.are_done(&mut batch) {
                     inbox.missed(None).await;
                 }
@@ -210,6 +211,8 @@ mod tests {
             self.0.lock().unwrap().push(None);
             Box::pin(std::future::ready(()))
         }
+
+        fn flush(&self) {}
 
         fn receive(&self, _: Bytes) {}
     }

@@ -35,7 +35,7 @@ async fn deliver<S: Sink<Message> + Unpin>(
     socket.send([Message::text(handshake)], connection).await?;
     loop {
         let messages = tokio::select! {
-            frames = connection.take() => frames?.into_iter().filter_map(text).collect(),
+            frames = connection.frames() => frames?.filter_map(text).collect(),
             heard = socket.hear() => match heard? {
                 Heard::Text(_) => vec![Message::text(
                     r#"{"error": "this socket only sends; subscribe over HTTP with its channel_id"}"#,

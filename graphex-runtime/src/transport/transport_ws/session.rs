@@ -25,6 +25,8 @@ use crate::transport::socket::{Close, End, Heard, Socket, text};
 
 /// Messages of operations that go with one flush; then it is the turn of others.
 const BATCH: usize = 64;
+/// Turns of the session after which the client comes first.
+const TURNS: u32 = 16;
 
 /// Runs a session to its end. When this returns, or is dropped, its operations have ended and
 /// the connection has left everything.
@@ -84,19 +86,23 @@ impl<E: Executor> Session<'_, E> {
         socket: &mut Socket<'_, S>,
         connection: &mut Connection,
     ) -> Result<Infallible, End> {
+        let mut turns = 0_u32;
         loop {
-            let runs = self.operations.is_running();
-            tokio::select! {
-                heard = socket.hear() => match heard? {
-                    Heard::Text(text) => self.received(&text, connection)?,
-                    Heard::Binary => return Err(bad_message("messages are text".into()).into()),
-                    Heard::Due(ping) => self.outgoing.push(ping),
-                },
-                frames = connection.take() => {
-                    self.outgoing.extend(frames?.into_iter().filter_map(text));
+            // Frames are what it is most often woken for. Now and then the client comes first, or
+            // one that never lacks frames would not be heard; operations have their turn below.
+            turns = turns.wrapping_add(1);
+            let client_first = turns.is_multiple_of(TURNS);
+            if client_first && let Some(heard) = socket.hear().now_or_never() {
+                self.heard(heard?, connection)?;
+            } else {
+                let runs = self.operations.is_running();
+                tokio::select! {
+                    biased;
+                    frames = connection.frames() => self.outgoing.extend(frames?.filter_map(text)),
+                    decision = self.phase.decided() => self.connected(decision?),
+                    heard = socket.hear() => self.heard(heard?, connection)?,
+                    Some((id, event)) = self.operations.next(), if runs => self.tell(&id, &event),
                 }
-                Some((id, event)) = self.operations.next(), if runs => self.tell(&id, &event),
-                decision = self.phase.decided() => self.connected(decision?),
             }
             // What else is there goes with it, and operations that were stopped are dropped.
             let mut batch = 0;
@@ -113,6 +119,15 @@ impl<E: Executor> Session<'_, E> {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    fn heard(&mut self, heard: Heard, connection: &Connection) -> Result<(), Close> {
+        match heard {
+            Heard::Text(text) => self.received(&text, connection)?,
+            Heard::Binary => return Err(bad_message("messages are text".into())),
+            Heard::Due(ping) => self.outgoing.push(ping),
+        }
+        Ok(())
     }
 
     fn received(&mut self, text: &str, connection: &Connection) -> Result<(), Close> {
