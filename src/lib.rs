@@ -77,6 +77,7 @@
 //!   deliver it on commit. [`Hub::publish`] is for all other writes.
 //! * [`axum::router`] and [`axum::Endpoints`]: the HTTP and WebSocket endpoints. [`execute`] is for
 //!   handlers of your own.
+//! * `HubBuilder::layer` (feature `redis`): makes several processes one service.
 //! * [`Limits`]: what clients may use up.
 //!
 //! # Features
@@ -85,6 +86,8 @@
 //! |---|---|---|
 //! | `axum` | yes | the router: HTTP, GraphiQL, WebSockets, SSE and multipart |
 //! | `diesel` | yes | `.broadcast()`, `hub.attach`, `hub.customizer()` |
+//! | `redis` | | several processes as one service, over Redis; TLS included |
+//! | `redis-cluster` | | the same over a Redis Cluster, with sharded publish/subscribe |
 //! | `client` | | the browser page on `/graphql/client/`, about 220 KiB in the binary compressed and 700 KiB as it is |
 //! | `chrono`, `time` | | fields with dates and times of these crates |
 //! | `uuid` | | `uuid::Uuid` as a field or primary key |

@@ -5,7 +5,9 @@
 
 mod harness;
 
+use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use harness::{answer, within};
@@ -21,46 +23,75 @@ const ANN: i32 = 1;
 const BOB: i32 = 2;
 const EVE: i32 = 3;
 
-/// A running example, which ends with this.
+/// A running example, or several that are one service, which end with this.
 struct Chat {
-    address: String,
+    http: Vec<String>,
+    sockets: Vec<String>,
+    turn: AtomicUsize,
     welcome: String,
-    _process: Child,
+    file: PathBuf,
+    _processes: Vec<Child>,
+}
+
+impl Drop for Chat {
+    fn drop(&mut self) {
+        for more in ["", "-wal", "-shm"] {
+            let mut file = self.file.clone().into_os_string();
+            file.push(more);
+            // One process has no file, and the last to close a database removes the others.
+            let _ = std::fs::remove_file(file);
+        }
+    }
 }
 
 impl Chat {
     async fn start() -> Self {
-        let mut process = Command::new(env!("CARGO"))
-            .args(["run", "--quiet", "--example", "chat"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env("PORT", "0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut welcome = String::new();
-        // No deadline: cargo may have to compile it.
-        while let Some(line) = lines.next_line().await.unwrap() {
-            welcome.push_str(&line);
-            welcome.push('\n');
-            if line.contains("as eve (x-user: 3)") {
-                break;
+        let (http, sockets) = harness::nodes::arrangement().unwrap_or((1, 0));
+        let place = harness::nodes::prefix();
+        let file = std::env::temp_dir().join(format!("graphex-{place}.sqlite"));
+        let (mut processes, mut addresses, mut welcome) = (Vec::new(), Vec::new(), String::new());
+        for _ in 0..http + sockets {
+            let mut command = example();
+            if sockets > 0 {
+                let url = std::env::var("GRAPHEX_REDIS_URL").expect("GRAPHEX_REDIS_URL is not set");
+                command
+                    .args(["--features", "redis"])
+                    .env("REDIS_URL", url)
+                    .env("REDIS_PREFIX", &place)
+                    .env("DATABASE_URL", &file);
             }
+            let mut process = command.spawn().unwrap();
+            welcome = welcome_of(&mut process).await;
+            let address = welcome.split("http://").nth(1).expect("it prints its URL");
+            addresses.push(address.split('/').next().unwrap().to_owned());
+            processes.push(process);
         }
-        // Keeps the pipe open for what it prints later.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let address = welcome.split("http://").nth(1).expect("it prints its URL");
+        for address in &addresses {
+            until_ready(address).await;
+        }
+        let (http, sockets) = addresses.split_at(http);
         Self {
-            address: address.split('/').next().unwrap().to_owned(),
+            sockets: if sockets.is_empty() { http } else { sockets }.to_vec(),
+            http: http.to_vec(),
+            turn: AtomicUsize::new(0),
             welcome,
-            _process: process,
+            file,
+            _processes: processes,
         }
     }
 
+    /// Each has its turn.
+    fn next<'a>(&self, addresses: &'a [String]) -> &'a str {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        &addresses[turn % addresses.len()]
+    }
+
     async fn graphql(&self, headers: &[(&str, i32)], query: &str) -> Value {
-        let url = format!("http://{}/graphql", self.address);
+        self.graphql_of(self.next(&self.http), headers, query).await
+    }
+
+    async fn graphql_of(&self, address: &str, headers: &[(&str, i32)], query: &str) -> Value {
+        let url = format!("http://{address}/graphql");
         let mut request = reqwest::Client::new()
             .post(url)
             .json(&json!({"query": query}));
@@ -80,7 +111,7 @@ impl Chat {
     }
 
     async fn connect(&self, user: Option<i32>) -> Socket {
-        let mut request = format!("ws://{}/ws/", self.address)
+        let mut request = format!("ws://{}/ws/", self.next(&self.sockets))
             .into_client_request()
             .unwrap();
         if let Some(user) = user {
@@ -116,6 +147,46 @@ impl Chat {
         let body = self.graphql(headers, &query).await;
         assert_eq!(body["data"][field], json!({"ok": true, "error": null}));
     }
+}
+
+fn example() -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .args(["run", "--quiet", "--example", "chat"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("PORT", "0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true);
+    command
+}
+
+async fn welcome_of(process: &mut Child) -> String {
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut welcome = String::new();
+    // No deadline: cargo may have to compile it.
+    while let Some(line) = lines.next_line().await.unwrap() {
+        welcome.push_str(&line);
+        welcome.push('\n');
+        if line.contains("as eve (x-user: 3)") {
+            break;
+        }
+    }
+    // Keeps the pipe open for what it prints later.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    welcome
+}
+
+async fn until_ready(address: &str) {
+    let ready = format!("http://{address}/health/ready");
+    within(async {
+        while answer(reqwest::Client::new().get(&ready)).await.0 != 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    let live = format!("http://{address}/health/live");
+    assert_eq!(answer(reqwest::Client::new().get(live)).await.0, 200);
 }
 
 struct Socket {
@@ -334,4 +405,42 @@ async fn notes_are_private_and_users_keep_their_hashes() {
         !names.to_string().to_lowercase().contains("password"),
         "the schema names the hash"
     );
+}
+
+#[tokio::test]
+async fn writes_through_any_process_arrive_once_and_in_order_per_row() {
+    const UPDATES: usize = 10;
+    let chat = Chat::start().await;
+    let mut ann = chat.connect(Some(ANN)).await;
+    let everything = "action: ALL_ACTIONS, data: [ID, TEXT]";
+    chat.subscribe(&ann, &[("x-user", ANN)], "messageSubscription", everything)
+        .await;
+    let writing = chat.http.iter().map(async |address| {
+        let user = [("x-user", ANN)];
+        let create = "mutation { createMessage(room: 1, text: \"0\") { id } }";
+        let created = chat.graphql_of(address, &user, create).await;
+        let id = &created["data"]["createMessage"]["id"];
+        for text in 1..=UPDATES {
+            let update =
+                format!("mutation {{ updateMessage(id: {id}, text: \"{text}\") {{ id }} }}");
+            chat.graphql_of(address, &user, &update).await;
+        }
+        let delete = format!("mutation {{ deleteMessage(id: {id}) }}");
+        chat.graphql_of(address, &user, &delete).await;
+    });
+    futures_util::future::join_all(writing).await;
+    let mut rows = std::collections::HashMap::<_, Vec<_>>::new();
+    for _ in 0..chat.http.len() * (UPDATES + 2) {
+        let payload = ann.payload().await;
+        let told = (payload["action"].clone(), payload["data"]["text"].clone());
+        rows.entry(payload["data"]["id"].to_string())
+            .or_default()
+            .push(told);
+    }
+    ann.is_silent().await;
+    assert_eq!(rows.len(), chat.http.len());
+    let mut expected = vec![(json!("create"), json!("0"))];
+    expected.extend((1..=UPDATES).map(|text| (json!("update"), json!(text.to_string()))));
+    expected.push((json!("delete"), json!(UPDATES.to_string())));
+    assert!(rows.values().all(|told| *told == expected), "{rows:?}");
 }

@@ -95,11 +95,12 @@ impl Query {
 }
 
 async fn server() -> Server {
-    let hub = Hub::builder()
-        .model::<Message>()
-        .model::<Ping>()
-        .model::<Entry>()
-        .build();
+    let hub = harness::nodes::build(
+        Hub::builder()
+            .model::<Message>()
+            .model::<Ping>()
+            .model::<Entry>(),
+    );
     let schema = Schema::build(Query, EmptyMutation, Subscription::default()).finish();
     Server::start(endpoints(schema, &hub).into_router(), hub).await
 }

@@ -73,13 +73,10 @@ impl Ticks {
 struct Subscription(NoteSubscription, Ticks);
 
 async fn server() -> Server {
-    let hub = Hub::builder()
-        .model::<Note>()
-        .limits(|limits| {
-            limits.http_body = 4_096;
-            limits.batch = 3;
-        })
-        .build();
+    let hub = harness::nodes::build(Hub::builder().model::<Note>().limits(|limits| {
+        limits.http_body = 4_096;
+        limits.batch = 3;
+    }));
     let schema = Schema::build(Query, Mutation, Subscription::default()).finish();
     Server::start(endpoints(schema, &hub).into_router(), hub).await
 }
@@ -221,7 +218,7 @@ impl async_graphql::extensions::Extension for Persisted {
 
 #[tokio::test]
 async fn a_persisted_query_runs_by_post_and_never_by_get() {
-    let hub = Hub::builder().model::<Note>().build();
+    let hub = harness::nodes::build(Hub::builder().model::<Note>());
     let schema = Schema::build(Query, Mutation, Subscription::default())
         .extension(Persisted)
         .finish();
@@ -501,7 +498,7 @@ async fn the_headers_of_a_batch_are_all_sent() {
 
 #[tokio::test]
 async fn endpoints_go_where_the_application_wants_them() {
-    let hub = Hub::builder().model::<Note>().build();
+    let hub = harness::nodes::build(Hub::builder().model::<Note>());
     let schema = Schema::build(Query, Mutation, Subscription::default()).finish();
     let own = endpoints(schema.clone(), &hub).graphiql(false);
     let app = axum::Router::new()
@@ -573,7 +570,7 @@ async fn a_schema_without_a_hub_tells_nothing_of_it() {
 
 #[tokio::test]
 async fn the_plain_router_serves_the_documented_paths() {
-    let hub = Hub::builder().model::<Note>().build();
+    let hub = harness::nodes::build(Hub::builder().model::<Note>());
     let schema = Schema::build(Query, Mutation, Subscription::default()).finish();
     let server = Server::start(graphex::axum::router(schema, hub.clone()), hub).await;
     let mut client = server.connect(None).await;

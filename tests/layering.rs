@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The top row first. A module that is in no row may not exist.
 const RUNTIME: &[&[&str]] = &[
-    &["error", "limits", "value"],
+    &["error", "limits", "node", "value"],
     &[
         "change",
         "custom",
@@ -19,6 +19,7 @@ const RUNTIME: &[&[&str]] = &[
         "predicate",
         "projection",
         "topic",
+        "wire",
     ],
     &["layer"],
     &["hub"],

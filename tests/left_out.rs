@@ -9,12 +9,17 @@ fn main() {
     }
     println!();
     println!(
-        "left out of `cargo test`: the tests on PostgreSQL, which need a server, and those with"
+        "left out of `cargo test`: the tests on PostgreSQL and Redis, which need servers, and those with"
     );
     println!("clients from npm and in the browser, which need Node.js");
-    println!("    all of it:      ./tests/run.sh    (starts a server of its own)");
+    println!("    all of it:      ./tests/run.sh    (starts servers of its own)");
     println!("    PostgreSQL:     GRAPHEX_POSTGRES_URL=postgres://user@host/database \\");
     println!("                        cargo test --package graphex-postgres-tests");
+    println!("    Redis:          GRAPHEX_REDIS_URL=redis://host/ \\");
+    println!("                    GRAPHEX_REDIS_CLUSTER_URLS=redis://host:1/,redis://host:2/ \\");
+    println!("                        cargo test --package graphex-redis-tests");
+    println!("    processes:      GRAPHEX_REDIS_URL=redis://host/ GRAPHEX_PROCESSES=2+1 \\");
+    println!("                        cargo test --features redis --test two_channel --test chat");
     println!("    npm clients:    (cd tests/clients && npm ci) && cargo build --example chat");
     println!("                    GRAPHEX_CHAT=$PWD/target/debug/examples/chat \\");
     println!("                        cargo test --package graphex-client-tests");

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every check of the project, from formatting to PostgreSQL and the browser. It stops at the first failure.
+# Every check of the project, from formatting to PostgreSQL, Redis and the browser. It stops at the
+# first failure.
 #
 # Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), PostgreSQL's
 # server and client library, and Node.js, npm and Chromium for the browser page. As root on
@@ -29,10 +30,11 @@ step() {
     current=
 }
 
-current= data=
+current= data= redis_data=
 finish() {
     local status=$?
     stop_postgres
+    stop_redis
     [ -z "$current" ] || printf '\ntests/run.sh: failed at: %s\n' "$current" >&2
     exit "$status"
 }
@@ -72,6 +74,9 @@ postgres_bin() {
     [ -n "$initdb" ] && dirname "$(readlink -f "$initdb")"
 }
 has_postgres() { postgres_bin >/dev/null; }
+has_redis() { command -v redis-server >/dev/null; }
+has_redis_tools() { command -v redis-cli >/dev/null && command -v redis-benchmark >/dev/null; }
+has_openssl() { command -v openssl >/dev/null; }
 has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
 has_chromium() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
@@ -83,6 +88,9 @@ install_tools() {
     need gcc has_compiler
     need libpq-dev has_libpq
     need postgresql has_postgres
+    need redis-server has_redis
+    need redis-tools has_redis_tools
+    need openssl has_openssl
     need nodejs has_node
     need npm has_npm
     need chromium has_chromium
@@ -141,6 +149,73 @@ start_postgres() {
     return 1
 }
 
+# ---------------------------------------------------------------- a Redis and a cluster of its own
+
+redis_pids=()
+stop_redis() {
+    [ -n "$redis_data" ] || return 0
+    [ ${#redis_pids[@]} = 0 ] || kill -9 "${redis_pids[@]}" 2>/dev/null || true
+    rm -rf "$redis_data"
+}
+
+answers() { [ "$(redis-cli -p "$1" ping 2>/dev/null)" = PONG ]; }
+
+# start_redis_server <options...>: on a free port, which is then in $redis_port.
+start_redis_server() {
+    local attempt directory pid tries
+    for attempt in 1 2 3 4 5; do
+        # A cluster has a second port, 10,000 above.
+        redis_port=$((20000 + RANDOM % 20000))
+        directory=$redis_data/$redis_port
+        mkdir -p "$directory"
+        redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no \
+            --dir "$directory" "$@" >"$directory/log" 2>&1 &
+        pid=$!
+        # The shell says nothing when it is killed.
+        disown "$pid"
+        for tries in $(seq 100); do
+            kill -0 "$pid" 2>/dev/null || break
+            if answers "$redis_port"; then
+                redis_pids+=("$pid")
+                return
+            fi
+            sleep 0.1
+        done
+        kill -9 "$pid" 2>/dev/null || true
+    done
+    cat "$directory/log"
+    return 1
+}
+
+start_redis() {
+    local node tries urls=() servers=()
+    mkdir -p "$target"
+    redis_data=$(mktemp -d "$target/redis.XXXXXX")
+    start_redis_server
+    export GRAPHEX_REDIS_URL=redis://127.0.0.1:$redis_port/
+    for node in 1 2 3; do
+        start_redis_server --cluster-enabled yes
+        urls+=("redis://127.0.0.1:$redis_port/")
+        servers+=("127.0.0.1:$redis_port")
+    done
+    redis-cli --cluster create "${servers[@]}" --cluster-yes >/dev/null
+    for tries in $(seq 100); do
+        [ "$(for server in "${servers[@]}"; do
+            redis-cli -p "${server#*:}" cluster info
+        done | grep -c cluster_state:ok)" = 3 ] && break
+        sleep 0.1
+    done
+    GRAPHEX_REDIS_CLUSTER_URLS=$(IFS=,; printf '%s' "${urls[*]}")
+    export GRAPHEX_REDIS_CLUSTER_URLS
+    printf 'Redis: %s, a cluster: %s\n' "$GRAPHEX_REDIS_URL" "$GRAPHEX_REDIS_CLUSTER_URLS"
+}
+
+# The end-to-end tests, with more than one process: so many answer HTTP, so many have WebSockets.
+test_processes() {
+    local tests=(two_channel filters http limits no_such_faults every_protocol chat)
+    GRAPHEX_PROCESSES=$1 RUST_TEST_THREADS=4 cargo test --all-features "${tests[@]/#/--test=}"
+}
+
 # ---------------------------------------------------------------- checks that are not one command
 
 documentation() {
@@ -177,6 +252,7 @@ install_clients() {
 
 step 'what has to be there' install_tools
 step 'start PostgreSQL' start_postgres
+step 'start Redis' start_redis
 
 step 'formatting' cargo fmt --all --check
 step 'lints, all features' \
@@ -194,6 +270,11 @@ step 'tests, default features' cargo test
 step 'tests, no default features' cargo test --no-default-features --lib --tests
 step 'tests, all features' cargo test --all-features
 step 'tests on PostgreSQL' cargo test --package graphex-postgres-tests
+step 'tests on Redis' cargo test --package graphex-redis-tests
+step 'tests with 2 HTTP processes and 1 WebSocket process' test_processes 2+1
+step 'tests with 1 HTTP process and 3 WebSocket processes' test_processes 1+3
+step 'changes through Redis, half of what it publishes' \
+    cargo bench --features redis --bench layer -- 0.5
 step 'npm clients' install_clients
 step 'tests with npm clients' cargo test --package graphex-client-tests
 

@@ -1,5 +1,8 @@
 //! A chat server with live updates: `cargo run --example chat`.
 //!
+//! With `--features redis` several of them are one service: each has a `PORT` of its own, and all
+//! have one `REDIS_URL` and one `DATABASE_URL`, the path of an SQLite file.
+//!
 //! Where to read on: `models.rs` declares the streams, `mutations/` writes rows with
 //! `.broadcast()`, `database.rs` attaches the connections to the hub, and this file puts it
 //! together.
@@ -24,7 +27,10 @@ use async_graphql::Data;
 use axum::response::Redirect;
 use axum::routing::get;
 use axum::serve::ListenerExt as _;
+use graphex::HubBuilder;
 use graphex::prelude::*;
+#[cfg(feature = "redis")]
+use graphex::redis::{LayerError, RedisLayer};
 use tokio::net::TcpListener;
 
 use crate::database::Database;
@@ -50,11 +56,11 @@ struct Subscription(
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let hub = Hub::builder()
+    let models = Hub::builder()
         .model::<User>()
         .model::<Message>()
-        .model::<Note>()
-        .build();
+        .model::<Note>();
+    let hub = with_layer(models)?.build();
     let database = Database::open(&hub)?;
     let schema = Schema::build(Query, Mutation::default(), Subscription::default())
         .data(hub.clone())
@@ -65,6 +71,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .data(|request, data| {
             data.insert(Viewer::of(request));
         })
+        .health(true)
         .on_connect(|payload, request| async move {
             let viewer = Viewer::connecting(&request, &payload);
             let mut data = Data::default();
@@ -90,6 +97,24 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     });
     axum::serve(listener, app).await?;
     Ok(())
+}
+
+/// Makes this process one of several, if `REDIS_URL` says where they meet.
+#[cfg(feature = "redis")]
+fn with_layer(hub: HubBuilder) -> Result<HubBuilder, LayerError> {
+    let Ok(url) = std::env::var("REDIS_URL") else {
+        return Ok(hub);
+    };
+    let prefix = std::env::var("REDIS_PREFIX").unwrap_or_else(|_| "chat".to_owned());
+    Ok(hub.layer(RedisLayer::new(&url)?.prefix(&prefix)?))
+}
+
+#[cfg(not(feature = "redis"))]
+fn with_layer(hub: HubBuilder) -> Result<HubBuilder, &'static str> {
+    match std::env::var_os("REDIS_URL") {
+        Some(_) => Err("REDIS_URL is set; add `--features redis` to the command"),
+        None => Ok(hub),
+    }
 }
 
 /// Listens on the port that `PORT` names; 0 takes a free one.

@@ -100,6 +100,12 @@ impl Row {
         &self.0[field]
     }
 
+    /// Takes a value for each field of the model.
+    #[cfg(any(feature = "redis", test))]
+    pub(crate) fn new(values: Vec<Value>) -> Self {
+        Self(values.into())
+    }
+
     /// How many fields the model has.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

@@ -37,6 +37,21 @@ pub(crate) enum Refusal {
         /// [`Limits::subscriptions_per_channel`](crate::Limits::subscriptions_per_channel).
         limit: usize,
     },
+    /// The layer did not confirm that it listens.
+    #[error("live updates are not available at the moment; try again")]
+    Unavailable,
+    /// The process that has the channel did not answer.
+    #[error("the process that holds this connection did not answer in time; try again")]
+    NoAnswer,
+    /// The process that has the channel cannot do what this one asks.
+    #[error(
+        "this connection is served by another version of the application; connect to the \
+         WebSocket again"
+    )]
+    OtherVersion,
+    /// The process that has the channel said no, with this sentence.
+    #[error("{0}")]
+    Elsewhere(String),
     /// No channel could be opened for a subscription that brings none.
     #[error(transparent)]
     NoChannel(#[from] ConnectError),
@@ -58,7 +73,8 @@ impl Refusal {
                 "BAD_USER_INPUT"
             }
             Self::TooManySubscriptions { .. } | Self::NoChannel(_) => "LIMIT_EXCEEDED",
-            Self::Denied(_) => "FORBIDDEN",
+            Self::Denied(_) | Self::Elsewhere(_) => "FORBIDDEN",
+            Self::Unavailable | Self::NoAnswer | Self::OtherVersion => "UNAVAILABLE",
             Self::Internal => "INTERNAL_SERVER_ERROR",
         }
     }

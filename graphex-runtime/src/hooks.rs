@@ -42,14 +42,25 @@ pub fn scope<'a, M: Scoped>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'
     Box::pin(async move { Ok(M::scope(ctx, &args.into()).await?.pins()) })
 }
 
-/// Leave to join a stream within a scope. Only [`Hooks::permit`] makes one, so nothing is
-/// joined that the hooks did not allow.
+/// Leave to join a stream within a scope. Only [`Hooks::permit`] makes one, here or in the process
+/// that a request came to, so nothing is joined that the hooks did not allow.
 #[derive(Debug)]
 pub(crate) struct Permit {
     pub(crate) model: &'static Model,
     pub(crate) scope: Pins,
     // Keeps other modules from writing a `Permit { .. }`.
     _made_here: (),
+}
+
+impl Permit {
+    /// A permit that the hooks gave in another process, which carried it here.
+    pub(crate) fn carried(model: &'static Model, scope: Pins) -> Self {
+        Self {
+            model,
+            scope,
+            _made_here: (),
+        }
+    }
 }
 
 impl Hooks {

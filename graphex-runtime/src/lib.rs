@@ -15,10 +15,19 @@ mod layer;
 mod limits;
 mod lookup;
 mod model;
+mod node;
 mod predicate;
 mod projection;
 mod topic;
 mod value;
+#[cfg_attr(
+    not(feature = "redis"),
+    allow(
+        dead_code,
+        reason = "only the Redis layer carries changes to other processes"
+    )
+)]
+mod wire;
 
 #[cfg(feature = "diesel")]
 mod capture;
@@ -33,6 +42,13 @@ pub mod axum {
     #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
     pub use crate::transport::{Client, client};
     pub use crate::transport::{Endpoints, router};
+}
+
+/// The layer that makes several processes one service.
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub mod redis {
+    pub use crate::layer::redis::{LayerError, RedisLayer};
 }
 
 #[doc(hidden)]

@@ -43,8 +43,8 @@ pub struct Limits {
     /// Most changes of one stream that wait for its custom lookups. Further ones count as
     /// failed lookups. Default: 1,024.
     pub lookup_queue: usize,
-    /// Most open channels of one named [`Identity`](crate::Identity); one more is answered
-    /// with 429. The anonymous identity is not limited, since it is everybody's.
+    /// Most open channels of one named [`Identity`](crate::Identity) in this process; one more is
+    /// answered with 429. The anonymous identity is not limited, since it is everybody's.
     /// Default: 100.
     pub channels_per_identity: usize,
     /// Most frames that wait for one slow reader. One more closes its channel with 1013.
@@ -54,9 +54,25 @@ pub struct Limits {
     /// Default: 1,048,576 (1 MiB).
     pub outbox_bytes: usize,
     /// Most changes that wait between the writers and the layer. Further ones are dropped,
-    /// counted in [`Stats::changes_lost`](crate::Stats::changes_lost) and logged.
+    /// counted in [`Stats::changes_lost`](crate::Stats::changes_lost) and logged, and every
+    /// subscription is told that it may have missed changes.
     /// Default: 65,536.
     pub publisher_queue: usize,
+    /// Time that a layer has for confirming that a process listens to the topics of a new
+    /// subscription; then the client is told to try again. Default: 3 s.
+    pub join_time: Duration,
+    /// Time after which a process leaves a topic that none of its channels needs any more, so
+    /// that who leaves and comes back costs nothing. Default: 5 s.
+    pub leave_grace: Duration,
+    /// Time that another process has for answering a request for one of its channels; more than
+    /// [`join_time`](Self::join_time), which is part of it. Default: 5 s.
+    pub answer_time: Duration,
+    /// Time between two messages that a process sends to itself through the layer. A link on
+    /// which it has not heard itself for two of these is given up and made anew. Default: 2 s.
+    pub probe_interval: Duration,
+    /// Most bytes of messages from the layer that wait for delivery. Further ones are dropped and
+    /// counted, and every subscription of the process is told. Default: 67,108,864 (64 MiB).
+    pub layer_queue_bytes: usize,
     /// Time a graphql-transport-ws client has for its `connection_init`, before its socket is
     /// closed with 4408; zero waits for ever. Default: 3 s.
     pub init_wait: Duration,
@@ -94,6 +110,11 @@ impl Default for Limits {
             outbox_frames: 1024,
             outbox_bytes: 1024 * 1024,
             publisher_queue: 65_536,
+            join_time: Duration::from_secs(3),
+            leave_grace: Duration::from_secs(5),
+            answer_time: Duration::from_secs(5),
+            probe_interval: Duration::from_secs(2),
+            layer_queue_bytes: 64 * 1024 * 1024,
             init_wait: Duration::from_secs(3),
             operations_per_connection: 100,
             stream_heartbeat: Duration::from_secs(12),

@@ -144,6 +144,25 @@ impl Template {
     }
 }
 
+/// Tells a subscriber of the two-channel protocol that it may have missed changes.
+pub(crate) fn resync_frame(model: &Model) -> Bytes {
+    let mut out = Vec::with_capacity(96);
+    out.extend_from_slice(b"{\"stream\":");
+    write_json_text(&mut out, model.stream);
+    out.extend_from_slice(b",\"payload\":{\"action\":\"resync\",\"model\":");
+    write_json_text(&mut out, model.label);
+    out.extend_from_slice(b"}}");
+    Bytes::from(out)
+}
+
+/// Tells a subscriber of a standard protocol the same: an execution result with an error, after
+/// which the operation goes on.
+pub(crate) fn resync_event() -> Bytes {
+    Bytes::from_static(
+        br#"{"data":null,"errors":[{"message":"changes may have been missed; load again what you show","extensions":{"code":"RESYNC"}}]}"#,
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +220,14 @@ mod tests {
     #[test]
     fn a_projection_keeps_the_models_order_and_ignores_doubles() {
         assert!(frame(&FULL, Some(&[2, 0, 2])).ends_with(r#""data":{"id":5,"pinned":null}}}"#));
+    }
+
+    #[test]
+    fn a_resync_names_the_stream_and_the_model() {
+        assert_eq!(
+            resync_frame(&FULL),
+            r#"{"stream":"messages","payload":{"action":"resync","model":"chat.message"}}"#
+        );
     }
 
     #[test]

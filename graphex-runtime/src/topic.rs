@@ -71,8 +71,14 @@ impl Topic {
         std::iter::once(Self::coarse(model, action)).chain(narrowed)
     }
 
+    /// The topic of this canonical name.
+    #[cfg(any(feature = "redis", test))]
+    pub(crate) fn named(name: &str) -> Self {
+        Self(name.into())
+    }
+
     /// The topic's canonical name.
-    #[cfg(test)]
+    #[cfg(any(feature = "redis", test))]
     pub(crate) fn name(&self) -> &str {
         &self.0
     }

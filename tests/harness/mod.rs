@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test target uses its part")]
 
+pub(crate) mod nodes;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use axum::serve::ListenerExt as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use graphex::axum::Endpoints;
 use graphex::{Hub, Identity, Stats};
+use nodes::Nodes;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -49,7 +52,7 @@ pub(crate) fn endpoints<E: async_graphql::Executor>(schema: E, hub: &Hub) -> End
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    pub(crate) hub: Hub,
+    pub(crate) hub: Nodes,
     serving: JoinHandle<()>,
 }
 
@@ -60,9 +63,27 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// One process, or as many as [`nodes`] are asked for.
     pub(crate) async fn start(app: axum::Router, hub: Hub) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let hub = Nodes::start(address, hub).await;
+        let app = app.merge(hub.router());
+        Self::serve(listener, app, hub).await
+    }
+
+    /// One process in any case, for a hub that was not built by [`nodes::build`].
+    pub(crate) async fn start_alone(app: axum::Router, hub: Hub) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hub = Nodes::alone(listener.local_addr().unwrap(), hub);
+        Self::serve(listener, app, hub).await
+    }
+
+    async fn serve(listener: TcpListener, app: axum::Router, hub: Nodes) -> Self {
+        let address = listener.local_addr().unwrap();
+        if nodes::is_child() {
+            nodes::serve_as_child(listener, app).await;
+        }
         let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
         let serving = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self {
@@ -72,9 +93,14 @@ impl Server {
         }
     }
 
+    /// How many processes have the channels.
+    pub(crate) fn sockets(&self) -> usize {
+        self.hub.sockets()
+    }
+
     /// A request to `/graphql`, to be sent with whatever body and headers.
     pub(crate) fn request(&self, method: reqwest::Method) -> reqwest::RequestBuilder {
-        reqwest::Client::new().request(method, format!("http://{}/graphql", self.address))
+        reqwest::Client::new().request(method, format!("http://{}/graphql", self.hub.next_http()))
     }
 
     /// POSTs a GraphQL request as this user; the status and the answer.
@@ -125,7 +151,7 @@ impl Server {
     }
 
     pub(crate) fn ws_request(&self) -> tokio_tungstenite::tungstenite::handshake::client::Request {
-        format!("ws://{}/ws/", self.address)
+        format!("ws://{}/ws/", self.hub.next_socket())
             .into_client_request()
             .unwrap()
     }

@@ -19,7 +19,7 @@ impl Server {
         &self,
         subprotocol: Option<&str>,
     ) -> tokio_tungstenite::tungstenite::handshake::client::Request {
-        let mut request = format!("ws://{}/graphql", self.address)
+        let mut request = format!("ws://{}/graphql", self.hub.next_socket())
             .into_client_request()
             .unwrap();
         if let Some(subprotocol) = subprotocol {

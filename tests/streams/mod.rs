@@ -13,7 +13,7 @@ use graphex::Limits;
 use graphex::prelude::*;
 use tokio::sync::{Notify, broadcast};
 
-use super::harness::{CurrentUser, Server, endpoints, within};
+use super::harness::{CurrentUser, Server, endpoints, nodes, within};
 
 /// A note, which its owner alone hears of.
 #[derive(Clone, ModelType)]
@@ -155,7 +155,7 @@ pub(crate) async fn start() -> Fixture {
 }
 
 pub(crate) async fn start_with(limits: impl FnOnce(&mut Limits)) -> Fixture {
-    let hub = Hub::builder().model::<Note>().limits(limits).build();
+    let hub = nodes::build(Hub::builder().model::<Note>().limits(limits));
     let (source, _) = broadcast::channel(16);
     let gate = Gate::default();
     let schema = Schema::build(Query, Mutation, Subscription::default())

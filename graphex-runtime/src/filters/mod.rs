@@ -9,6 +9,9 @@ use std::hash::{Hash, Hasher};
 pub(crate) use asked::Asked;
 pub(crate) use key::{Key, Target, keys};
 
+use crate::limits::Limits;
+use crate::lookup::Lookup;
+use crate::model::Model;
 use crate::value::Value;
 
 /// The `filters` of a subscription, checked and typed: all of them hold for each row it gets.
@@ -32,6 +35,36 @@ pub(crate) struct Filter {
     pub(crate) key: String,
     pub(crate) operand: Value,
     pub(crate) asked: Asked,
+}
+
+impl Filter {
+    /// The filter, its lookup made ready for rows.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the operand.
+    pub(crate) fn new(
+        model: &Model,
+        key: &Key,
+        operand: Value,
+        limits: &Limits,
+    ) -> Result<Self, String> {
+        let Key { name, target, .. } = key;
+        let asked = match *target {
+            Target::Field(field, lookup) => Asked::new(field, lookup, &operand, limits)
+                .map_err(|reason| format!("the filter `{name}` {reason}"))?,
+            Target::Custom(lookup) => Asked::Custom(lookup),
+        };
+        let key = match *target {
+            Target::Field(field, Lookup::Exact) => model.fields[field].name.to_owned(),
+            _ => name.clone(),
+        };
+        Ok(Self {
+            key,
+            operand,
+            asked,
+        })
+    }
 }
 
 /// The key and the operand tell filters of one model apart.
@@ -80,6 +113,21 @@ impl Filters {
 }
 
 impl Filters {
+    /// The filters of which another process sent the keys and operands; none where this version
+    /// of the model does not have them.
+    pub(crate) fn carried(
+        model: &'static Model,
+        entries: Vec<(String, Value)>,
+        limits: &Limits,
+    ) -> Option<Self> {
+        let filter = |(name, operand)| {
+            let key = keys(model).find(|key| key.name == name)?;
+            Filter::new(model, &key, operand, limits).ok()
+        };
+        let filters = entries.into_iter().map(filter);
+        filters.collect::<Option<_>>().map(Self::new)
+    }
+
     /// What they ask, with their operands.
     pub(crate) fn asked(&self) -> impl Iterator<Item = (&Asked, &Value)> {
         self.0.iter().map(|filter| (&filter.asked, &filter.operand))

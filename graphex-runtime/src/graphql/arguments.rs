@@ -100,7 +100,7 @@ pub(super) fn subscription(
     let id = args.id.as_ref().map(|id| kind.parse_key(id)).transpose();
     Ok(Subscription {
         filters: args.filters.clone(),
-        actions: args.action.actions(),
+        actions: args.action.actions().to_vec(),
         id: id.map_err(|expected| Refusal::InvalidId { expected })?,
     })
 }

@@ -129,7 +129,9 @@ async fn join(
     let subscription = arguments::subscription(model, &mut args, filters, hub.limits())?;
     let permit = hooks.permit(model, ctx, args).await?;
     let projection = projection(model, ctx.field());
-    registration.join(permit, &subscription, &projection)?;
+    registration
+        .join(permit, &subscription, &projection)
+        .await?;
     Ok(source)
 }
 
@@ -166,9 +168,15 @@ fn response(frame: &Bytes) -> Response {
     #[derive(serde::Deserialize)]
     struct Payload {
         data: Value,
+        #[serde(default)]
+        errors: Vec<ServerError>,
     }
     match serde_json::from_slice::<Payload>(frame) {
-        Ok(payload) => Response::new(payload.data),
+        Ok(payload) => {
+            let mut response = Response::new(payload.data);
+            response.errors = payload.errors;
+            response
+        }
         // A frame is JSON that was written here.
         Err(error) => {
             tracing::error!(%error, "a frame is no response");

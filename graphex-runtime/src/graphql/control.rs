@@ -21,7 +21,6 @@ use crate::filters::Filters;
 use crate::hooks::Hooks;
 use crate::hub::Identity;
 use crate::model::{Model, ModelType, RawArgs};
-use crate::projection::Projection;
 
 /// The subscription root of a model in the two-channel protocol; `MessageSubscription` is
 /// `ModelSubscription<Message>`. Mount it in a `MergedSubscription`, or alone.
@@ -94,16 +93,19 @@ async fn carry_out(
     let anonymous = Identity::anonymous();
     let identity = ctx.data_opt::<Identity>().unwrap_or(&anonymous);
     let channel_id = args.channel_id.as_deref().unwrap_or_default();
-    // Before the hooks, so that they do not run for who may not drive the channel.
-    let channel = hub.channel(channel_id, identity, model)?;
+    // Before the hooks, so that they do not run for who may not drive the channel. A channel of
+    // another process is checked there, after the hooks.
+    let place = hub.place(channel_id, identity, model)?;
     let subscription = arguments::subscription(model, args, filters, hub.limits())?;
     match args.operation {
         SubscriptionOperation::Subscribe => {
             let permit = hooks.permit(model, ctx, args.clone()).await?;
-            let projection = Projection::notification(model, args.fields.as_deref());
-            hub.subscribe(&channel, permit, &subscription, &projection)
+            let data = args.fields.as_deref();
+            hub.subscribe_at(&place, permit, &subscription, data).await
         }
-        SubscriptionOperation::Unsubscribe => hub.unsubscribe(&channel, model, &subscription),
+        SubscriptionOperation::Unsubscribe => {
+            hub.unsubscribe_at(&place, model, &subscription).await
+        }
     }
 }
 

@@ -78,6 +78,7 @@ pub async fn execute<E: Executor>(schema: &E, request: impl Into<Request>) -> Re
 }
 
 /// The responses of one operation.
+#[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
 pub(crate) struct Responses {
     pub(crate) stream: BoxStream<'static, Response>,
     /// Whether its errors may come before there is a stream.

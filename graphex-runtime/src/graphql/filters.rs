@@ -6,9 +6,9 @@ use async_graphql::{Name, Value as Sent};
 
 use super::suggest;
 use crate::error::Refusal;
-use crate::filters::{Asked, Filter, Filters, Key, Target, keys};
+use crate::filters::{Filter, Filters, Key, Target, keys};
 use crate::limits::Limits;
-use crate::lookup::{Lookup, Operand};
+use crate::lookup::Operand;
 use crate::model::Model;
 use crate::value::{FieldType, Kind, Value};
 
@@ -38,7 +38,7 @@ pub(super) fn parse_filters(
     }
     let filters = filters.into_iter();
     let filters: Result<_, _> = filters
-        .map(|(key, operand)| filter(model, key, operand, limits))
+        .map(|(key, operand)| Filter::new(model, key, operand, limits))
         .collect();
     filters.map(Filters::new).map_err(Refusal::InvalidFilter)
 }
@@ -222,25 +222,6 @@ fn described(kind: Kind) -> String {
         Kind::Json => "any JSON".to_owned(),
         Kind::List(item) => format!("a list, each of it {}", described(item.kind)),
     }
-}
-
-/// The filter, its lookup made ready for rows.
-fn filter(model: &Model, key: &Key, operand: Value, limits: &Limits) -> Result<Filter, String> {
-    let Key { name, target, .. } = key;
-    let asked = match *target {
-        Target::Field(field, lookup) => Asked::new(field, lookup, &operand, limits)
-            .map_err(|reason| format!("the filter `{name}` {reason}"))?,
-        Target::Custom(lookup) => Asked::Custom(lookup),
-    };
-    let key = match *target {
-        Target::Field(field, Lookup::Exact) => model.fields[field].name.to_owned(),
-        _ => name.clone(),
-    };
-    Ok(Filter {
-        key,
-        operand,
-        asked,
-    })
 }
 
 /// About what an operand takes in memory.

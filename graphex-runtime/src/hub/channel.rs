@@ -5,12 +5,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::connection::Subscription;
-use super::plan::Seat;
+use super::lock;
+use super::plan::{Member, Seat};
 use super::queue::Outbox;
 use crate::change::Action;
+use crate::error::Refusal;
 use crate::filters::Filters;
 use crate::limits::Limits;
 use crate::model::Model;
+use crate::node::NodeId;
 use crate::value::Value;
 
 /// Who opened a channel or asks something of it.
@@ -41,6 +44,11 @@ impl Identity {
         Self(None)
     }
 
+    /// The name, if it has one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
     /// Whether this is [`Identity::anonymous`].
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
@@ -48,16 +56,16 @@ impl Identity {
     }
 }
 
-/// A channel's id, `channel_id` on the wire: 160 random bits as 40 hexadecimal digits.
+/// A channel's id, `channel_id` on the wire: opaque hexadecimal digits, 160 bits of them random.
+///
+/// The first digits say which process has the channel, so that requests find it from another.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ChannelId(Arc<str>);
 
 impl ChannelId {
-    pub(crate) fn random() -> Result<Self, getrandom::Error> {
-        let mut bits = [0; 20];
-        getrandom::fill(&mut bits)?;
-        let digits: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self(digits.into()))
+    /// A new id for a channel of this node.
+    pub(crate) fn random(node: NodeId) -> Result<Self, getrandom::Error> {
+        Ok(Self(format!("{node}{}", secret()?).into()))
     }
 
     /// The id as clients send it.
@@ -67,16 +75,29 @@ impl ChannelId {
     }
 }
 
+/// 160 random bits as hexadecimal digits: nobody guesses them.
+pub(crate) fn secret() -> Result<String, getrandom::Error> {
+    let mut bits = [0; 20];
+    getrandom::fill(&mut bits)?;
+    Ok(bits.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 impl std::borrow::Borrow<str> for ChannelId {
     fn borrow(&self) -> &str {
         &self.0
     }
 }
 
-/// The first digits only: who reads a log must not be able to drive the channel.
+/// Some of the digits only: who reads a log must not be able to drive the channel.
 impl fmt::Debug for ChannelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}…", self.0.get(..8).unwrap_or_default())
+        write!(
+            f,
+            "{}…",
+            self.0
+                .get(NodeId::DIGITS..NodeId::DIGITS + 8)
+                .unwrap_or_default()
+        )
     }
 }
 
@@ -98,6 +119,20 @@ pub(super) struct Subscriptions {
     /// Set once; nothing joins afterwards.
     pub(super) closed: bool,
     pub(super) held: HashMap<SubscriptionKey, Seats>,
+}
+
+impl Subscriptions {
+    /// Whether a subscription may join, or be replaced.
+    pub(super) fn has_room(&self, key: &SubscriptionKey, limits: &Limits) -> Result<(), Refusal> {
+        if self.closed {
+            return Err(Refusal::UnknownChannel);
+        }
+        let limit = limits.subscriptions_per_channel;
+        if self.held.len() >= limit && !self.held.contains_key(key) {
+            return Err(Refusal::TooManySubscriptions { limit });
+        }
+        Ok(())
+    }
 }
 
 /// What tells the subscriptions of a channel apart, together with the action.
@@ -122,6 +157,11 @@ impl SubscriptionKey {
             stream: model.stream,
             name: Name::Asked { id, filters },
         }
+    }
+
+    /// Whether it is of the two-channel protocol.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self.name, Name::Asked { .. })
     }
 
     pub(super) fn of_operation(model: &Model, number: u64) -> Self {
@@ -149,6 +189,16 @@ impl Channel {
             outbox: Outbox::new(limits),
             subscriptions: Mutex::default(),
         }
+    }
+
+    /// One member for each subscription, whatever its actions.
+    pub(super) fn members(&self) -> Vec<(SubscriptionKey, Arc<Member>)> {
+        let subscriptions = lock(&self.subscriptions);
+        let first = |(key, seats): (&SubscriptionKey, &Seats)| {
+            let seat = seats.iter().flatten().next()?;
+            Some((key.clone(), Arc::clone(&seat.member)))
+        };
+        subscriptions.held.iter().filter_map(first).collect()
     }
 
     pub(super) fn serves(&self, stream: &str) -> bool {

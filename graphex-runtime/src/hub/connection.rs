@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 
 use super::channel::{Channel, ChannelId, Identity, Seats, SubscriptionKey};
 use super::operation::Envelope;
@@ -14,6 +15,7 @@ use crate::change::Action;
 use crate::error::{ConnectError, Refusal};
 use crate::filters::Filters;
 use crate::hooks::Permit;
+use crate::layer::Unavailable;
 use crate::model::Model;
 use crate::predicate::{Pin, Predicate};
 use crate::projection::Projection;
@@ -31,7 +33,7 @@ use crate::value::Value;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let hub = Hub::builder().build();
 /// let connection = hub.connect(Identity::new("user:1"))?;
-/// assert_eq!(connection.id().as_str().len(), 40);
+/// assert_eq!(connection.id().as_str().len(), 56);
 /// drop(connection);
 /// assert_eq!(hub.stats().channels, 0);
 /// # Ok(()) }
@@ -80,7 +82,7 @@ impl Drop for Connection {
 /// What a client subscribes to, or ends.
 #[derive(Debug)]
 pub(crate) struct Subscription {
-    pub(crate) actions: &'static [Action],
+    pub(crate) actions: Vec<Action>,
     pub(crate) id: Option<Value>,
     pub(crate) filters: Filters,
 }
@@ -115,7 +117,7 @@ impl Hub {
         served: Option<Arc<HashSet<String>>>,
     ) -> Result<Connection, ConnectError> {
         self.engine.start();
-        let id = ChannelId::random().map_err(|error| {
+        let id = ChannelId::random(self.engine.node).map_err(|error| {
             tracing::error!(%error, "no random bits for a channel id");
             ConnectError::NoRandomness
         })?;
@@ -141,36 +143,48 @@ impl Hub {
         identity: &Identity,
         model: &Model,
     ) -> Result<Arc<Channel>, Refusal> {
-        let channel = lock(&self.engine.channels)
-            .get(id)
-            .filter(|channel| channel.identity == *identity)
-            .cloned()
-            .ok_or(Refusal::UnknownChannel)?;
+        let channel = self.find(id, identity)?;
         self.check_served(&channel, model)?;
         Ok(channel)
     }
 
+    /// The open channel with this id, if this identity opened it.
+    pub(super) fn find(&self, id: &str, identity: &Identity) -> Result<Arc<Channel>, Refusal> {
+        let channels = lock(&self.engine.channels);
+        let channel = channels.get(id);
+        channel
+            .filter(|channel| channel.identity == *identity)
+            .cloned()
+            .ok_or(Refusal::UnknownChannel)
+    }
+
     /// Whether the channel may have the model's stream.
     pub(super) fn check_served(&self, channel: &Channel, model: &Model) -> Result<(), Refusal> {
-        let known = self.has_model(model);
-        if !known {
-            let model = model.name;
-            tracing::error!(
-                model,
-                "a client asks for a model that the hub does not know; add `.model::<{model}>()` \
-                 to `Hub::builder()`"
-            );
-        }
-        if !known || !channel.serves(model.stream) {
+        self.check_known(model)?;
+        if !channel.serves(model.stream) {
             let stream = model.stream;
             return Err(Refusal::NotServed { stream });
         }
         Ok(())
     }
 
+    /// Whether the hub has the model.
+    pub(super) fn check_known(&self, model: &Model) -> Result<(), Refusal> {
+        if self.has_model(model) {
+            return Ok(());
+        }
+        let (stream, model) = (model.stream, model.name);
+        tracing::error!(
+            model,
+            "a client asks for a model that the hub does not know; add `.model::<{model}>()` \
+             to `Hub::builder()`"
+        );
+        Err(Refusal::NotServed { stream })
+    }
+
     /// Joins the permitted stream for a subscription of the two-channel protocol. One that is
     /// there already keeps its place and takes the new predicate and projection.
-    pub(crate) fn subscribe(
+    pub(crate) async fn subscribe(
         &self,
         channel: &Arc<Channel>,
         permit: Permit,
@@ -180,10 +194,12 @@ impl Hub {
         let key = SubscriptionKey::asked(permit.model, subscription);
         let bare = Envelope::default();
         self.join(channel, key, permit, subscription, projection, &bare)
+            .await
     }
 
-    /// Joins the permitted stream: one step, with the whole predicate in force.
-    pub(super) fn join(
+    /// Joins the permitted stream: when the layer has confirmed the topics, in one step with the
+    /// whole predicate in force.
+    pub(super) async fn join(
         &self,
         channel: &Arc<Channel>,
         key: SubscriptionKey,
@@ -202,31 +218,29 @@ impl Hub {
         let predicate = Predicate::new(scope, id, &subscription.filters);
         let limits = &self.engine.limits;
         // Topics and plans are built before anything is locked.
-        let joins: Vec<_> = subscription
-            .actions
-            .iter()
-            .map(|&action| {
-                let topics = Topic::listened(model, action, &predicate, limits.narrowed_topics);
-                let (predicate, projection) = (predicate.clone(), projection.clone());
-                let plan = Plan {
-                    action,
-                    predicate,
-                    projection,
-                };
-                (topics, plan)
-            })
-            .collect();
+        let joins = subscription.actions.iter().map(|&action| {
+            let topics = Topic::listened(model, action, &predicate, limits.narrowed_topics);
+            let (predicate, projection) = (predicate.clone(), projection.clone());
+            let plan = Plan {
+                action,
+                predicate,
+                projection,
+            };
+            (topics, plan)
+        });
+        // Before the layer is asked for anything, and again when it has answered.
+        lock(&channel.subscriptions).has_room(&key, limits)?;
+        let listen = |(topics, plan): (Vec<Topic>, Plan)| async {
+            let listening = self.engine.layer.listen(topics.clone()).await;
+            listening.map(|listening| (topics, plan, listening))
+        };
+        let joins = try_join_all(joins.map(listen)).await;
+        let joins = joins.map_err(|Unavailable| Refusal::Unavailable)?;
         let mut subscriptions = lock(&channel.subscriptions);
-        if subscriptions.closed {
-            return Err(Refusal::UnknownChannel);
-        }
-        let limit = limits.subscriptions_per_channel;
-        if subscriptions.held.len() >= limit && !subscriptions.held.contains_key(&key) {
-            return Err(Refusal::TooManySubscriptions { limit });
-        }
+        subscriptions.has_room(&key, limits)?;
         let seats = subscriptions.held.entry(key).or_default();
         let mut plans = stream.plans.write().unwrap_or_else(PoisonError::into_inner);
-        for (topics, plan) in joins {
+        for (topics, plan, listening) in joins {
             let seat = &mut seats[plan.action as usize];
             let member = match seat.take() {
                 Some(seat) => {
@@ -235,7 +249,8 @@ impl Hub {
                 }
                 None => Member::new(Arc::clone(channel), envelope.clone()),
             };
-            *seat = Some(plans.join(topics, plan, member));
+            let joined = seat.insert(plans.join(topics, plan, member));
+            joined.listening = listening;
         }
         Ok(())
     }
@@ -248,7 +263,7 @@ impl Hub {
         model: &'static Model,
         subscription: &Subscription,
     ) -> Result<(), Refusal> {
-        let actions = subscription.actions;
+        let actions = &subscription.actions;
         let key = SubscriptionKey::asked(model, subscription);
         let mut subscriptions = lock(&channel.subscriptions);
         let seats = subscriptions

@@ -1,37 +1,34 @@
-//! The state behind the handles, and delivery.
+//! The state behind the handles, and the tasks that work on it.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use async_graphql::Data;
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::task::AbortHandle;
 
 use super::channel::{Channel, Channels};
+use super::delivery::Turns;
 use super::lock;
-use super::lookups::{Lookups, Question};
-use super::plan::{Listed, Member, Members, Plan, PlanTable};
-use super::publisher::Publisher;
-use super::queue::Pushed;
+use super::lookups::Lookups;
+use super::plan::PlanTable;
+use super::publisher::{Batch, Publisher};
+use super::remote::Remote;
 use super::stats::{Counters, Stats};
 use crate::change::Change;
-use crate::layer::{BoxFuture, Inbox, Layer, MemoryLayer};
+use crate::layer::{Layer, Setup};
 use crate::limits::Limits;
 use crate::model::Model;
-use crate::predicate::Subject;
-use crate::topic::Topic;
+use crate::node::NodeId;
 
-/// What may be delivered before other tasks have a turn, in bytes of frames.
-const TURN: usize = 64 * 1024;
-/// What may be delivered before the writers have one. One write of many frames costs little more
-/// than one of one frame, but nobody should wait for his first.
-const HELD: usize = 64 * 1024 * 1024;
-const COST_OF_A_FRAME: usize = 256;
-const COST_OF_A_CHANGE: usize = 128;
-const COST_OF_A_TEST: usize = 32;
+/// What a hub is built with.
+pub(super) struct Options {
+    pub(super) limits: Limits,
+    pub(super) data: Data,
+    pub(super) layer: Setup,
+    pub(super) resync: bool,
+}
 
 /// What the handles share.
 pub(super) struct Engine {
@@ -39,18 +36,18 @@ pub(super) struct Engine {
     pub(super) channels: Mutex<Channels>,
     pub(super) limits: Limits,
     pub(super) publisher: Arc<Publisher>,
-    layer: Arc<dyn Layer>,
+    /// What this process is called by, among those that share the layer.
+    pub(super) node: NodeId,
+    pub(super) layer: Arc<dyn Layer>,
+    pub(super) remote: Remote,
+    /// Whether subscriptions are told that they may have missed changes.
+    pub(super) resync: bool,
     /// What custom lookups can use.
     pub(super) data: Data,
     /// Itself, for its tasks, which end with it.
     engine: Weak<Self>,
     tasks: Mutex<Tasks>,
-    /// What delivery has cost since others had their turn, in the unit of [`TURN`].
-    spent: AtomicUsize,
-    /// And since the writers had theirs.
-    held: AtomicUsize,
-    /// Members whose channels' writers are to be woken then.
-    unwoken: Mutex<Vec<Arc<Member>>>,
+    pub(super) turns: Turns,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -67,7 +64,7 @@ impl std::fmt::Debug for Engine {
 pub(super) struct Stream {
     pub(super) model: &'static Model,
     pub(super) plans: RwLock<PlanTable>,
-    lookups: Arc<Lookups>,
+    pub(super) lookups: Arc<Lookups>,
 }
 
 impl Stream {
@@ -97,26 +94,37 @@ impl Drop for Tasks {
 }
 
 impl Engine {
-    pub(super) fn new(
-        streams: HashMap<&'static str, Stream>,
-        limits: Limits,
-        data: Data,
-    ) -> Arc<Self> {
-        let counters = Arc::<Counters>::default();
-        let publisher = Publisher::new(limits.publisher_queue, Arc::clone(&counters));
-        Arc::new_cyclic(|engine: &Weak<Self>| Self {
-            streams,
-            channels: Mutex::default(),
+    pub(super) fn new(streams: HashMap<&'static str, Stream>, options: Options) -> Arc<Self> {
+        let Options {
             limits,
             data,
-            publisher: Arc::new(publisher),
-            layer: Arc::new(MemoryLayer::new(engine.clone())),
-            engine: engine.clone(),
-            tasks: Mutex::default(),
-            spent: AtomicUsize::new(0),
-            held: AtomicUsize::new(0),
-            unwoken: Mutex::default(),
-            counters,
+            layer,
+            resync,
+        } = options;
+        let counters = Arc::<Counters>::default();
+        let publisher = Publisher::new(limits.publisher_queue, Arc::clone(&counters));
+        let node = NodeId::random();
+        Arc::new_cyclic(|engine: &Weak<Self>| {
+            let names: Vec<_> = streams.keys().copied().collect();
+            let layer = layer.open(node, engine.clone(), &names, &limits);
+            if layer.is_shared() {
+                publisher.set_fed();
+            }
+            Self {
+                streams,
+                channels: Mutex::default(),
+                limits,
+                data,
+                publisher: Arc::new(publisher),
+                node,
+                layer,
+                remote: Remote::default(),
+                resync,
+                engine: engine.clone(),
+                tasks: Mutex::default(),
+                turns: Turns::default(),
+                counters,
+            }
         })
     }
 
@@ -137,6 +145,16 @@ impl Engine {
             Arc::clone(&self.counters),
         );
         let mut started = vec![runtime.spawn(feeding).abort_handle()];
+        let of_layer = Arc::clone(&self.layer).tasks();
+        started.extend(
+            of_layer
+                .into_iter()
+                .map(|task| runtime.spawn(task).abort_handle()),
+        );
+        if self.layer.is_shared() {
+            let serving = self.remote.serve(self.engine.clone());
+            started.push(runtime.spawn(serving).abort_handle());
+        }
         let streams = self.streams.values();
         for stream in streams.filter(|stream| !stream.model.lookups.is_empty()) {
             let answering = Arc::clone(&stream.lookups).run(self.engine.clone());
@@ -154,6 +172,7 @@ impl Engine {
             let (topics, plans) = table.counts();
             (sum.0 + topics, sum.1 + plans)
         });
+        let layer = self.layer.counts();
         Stats {
             channels: channels.len(),
             subscriptions: channels.iter().map(held).sum(),
@@ -166,6 +185,12 @@ impl Engine {
             lookups_failed: self.counters.lookups_failed.get(),
             frames_queued: self.counters.frames_queued.get(),
             slow_readers_closed: self.counters.slow_readers_closed.get(),
+            resyncs: self.counters.resyncs.get(),
+            layer_outages: layer.outages,
+            messages_unreadable: self.counters.messages_unreadable.get()
+                + layer.messages_unreadable,
+            messages_repeated: layer.messages_repeated,
+            messages_dropped: self.counters.messages_dropped.get() + layer.messages_dropped,
         }
     }
 }
@@ -173,8 +198,9 @@ impl Engine {
 /// Feeds the layer from the publisher's queue, in order, for as long as the engine lives.
 async fn feed(publisher: Arc<Publisher>, layer: Arc<dyn Layer>, counters: Arc<Counters>) {
     loop {
-        let mut batch = Batch {
-            changes: publisher.batch().await.into(),
+        let Batch { changes, mut lost } = publisher.batch().await;
+        let mut batch = Publishing {
+            changes: changes.into(),
             counters: &counters,
         };
         while !batch.changes.is_empty() {
@@ -187,120 +213,23 @@ async fn feed(publisher: Arc<Publisher>, layer: Arc<dyn Layer>, counters: Arc<Co
             if panicked {
                 counters.changes_lost.add(1);
                 tracing::error!("publishing a change panicked; it reaches not all subscribers");
+                lost = true;
             }
+        }
+        if lost {
+            layer.announce_loss().await;
         }
     }
 }
 
 /// Changes taken from the queue. What is left when the runtime ends is lost.
-struct Batch<'c> {
+struct Publishing<'c> {
     changes: VecDeque<Arc<Change>>,
     counters: &'c Counters,
 }
 
-impl Drop for Batch<'_> {
+impl Drop for Publishing<'_> {
     fn drop(&mut self) {
         self.counters.changes_lost.add(self.changes.len());
-    }
-}
-
-impl Engine {
-    /// Gives other tasks a turn when enough was done, and the writers of the channels, who have
-    /// to empty what is filled here.
-    async fn spend(&self, cost: usize) {
-        if self.held.fetch_add(cost, Ordering::Relaxed) + cost >= HELD {
-            self.flush();
-        }
-        if self.spent.fetch_add(cost, Ordering::Relaxed) + cost >= TURN {
-            self.give_way().await;
-        }
-    }
-
-    async fn give_way(&self) {
-        self.spent.store(0, Ordering::Relaxed);
-        tokio::task::yield_now().await;
-    }
-
-    /// Queues the plan's frame to its members.
-    pub(super) async fn tell(&self, plan: &Plan, members: &Members, change: &Change) {
-        let frame = plan.projection.frame(change);
-        self.counters.frames_encoded.add(1);
-        let mut cost = 0;
-        for member in members.values() {
-            if self.push(member, frame.clone()) {
-                self.flush();
-                self.give_way().await;
-            }
-            cost += COST_OF_A_FRAME + frame.len();
-            if cost >= TURN {
-                self.spend(std::mem::take(&mut cost)).await;
-            }
-        }
-        self.spend(cost).await;
-    }
-
-    /// Whether the writers are due.
-    fn push(&self, member: &Arc<Member>, frame: Bytes) -> bool {
-        match member.channel.outbox.push(member, frame) {
-            Pushed::Queued { is_first, is_due } => {
-                self.counters.frames_queued.add(1);
-                if is_first {
-                    lock(&self.unwoken).push(Arc::clone(member));
-                }
-                is_due
-            }
-            Pushed::Ended => false,
-            Pushed::Overflowed => {
-                self.counters.slow_readers_closed.add(1);
-                tracing::warn!(channel = ?member.channel.id, "a slow reader is closed");
-                false
-            }
-        }
-    }
-}
-
-impl Inbox for Engine {
-    fn flush(&self) {
-        self.held.store(0, Ordering::Relaxed);
-        let unwoken = std::mem::take(&mut *lock(&self.unwoken));
-        for member in &unwoken {
-            member.channel.outbox.wake();
-        }
-    }
-
-    fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a> {
-        Box::pin(async move {
-            self.spend(COST_OF_A_CHANGE).await;
-            let Some(stream) = self.streams.get(change.model.stream) else {
-                return;
-            };
-            // One lock for all topics: a member that moves from one to the other is seen once.
-            let candidates = {
-                let plans = stream.plans.read().unwrap_or_else(PoisonError::into_inner);
-                plans.candidates(topics, &change.row)
-            };
-            let subject = Subject::new(&change.row);
-            let mut undecided = Vec::new();
-            for block in candidates.blocks() {
-                self.spend(COST_OF_A_TEST * block.len()).await;
-                for listed in block.iter().flatten() {
-                    let Listed { plan, members } = listed;
-                    if !plan.predicate.matches(&subject) {
-                        continue;
-                    }
-                    if plan.predicate.custom().is_empty() {
-                        self.tell(plan, members, change).await;
-                    } else {
-                        undecided.push(listed.clone());
-                    }
-                }
-            }
-            if !undecided.is_empty() {
-                let change = Arc::clone(change);
-                if !stream.lookups.ask(Question { change, undecided }) {
-                    self.counters.lookups_failed.add(1);
-                }
-            }
-        })
     }
 }

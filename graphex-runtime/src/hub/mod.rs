@@ -7,6 +7,7 @@
 
 mod channel;
 mod connection;
+mod delivery;
 mod engine;
 mod index;
 mod lookups;
@@ -18,6 +19,7 @@ mod plan;
 )]
 mod publisher;
 mod queue;
+mod remote;
 mod shelf;
 mod stats;
 
@@ -26,6 +28,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::Data;
 
+#[cfg(feature = "axum")]
+pub(crate) use channel::secret;
 pub use channel::{ChannelId, Identity};
 pub use connection::Connection;
 pub(crate) use connection::Subscription;
@@ -35,9 +39,10 @@ pub(crate) use publisher::Ticket;
 pub use queue::CloseReason;
 pub use stats::Stats;
 
-use engine::{Engine, Stream};
+use engine::{Engine, Options, Stream};
 
 use crate::change::{Action, Change};
+use crate::layer::Setup;
 use crate::limits::Limits;
 use crate::model::{Model, ModelType};
 
@@ -65,12 +70,14 @@ pub struct Hub {
 }
 
 /// Collects the models and limits of a [`Hub`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[must_use = "call `build` to get the hub"]
 pub struct HubBuilder {
     models: Vec<&'static Model>,
     limits: Limits,
     data: Data,
+    layer: Setup,
+    resync: bool,
 }
 
 impl HubBuilder {
@@ -93,9 +100,27 @@ impl HubBuilder {
         self
     }
 
-    /// Makes the hub, on the in-memory layer.
+    /// Joins the processes that have the same Redis and prefix: they are one service, and a
+    /// change that any of them publishes reaches the subscribers of all. Default: the process is
+    /// alone, on the in-memory layer.
+    #[cfg(feature = "redis")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+    pub fn layer(mut self, layer: crate::redis::RedisLayer) -> Self {
+        self.layer = Setup::Redis(Box::new(layer));
+        self
+    }
+
+    /// Whether a subscription that may have missed changes is told so, with a frame of the action
+    /// `resync`: a client loads again what it shows. It is the one thing that graphex adds to the
+    /// two-channel protocol; turn it off for clients that cannot take it. Default: yes.
+    pub fn resync(mut self, tell: bool) -> Self {
+        self.resync = tell;
+        self
+    }
+
+    /// Makes the hub.
     ///
-    /// Its publisher runs on the tokio runtime that this is called in or, outside of one, on
+    /// Its tasks run on the tokio runtime that this is called in or, outside of one, on
     /// the runtime that opens the first channel.
     ///
     /// # Panics
@@ -134,7 +159,13 @@ impl HubBuilder {
             }
             streams.insert(model.stream, Stream::new(model, &self.limits));
         }
-        let engine = Engine::new(streams, self.limits, self.data);
+        let options = Options {
+            limits: self.limits,
+            data: self.data,
+            layer: self.layer,
+            resync: self.resync,
+        };
+        let engine = Engine::new(streams, options);
         engine.start();
         Hub { engine }
     }
@@ -143,7 +174,13 @@ impl HubBuilder {
 impl Hub {
     /// Starts a hub: name its models, then [`HubBuilder::build`].
     pub fn builder() -> HubBuilder {
-        HubBuilder::default()
+        HubBuilder {
+            models: Vec::new(),
+            limits: Limits::default(),
+            data: Data::default(),
+            layer: Setup::default(),
+            resync: true,
+        }
     }
 
     /// Hands a change over to the subscribers, for writes that `.broadcast()` cannot see.
@@ -170,6 +207,18 @@ impl Hub {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.engine.limits
+    }
+
+    /// Whether the hub hears its layer: it is false while Redis is away, and until it has
+    /// answered for the first time. On the in-memory layer it is always true.
+    ///
+    /// For a health endpoint that tells a load balancer where to send new clients. Those who are
+    /// connected stay connected, and are served when the layer is back.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        // A hub that was built outside of a runtime begins where it is first asked.
+        self.engine.start();
+        self.engine.layer.is_ready()
     }
 
     /// What the hub holds and what it did.

@@ -124,7 +124,7 @@ impl Registration {
     }
 
     /// Joins the permitted stream.
-    pub(crate) fn join(
+    pub(crate) async fn join(
         &self,
         permit: Permit,
         subscription: &Subscription,
@@ -136,14 +136,15 @@ impl Registration {
             return Err(Refusal::Internal);
         }
         let key = state.key(permit.model);
-        state.hub.join(
+        let joining = state.hub.join(
             &state.channel,
             key,
             permit,
             subscription,
             projection,
             &state.envelope,
-        )?;
+        );
+        joining.await?;
         state.joined.notify_one();
         Ok(())
     }

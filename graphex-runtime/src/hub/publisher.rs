@@ -23,8 +23,8 @@ pub(crate) struct Publisher {
     queue: Mutex<Queue>,
     wake: Notify,
     capacity: usize,
-    /// Whether the task ever ran. Before, no channel can be open, so that nobody misses what
-    /// is committed.
+    /// Whether there can be a subscriber: the task ever ran, or other processes may have
+    /// channels. Before, nobody misses what is committed.
     fed: AtomicBool,
     counters: Arc<Counters>,
 }
@@ -40,6 +40,23 @@ struct Queue {
     open: usize,
     /// Whether something was lost since the last batch; it is logged once.
     overflowing: bool,
+    lost: Option<Lost>,
+}
+
+/// Changes were lost of which nobody has been told, before the places of these numbers. Who is told
+/// must not see older changes afterwards, so it is told when the places before are gone.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    first: u64,
+    last: u64,
+}
+
+/// Changes whose turn it is.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) changes: Vec<Arc<Change>>,
+    /// Whether changes were lost that would have followed these.
+    pub(crate) lost: bool,
 }
 
 #[derive(Debug)]
@@ -69,7 +86,7 @@ impl Publisher {
         }
     }
 
-    /// The task runs.
+    /// From now on there can be a subscriber.
     pub(crate) fn set_fed(&self) {
         self.fed.store(true, Ordering::Relaxed);
     }
@@ -98,10 +115,10 @@ impl Publisher {
     }
 
     /// Waits for changes whose turn it is and takes all of them.
-    pub(crate) async fn batch(&self) -> Vec<Arc<Change>> {
+    pub(crate) async fn batch(&self) -> Batch {
         loop {
             let batch = lock(&self.queue).take();
-            if !batch.is_empty() {
+            if !batch.changes.is_empty() || batch.lost {
                 return batch;
             }
             self.wake.notified().await;
@@ -148,7 +165,13 @@ impl Publisher {
 
     fn lose(&self, changes: usize) {
         self.counters.changes_lost.add(changes);
-        let logged = std::mem::replace(&mut lock(&self.queue).overflowing, true);
+        let mut queue = lock(&self.queue);
+        let last = queue.next_number;
+        let first = queue.lost.map_or(last, |lost| lost.first);
+        queue.lost = Some(Lost { first, last });
+        let logged = std::mem::replace(&mut queue.overflowing, true);
+        drop(queue);
+        self.wake.notify_one();
         if !logged {
             tracing::error!(
                 capacity = self.capacity,
@@ -160,13 +183,14 @@ impl Publisher {
 }
 
 impl Queue {
-    fn take(&mut self) -> Vec<Arc<Change>> {
-        let mut batch = Vec::new();
+    fn take(&mut self) -> Batch {
+        let mut changes = Vec::new();
         self.overflowing &= self.places.is_empty();
         if self.open == 0 {
-            batch.extend(self.places.drain(..).flat_map(|place| place.changes));
+            changes.extend(self.places.drain(..).flat_map(|place| place.changes));
             self.changes = 0;
-            return batch;
+            let lost = self.take_lost();
+            return Batch { changes, lost };
         }
         let mut held_rows: HashSet<RowKey> = HashSet::new();
         let mut held = VecDeque::new();
@@ -176,11 +200,26 @@ impl Queue {
                 held.push_back(place);
             } else {
                 self.changes -= place.changes.len();
-                batch.extend(place.changes);
+                changes.extend(place.changes);
             }
         }
         self.places = held;
-        batch
+        let lost = self.take_lost();
+        Batch { changes, lost }
+    }
+
+    /// Whether something was lost that may be told now.
+    fn take_lost(&mut self) -> bool {
+        let oldest = self.places.front().map(|place| place.number);
+        let is_due = |lost: &Lost| oldest.is_none_or(|oldest| lost.first <= oldest);
+        let Some(lost) = self.lost.filter(is_due) else {
+            return false;
+        };
+        // What was lost since is told when its turn comes.
+        let first = lost.last;
+        let rest = oldest.filter(|oldest| *oldest < first);
+        self.lost = rest.map(|_| Lost { first, ..lost });
+        true
     }
 }
 
@@ -213,107 +252,4 @@ impl Drop for Ticket {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::change::{Action, Row};
-    use crate::model::{Model, Payload};
-    use crate::value::Field as _;
-
-    static MODEL: Model = Model::sample(Payload::IdOnly, &[i64::TYPE.named("id", "ID")], &[]);
-
-    fn change(id: i64) -> Change {
-        Change {
-            model: &MODEL,
-            action: Action::Update,
-            row: Row::from([Value::Int(id.into())]),
-        }
-    }
-
-    fn publisher(capacity: usize) -> Arc<Publisher> {
-        let publisher = Publisher::new(capacity, Arc::default());
-        publisher.set_fed();
-        Arc::new(publisher)
-    }
-
-    fn taken(publisher: &Publisher) -> Vec<i64> {
-        let batch = lock(&publisher.queue).take();
-        batch
-            .iter()
-            .map(|change| match change.key() {
-                Value::Int(id) => i64::try_from(*id).unwrap(),
-                _ => unreachable!("ids are integers"),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn changes_of_one_row_wait_for_an_earlier_commit_and_others_do_not() {
-        let publisher = publisher(100);
-        let slow = publisher.reserve(vec![change(1), change(2)]);
-        publisher.publish(vec![change(2), change(3)]);
-        publisher.publish(vec![change(3)]);
-        publisher.publish(vec![change(4)]);
-        // 3 waits as well: its transaction waits as a whole, and what follows it on row 3.
-        assert_eq!(taken(&publisher), [4]);
-        slow.commit();
-        assert_eq!(taken(&publisher), [1, 2, 2, 3, 3]);
-        assert_eq!(lock(&publisher.queue).changes, 0);
-    }
-
-    #[test]
-    fn a_dropped_ticket_publishes_nothing_and_lets_others_pass() {
-        let publisher = publisher(100);
-        let aborted = publisher.reserve(vec![change(1)]);
-        publisher.publish(vec![change(1)]);
-        drop(aborted);
-        assert_eq!(taken(&publisher), [1]);
-        assert_eq!(lock(&publisher.queue).changes, 0);
-    }
-
-    #[test]
-    fn what_has_no_room_is_counted_when_it_is_committed() {
-        let publisher = publisher(2);
-        let kept = publisher.reserve(vec![change(1), change(2)]);
-        drop(publisher.reserve(vec![change(3)]));
-        assert_eq!(publisher.counters.changes_lost.get(), 0);
-        publisher.reserve(vec![change(4), change(5)]).commit();
-        publisher.publish(vec![change(6)]);
-        assert_eq!(publisher.counters.changes_lost.get(), 3);
-        kept.commit();
-        assert_eq!(taken(&publisher), [1, 2]);
-    }
-
-    #[test]
-    fn a_transaction_larger_than_the_queue_has_room_alone() {
-        let publisher = publisher(2);
-        publisher.reserve((1..4).map(change).collect()).commit();
-        publisher.publish(vec![change(4)]);
-        assert_eq!(publisher.counters.changes_lost.get(), 1);
-        assert_eq!(taken(&publisher), [1, 2, 3]);
-    }
-
-    #[test]
-    fn what_is_committed_before_there_can_be_a_subscriber_is_not_kept() {
-        let publisher = Arc::new(Publisher::new(2, Arc::default()));
-        let early = publisher.reserve(vec![change(1)]);
-        let late = publisher.reserve(vec![change(2)]);
-        early.commit();
-        publisher.publish(vec![change(3)]);
-        publisher.set_fed();
-        late.commit();
-        assert_eq!(taken(&publisher), [2]);
-        assert_eq!(publisher.counters.changes_lost.get(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_batch_waits_for_the_commit() {
-        let publisher = publisher(100);
-        let ticket = publisher.reserve(vec![change(1)]);
-        let waiting = Arc::clone(&publisher);
-        let batch = tokio::spawn(async move { waiting.batch().await.len() });
-        tokio::task::yield_now().await;
-        assert!(!batch.is_finished());
-        ticket.commit();
-        assert_eq!(batch.await.unwrap(), 1);
-    }
-}
+mod tests;

@@ -183,6 +183,7 @@ mod tests {
     use crate::hub::Identity;
     use crate::hub::channel::{Channel, ChannelId};
     use crate::hub::operation::Envelope;
+    use crate::node::NodeId;
 
     fn outbox(frames: usize, bytes: usize) -> Outbox {
         Outbox::new(&Limits {
@@ -193,7 +194,7 @@ mod tests {
     }
 
     fn member(envelope: Envelope) -> Arc<Member> {
-        let id = ChannelId::random().unwrap();
+        let id = ChannelId::random(NodeId(1)).unwrap();
         let channel = Channel::new(id, Identity::anonymous(), None, &Limits::default());
         Member::new(Arc::new(channel), envelope)
     }

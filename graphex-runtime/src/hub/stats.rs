@@ -20,7 +20,8 @@ pub struct Stats {
     /// Changes handed to the layer.
     pub changes_published: u64,
     /// Changes dropped because
-    /// [`Limits::publisher_queue`](crate::Limits::publisher_queue) was full.
+    /// [`Limits::publisher_queue`](crate::Limits::publisher_queue) was full. Every subscription,
+    /// of every process, is told that it may have missed changes.
     pub changes_lost: u64,
     /// Changes dropped because their model was not registered with the hub.
     pub changes_unregistered: u64,
@@ -33,6 +34,19 @@ pub struct Stats {
     pub lookups_failed: u64,
     /// Channels closed because their client read too slowly.
     pub slow_readers_closed: u64,
+    /// Subscriptions that were told that they may have missed changes, each time they were.
+    pub resyncs: u64,
+    /// Times in which the hub did not hear its layer.
+    pub layer_outages: u64,
+    /// Messages of other processes that could not be read: garbage, an unknown version or
+    /// stream.
+    pub messages_unreadable: u64,
+    /// Messages that came again after an outage, and were dropped.
+    pub messages_repeated: u64,
+    /// Messages of other processes dropped because
+    /// [`Limits::layer_queue_bytes`](crate::Limits::layer_queue_bytes) were waiting, or too many
+    /// requests for channels of this process.
+    pub messages_dropped: u64,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +58,9 @@ pub(crate) struct Counters {
     pub(crate) frames_queued: Counter,
     pub(crate) lookups_failed: Counter,
     pub(crate) slow_readers_closed: Counter,
+    pub(crate) resyncs: Counter,
+    pub(crate) messages_unreadable: Counter,
+    pub(crate) messages_dropped: Counter,
 }
 
 /// A number that only grows.

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use super::{BoxFuture, Inbox, Layer};
+use super::{BoxFuture, Inbox, Layer, LayerCounts, Listening, NoSuchNode, Unavailable};
 use crate::change::Change;
+use crate::node::NodeId;
 use crate::topic::Topic;
 
 /// Delivers to this process alone.
@@ -42,5 +43,37 @@ impl Layer for MemoryLayer {
                 inbox.deliver(&topics, &change).await;
             }
         })
+    }
+
+    fn announce_loss(&self) -> BoxFuture<'_> {
+        Box::pin(async move {
+            if let Some(inbox) = self.inbox.upgrade() {
+                inbox.missed(None).await;
+            }
+        })
+    }
+
+    fn listen(&self, _topics: Vec<Topic>) -> BoxFuture<'_, Result<Listening, Unavailable>> {
+        Box::pin(async { Ok(Listening::default()) })
+    }
+
+    fn send(&self, _node: NodeId, _message: Vec<u8>) -> BoxFuture<'_, Result<(), NoSuchNode>> {
+        Box::pin(async { Err(NoSuchNode) })
+    }
+
+    fn tasks(self: Arc<Self>) -> Vec<BoxFuture<'static>> {
+        Vec::new()
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn counts(&self) -> LayerCounts {
+        LayerCounts::default()
     }
 }

@@ -84,7 +84,17 @@ impl Pins {
         self
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Pin> {
+        self.0.iter()
+    }
+
     pub(super) fn into_inner(self) -> Vec<Pin> {
         self.0
+    }
+}
+
+impl FromIterator<Pin> for Pins {
+    fn from_iter<I: IntoIterator<Item = Pin>>(pins: I) -> Self {
+        Self(pins.into_iter().collect())
     }
 }

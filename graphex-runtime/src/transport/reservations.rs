@@ -18,7 +18,7 @@ use super::media::Media;
 use super::response::{Rejection, bad_request, reject, respond};
 use super::streaming::{Command, Feed, Started, Task};
 use crate::graphql::Responses;
-use crate::hub::{ChannelId, Identity, Registration};
+use crate::hub::{Identity, Registration, secret};
 
 /// The header in which clients send the token of their reservation.
 const TOKEN: &str = "x-graphql-event-stream-token";
@@ -74,12 +74,11 @@ impl Reservations {
     /// Reserves a stream; the token that its requests have to bring. It is given up when no
     /// client connects in time, and when the client disconnects.
     pub(super) fn reserve(&self, identity: Identity, feed: Feed) -> Result<String, Rejection> {
-        let token = ChannelId::random().map_err(|error| {
+        let token = secret().map_err(|error| {
             tracing::error!(%error, "no random bits for a token");
             let message = "no stream can be reserved at the moment; try again later";
             reject(StatusCode::SERVICE_UNAVAILABLE, message)
         })?;
-        let token = token.as_str().to_owned();
         let (commands, mut inbox) = mpsc::channel(INBOX);
         let place = Place {
             streams: Arc::downgrade(&self.0),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ::http::StatusCode;
 use ::http::request::Parts;
 use async_graphql::{Data, Executor, Result};
 use axum::Router;
@@ -9,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 #[cfg(feature = "client")]
 use axum::response::Redirect;
 use axum::response::Response;
-use axum::routing::{MethodRouter, any};
+use axum::routing::{MethodRouter, any, get};
 use serde_json::Value;
 
 use super::admission::Admission;
@@ -84,6 +85,7 @@ pub struct Endpoints<E> {
     add_data: AddData,
     on_connect: Option<OnConnect>,
     graphiql: bool,
+    health: bool,
     graphql_path: String,
     ws_path: String,
     admission: Admission,
@@ -109,6 +111,7 @@ impl<E: Executor> Endpoints<E> {
             add_data: Arc::new(|_, _| {}),
             on_connect: None,
             graphiql: true,
+            health: false,
             graphql_path: "/graphql".to_owned(),
             ws_path: "/ws/".to_owned(),
             admission: Admission {
@@ -213,6 +216,14 @@ impl<E: Executor> Endpoints<E> {
         self
     }
 
+    /// Whether [`Endpoints::into_router`] serves `/health/live`, which answers 200 for as long as
+    /// the program answers at all, and `/health/ready`, which answers 200 while the hub hears its
+    /// layer ([`Hub::ready`]) and 503 while it does not. Default: no.
+    pub fn health(mut self, serve: bool) -> Self {
+        self.health = serve;
+        self
+    }
+
     /// Whether [`Endpoints::into_router`] serves the browser page, below the HTTP endpoint on
     /// `/graphql/client/`. Default: yes, where the feature `client` is on.
     #[cfg(feature = "client")]
@@ -287,7 +298,13 @@ impl<E: Executor> Endpoints<E> {
             .route(&self.ws_path, self.ws());
         #[cfg(feature = "client")]
         let router = self.with_client(router);
+        if !self.health {
+            return router;
+        }
+        let hub = self.admission.hub;
         router
+            .route("/health/live", get(async || "live"))
+            .route("/health/ready", get(async move || ready(&hub)))
     }
 
     #[cfg(feature = "client")]
@@ -305,5 +322,13 @@ impl<E: Executor> Endpoints<E> {
             .route(&path, page.into_method_router())
             // Relative, so that it holds behind `nest` and proxies too.
             .route(&bare, any(|| async { Redirect::permanent("client/") }))
+    }
+}
+
+fn ready(hub: &Hub) -> (StatusCode, &'static str) {
+    if hub.ready() {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the layer is not heard")
     }
 }

@@ -1,0 +1,109 @@
+//! The chat of `examples/chat`, over PostgreSQL and Redis, in as many processes as you like: some
+//! answer HTTP, some have the WebSockets, and each client is told of what any of them writes.
+//!
+//! `cargo run --package graphex-cluster-example` says how to start them. The models, queries and
+//! mutations are those of the chat: nothing in them knows how many processes there are.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for a terminal"
+)]
+
+mod database;
+#[path = "../chat/models.rs"]
+mod models;
+#[path = "../chat/mutations/mod.rs"]
+mod mutations;
+#[path = "../chat/queries.rs"]
+mod queries;
+mod schema;
+#[path = "../chat/viewer.rs"]
+mod viewer;
+
+use std::error::Error;
+
+use async_graphql::Data;
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use graphex::axum::Endpoints;
+use graphex::prelude::*;
+use graphex::redis::RedisLayer;
+use tokio::net::TcpListener;
+
+use crate::database::Database;
+use crate::models::{Message, MessageSubscription, Note, NoteSubscription, User, UserSubscription};
+use crate::mutations::Mutation;
+use crate::queries::Query;
+use crate::viewer::Viewer;
+
+/// The three generated subscription fields, on one root.
+#[derive(MergedSubscription, Default)]
+struct Subscription(UserSubscription, MessageSubscription, NoteSubscription);
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let role = std::env::args().nth(1);
+    let app = match role.as_deref() {
+        Some("http") => {
+            let endpoints = endpoints()?;
+            Router::new().route("/graphql", endpoints.http())
+        }
+        Some("ws") => {
+            let endpoints = endpoints()?;
+            Router::new().route("/ws/", endpoints.ws())
+        }
+        _ => {
+            println!("{}", include_str!("usage.txt"));
+            return Ok(());
+        }
+    };
+    let port = variable("PORT")?;
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
+    let (address, role) = (listener.local_addr()?, role.unwrap_or_default());
+    println!(
+        "{role} listens on {address}\n\n{}",
+        include_str!("usage.txt")
+    );
+    // Events are sent at once, not when the client has acknowledged the last one.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+/// All processes have the same schema, the same database and the same layer.
+fn endpoints() -> Result<Endpoints<ClusterSchema>, Failure> {
+    let hub = Hub::builder()
+        .model::<User>()
+        .model::<Message>()
+        .model::<Note>()
+        .layer(RedisLayer::new(&variable("REDIS_URL")?)?.prefix("cluster")?)
+        .build();
+    let database = Database::open(&hub, &variable("DATABASE_URL")?)?;
+    let schema = Schema::build(Query, Mutation::default(), Subscription::default())
+        .data(hub.clone())
+        .data(database)
+        .finish();
+    Ok(Endpoints::new(schema, hub)
+        .identity(|request| Viewer::of(request).identity())
+        .data(|request, data| {
+            data.insert(Viewer::of(request));
+        })
+        .on_connect(|payload, request| async move {
+            let viewer = Viewer::connecting(&request, &payload);
+            let mut data = Data::default();
+            data.insert(viewer.identity());
+            data.insert(viewer);
+            Ok(data)
+        }))
+}
+
+type ClusterSchema = Schema<Query, Mutation, Subscription>;
+
+fn variable(name: &str) -> Result<String, String> {
+    std::env::var(name).map_err(|_| format!("set {name}\n\n{}", include_str!("usage.txt")))
+}

@@ -1,0 +1,87 @@
+//! `examples/cluster`, started as it says: HTTP and WebSocket in separate processes.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::process::Stdio;
+
+use futures_util::StreamExt as _;
+use graphex_redis_tests::{redis_url, within};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+
+/// The process, and where it listens.
+async fn start(role: &str) -> (Child, String) {
+    let database = std::env::var("GRAPHEX_POSTGRES_URL")
+        .expect("GRAPHEX_POSTGRES_URL is not set: run ./tests/run.sh, which starts a server");
+    let mut process = Command::new(env!("CARGO"))
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            "graphex-cluster-example",
+            role,
+        ])
+        .env("PORT", "0")
+        .env("DATABASE_URL", database)
+        .env("REDIS_URL", redis_url())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    // No deadline: cargo may have to compile it.
+    let line = lines
+        .next_line()
+        .await
+        .unwrap()
+        .expect("it says where it listens");
+    let address = line.strip_prefix(&format!("{role} listens on ")).unwrap();
+    // Keeps the pipe open for what it prints later.
+    let address = address.to_owned();
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    (process, address)
+}
+
+async fn graphql(address: &str, query: &str) -> Value {
+    let request = reqwest::Client::new()
+        .post(format!("http://{address}/graphql"))
+        .header("x-user", "1")
+        .json(&json!({ "query": query }));
+    let response = within(request.send()).await.unwrap();
+    within(response.json()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_write_over_one_process_reaches_a_client_of_the_other() {
+    let (_http, http) = start("http").await;
+    let (_ws, ws) = start("ws").await;
+    let mut request = format!("ws://{ws}/ws/").into_client_request().unwrap();
+    request.headers_mut().insert("x-user", "1".parse().unwrap());
+    let (mut socket, _) = within(tokio_tungstenite::connect_async(request))
+        .await
+        .unwrap();
+    let mut frame = async || -> Value {
+        let frame = within(socket.next()).await.unwrap().unwrap();
+        serde_json::from_str(frame.to_text().unwrap()).unwrap()
+    };
+    let handshake = frame().await;
+    let channel = handshake["channel_id"].as_str().unwrap();
+    let subscribe = format!(
+        "subscription {{ messageSubscription(channelId: \"{channel}\", action: CREATE, operation: SUBSCRIBE) {{ ok }} }}"
+    );
+    // The process with the channel may not be connected yet.
+    within(async {
+        while graphql(&http, &subscribe).await["data"]["messageSubscription"]["ok"] != true {}
+    })
+    .await;
+    let create = "mutation { createMessage(room: 1, text: \"hello\") { id created } }";
+    let created = graphql(&http, create).await;
+    let payload = &frame().await["payload"];
+    assert_eq!(payload["data"]["text"], "hello");
+    assert_eq!(
+        payload["data"]["id"],
+        created["data"]["createMessage"]["id"]
+    );
+}
