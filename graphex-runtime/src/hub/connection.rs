@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 use super::channel::{Channel, ChannelId, Identity, Seats, SubscriptionKey};
 use super::operation::Envelope;
 use super::plan::{Member, Plan, Seat};
-use super::queue::CloseReason;
+use super::queue::{CloseReason, Taken};
 use super::{Hub, lock};
 use crate::change::Action;
 use crate::error::{ConnectError, Refusal};
@@ -57,19 +57,42 @@ impl Connection {
     ///
     /// Why the hub closed the channel; what waited is dropped, and it stays closed.
     pub async fn take(&mut self) -> Result<VecDeque<Bytes>, CloseReason> {
-        Ok(self.frames().await?.collect())
+        loop {
+            let frames: VecDeque<_> = self.taken().await?.frames.collect();
+            if !frames.is_empty() {
+                return Ok(frames);
+            }
+        }
     }
 
-    /// The same, each made when it is asked for.
-    pub(crate) async fn frames(
+    /// The same, or no frames where a [`Stirrer`] asks for the connection's attention.
+    pub(crate) async fn taken(
         &mut self,
-    ) -> Result<impl Iterator<Item = Bytes> + use<>, CloseReason> {
+    ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
         self.channel.outbox.take().await
+    }
+
+    /// For who has something for the connection's writer to do.
+    #[cfg(feature = "axum")]
+    pub(crate) fn stirrer(&self) -> Stirrer {
+        Stirrer(Arc::clone(&self.channel))
     }
 
     /// Waits until the hub closes the channel.
     pub async fn closed(&mut self) -> CloseReason {
         self.channel.outbox.closed().await
+    }
+}
+
+/// Wakes the writer of a connection, as a frame does.
+#[cfg(feature = "axum")]
+#[derive(Debug)]
+pub(crate) struct Stirrer(Arc<Channel>);
+
+#[cfg(feature = "axum")]
+impl Stirrer {
+    pub(crate) fn stir(&self) {
+        self.0.outbox.stir();
     }
 }
 

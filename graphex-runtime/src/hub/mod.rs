@@ -37,6 +37,8 @@ pub(crate) use operation::{Envelope, Operation, Registration};
 #[cfg(feature = "diesel")]
 pub(crate) use publisher::Ticket;
 pub use queue::CloseReason;
+#[cfg(feature = "axum")]
+pub(crate) use queue::Taken;
 pub use stats::Stats;
 
 use engine::{Engine, Options, Stream};

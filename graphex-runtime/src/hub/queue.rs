@@ -1,7 +1,7 @@
 //! The bounded queue of frames between the hub and one channel's writer.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
@@ -42,11 +42,22 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     /// Wakes the one writer.
     wake: Notify,
+    /// Whether the writer has something to do besides frames.
+    stirred: AtomicBool,
     max_frames: usize,
     max_bytes: usize,
     /// The writer is due whenever so many more wait.
     due_frames: usize,
     due_bytes: usize,
+}
+
+/// What there is for a writer.
+pub(crate) struct Taken<F> {
+    /// In order, each made when it is asked for.
+    pub(crate) frames: F,
+    /// Whether it was [stirred](Outbox::stir) since it was asked last.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
+    pub(crate) stirred: bool,
 }
 
 /// The writer is due long before the outbox is full, in this many steps, so that a client that
@@ -84,6 +95,7 @@ impl Outbox {
         Self {
             state: Mutex::default(),
             wake: Notify::new(),
+            stirred: AtomicBool::new(false),
             max_frames: limits.outbox_frames,
             max_bytes: limits.outbox_bytes,
             due_frames: (limits.outbox_frames / STEPS).max(1),
@@ -136,17 +148,31 @@ impl Outbox {
         state.bytes -= freed;
     }
 
-    /// Waits for frames and takes all that are there. Only the channel's writer calls this.
-    pub(crate) async fn take(&self) -> Result<impl Iterator<Item = Bytes> + use<>, CloseReason> {
+    /// Gives the writer something to do besides frames.
+    #[cfg(any(feature = "axum", test))]
+    pub(crate) fn stir(&self) {
+        self.stirred.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Waits for frames, or to be stirred, and takes all that is there. Only the channel's writer
+    /// calls this. It is all that a writer has to wait for: polling a second source for each frame
+    /// would cost as much as the rest of its work.
+    pub(crate) async fn take(
+        &self,
+    ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
         loop {
-            if let Some(taken) = self.try_take() {
-                let taken = taken?;
+            let taken = self.try_take()?;
+            let stirred =
+                self.stirred.load(Ordering::Relaxed) && self.stirred.swap(false, Ordering::Acquire);
+            if !taken.is_empty() || stirred {
                 let sizes = taken.iter().map(Waiting::enveloped);
                 let mut buffer = BytesMut::with_capacity(sizes.sum());
                 let whole = move |Waiting { member, payload }: Waiting| {
                     member.envelope.around(payload, &mut buffer)
                 };
-                return Ok(taken.into_iter().map(whole));
+                let frames = taken.into_iter().map(whole);
+                return Ok(Taken { frames, stirred });
             }
             self.wake.notified().await;
         }
@@ -162,18 +188,18 @@ impl Outbox {
         }
     }
 
-    fn try_take(&self) -> Option<Result<VecDeque<Waiting>, CloseReason>> {
+    fn try_take(&self) -> Result<VecDeque<Waiting>, CloseReason> {
         let mut state = lock(&self.state);
         if let Some(reason) = state.closed {
-            return Some(Err(reason));
+            return Err(reason);
         }
         if state.frames.is_empty() {
-            return None;
+            return Ok(VecDeque::new());
         }
         state.bytes = 0;
         // As many will soon wait again, most often.
         let room = VecDeque::with_capacity(state.frames.len());
-        Some(Ok(std::mem::replace(&mut state.frames, room)))
+        Ok(std::mem::replace(&mut state.frames, room))
     }
 }
 
@@ -204,7 +230,7 @@ mod tests {
     }
 
     async fn taken(outbox: &Outbox) -> Vec<Bytes> {
-        outbox.take().await.unwrap().collect()
+        outbox.take().await.unwrap().frames.collect()
     }
 
     fn is_queued(pushed: Pushed) -> bool {
@@ -240,6 +266,23 @@ mod tests {
             assert!(is_queued(outbox.push(&member, frame.into())));
         }
         assert_eq!(taken(&outbox).await, ["a", "b", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_stirred_writer_has_what_is_there_and_is_told_once() {
+        let (outbox, member) = (outbox(10, 100), plain());
+        outbox.stir();
+        outbox.push(&member, "a".into());
+        let taken = outbox.take().await.unwrap();
+        assert!(taken.stirred);
+        assert_eq!(taken.frames.count(), 1);
+        outbox.stir();
+        outbox.stir();
+        let taken = outbox.take().await.unwrap();
+        assert!(taken.stirred);
+        assert_eq!(taken.frames.count(), 0);
+        outbox.push(&member, "b".into());
+        assert!(!outbox.take().await.unwrap().stirred);
     }
 
     #[tokio::test]

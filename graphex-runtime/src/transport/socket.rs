@@ -1,7 +1,8 @@
 //! A WebSocket as both protocols need it: read by a task of its own, written with one flush
 //! for all that is there, pinged, and closed in both directions.
 //!
-//! Reading has its own task so that a full socket does not keep the server from hearing.
+//! Reading has its own task so that a full socket does not keep the server from hearing. So have
+//! the pings' times, so that a session waits for one thing alone.
 
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, close_code};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Sink, SinkExt as _, Stream, StreamExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
@@ -82,6 +83,8 @@ pub(super) enum Heard {
 enum Inbound {
     Text(Utf8Bytes),
     Binary,
+    /// It is time for a ping.
+    Due,
     /// Something that the library could not read.
     Broken(Close),
 }
@@ -92,51 +95,62 @@ pub(super) struct Socket<'l, S> {
     reader: Reader,
     /// Pings since the client was last heard.
     unanswered: Arc<AtomicU32>,
-    pings: Interval,
     limits: &'l Limits,
 }
 
 impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
-    pub(super) fn new<R, E>(sink: S, stream: R, limits: &'l Limits) -> Self
+    /// `stir` is called when [`Socket::heard`] has something.
+    pub(super) fn new<R, E>(
+        sink: S,
+        stream: R,
+        stir: impl Fn() + Send + Sync + 'static,
+        limits: &'l Limits,
+    ) -> Self
     where
         R: Stream<Item = Result<Message, E>> + Unpin + Send + 'static,
         E: std::error::Error + Send + 'static,
     {
         let unanswered = Arc::new(AtomicU32::new(0));
         let (inbox, inbound) = mpsc::channel(INBOUND_QUEUE);
-        let reading = read(stream, inbox, Arc::clone(&unanswered));
-        let reader = Reader(tokio::spawn(reading));
         let period = period(limits.ping_interval);
         let mut pings = interval_at(Instant::now() + period, period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let alive = Arc::clone(&unanswered);
+        let reading = async move {
+            read(stream, inbox, pings, &alive, &stir).await;
+            // The queue has ended, which is something to hear too.
+            stir();
+        };
+        let reader = Reader(tokio::spawn(reading));
         Self {
             sink,
             inbound,
             reader,
             unanswered,
-            pings,
             limits,
         }
     }
 
-    /// Waits for what the client sends, or for the time of a ping. Dropped while it waits, it
-    /// has lost nothing.
-    pub(super) async fn hear(&mut self) -> Result<Heard, End> {
-        tokio::select! {
-            event = self.inbound.recv() => match event {
-                None => Err(End::Closed),
-                Some(Inbound::Text(text)) => Ok(Heard::Text(text)),
-                Some(Inbound::Binary) => Ok(Heard::Binary),
-                Some(Inbound::Broken(close)) => Err(End::Close(close)),
-            },
-            _ = self.pings.tick() => {
-                if self.unanswered.fetch_add(1, Ordering::Relaxed) >= self.limits.missed_pings {
-                    tracing::debug!("a dead peer is dropped");
-                    return Err(End::Gone);
-                }
-                Ok(Heard::Due(Message::Ping(Bytes::new())))
-            }
+    /// What the client has sent or the time brought, without waiting; at most as much as fits
+    /// into the queue, so that nobody else waits for a client that never stops. What comes later
+    /// stirs again.
+    pub(super) fn heard(&mut self) -> impl Iterator<Item = Result<Heard, End>> {
+        (0..INBOUND_QUEUE).map_while(|_| match self.inbound.try_recv() {
+            Ok(Inbound::Text(text)) => Some(Ok(Heard::Text(text))),
+            Ok(Inbound::Binary) => Some(Ok(Heard::Binary)),
+            Ok(Inbound::Due) => Some(self.ping()),
+            Ok(Inbound::Broken(close)) => Some(Err(End::Close(close))),
+            Err(TryRecvError::Disconnected) => Some(Err(End::Closed)),
+            Err(TryRecvError::Empty) => None,
+        })
+    }
+
+    fn ping(&self) -> Result<Heard, End> {
+        if self.unanswered.fetch_add(1, Ordering::Relaxed) >= self.limits.missed_pings {
+            tracing::debug!("a dead peer is dropped");
+            return Err(End::Gone);
         }
+        Ok(Heard::Due(Message::Ping(Bytes::new())))
     }
 
     /// Sends the messages with one flush. A client that takes nothing in the time in which it
@@ -225,12 +239,28 @@ impl Drop for Reader {
     }
 }
 
-async fn read<R, E>(mut stream: R, inbox: mpsc::Sender<Inbound>, unanswered: Arc<AtomicU32>)
-where
+async fn read<R, E>(
+    mut stream: R,
+    inbox: mpsc::Sender<Inbound>,
+    mut pings: Interval,
+    unanswered: &AtomicU32,
+    stir: &(impl Fn() + Sync),
+) where
     R: Stream<Item = Result<Message, E>> + Unpin,
     E: std::error::Error,
 {
-    while let Some(message) = stream.next().await {
+    loop {
+        let message = tokio::select! {
+            message = stream.next() => message,
+            _ = pings.tick() => {
+                // A session that has not heard what is there cannot have sent the last ping.
+                if inbox.capacity() == INBOUND_QUEUE && inbox.try_send(Inbound::Due).is_ok() {
+                    stir();
+                }
+                continue;
+            }
+        };
+        let Some(message) = message else { return };
         unanswered.store(0, Ordering::Relaxed);
         let event = match message {
             Ok(Message::Text(text)) => Inbound::Text(text),
@@ -243,7 +273,9 @@ where
         let ends = matches!(event, Inbound::Broken(..));
         // When the session closes, the rest is read and thrown away: closing a socket with
         // unread data would reset it and take the close frame with it.
-        let _ = inbox.send(event).await;
+        if inbox.send(event).await.is_ok() {
+            stir();
+        }
         if ends {
             return;
         }

@@ -6,7 +6,7 @@ use axum::extract::ws::{Message, close_code};
 use futures_util::{Sink, Stream};
 
 use super::socket::{Close, End, Heard, Socket, text};
-use crate::hub::Connection;
+use crate::hub::{Connection, Taken};
 use crate::limits::Limits;
 
 /// Runs a session to its end. When this returns, or is dropped, the channel has left
@@ -17,7 +17,8 @@ where
     R: Stream<Item = Result<Message, E>> + Unpin + Send + 'static,
     E: std::error::Error + Send + 'static,
 {
-    let mut socket = Socket::new(sink, stream, limits);
+    let stirrer = connection.stirrer();
+    let mut socket = Socket::new(sink, stream, move || stirrer.stir(), limits);
     let Err(end) = deliver(&mut socket, &mut connection).await;
     // The client may take its time for the close; its subscriptions end now.
     drop(connection);
@@ -34,19 +35,22 @@ async fn deliver<S: Sink<Message> + Unpin>(
     let handshake = format!("{{\"channel_id\": \"{id}\", \"connect\": \"success\"}}");
     socket.send([Message::text(handshake)], connection).await?;
     loop {
-        let messages = tokio::select! {
-            frames = connection.frames() => frames?.filter_map(text).collect(),
-            heard = socket.hear() => match heard? {
-                Heard::Text(_) => vec![Message::text(
-                    r#"{"error": "this socket only sends; subscribe over HTTP with its channel_id"}"#,
-                )],
-                Heard::Binary => {
-                    let reason = "binary frames are not supported";
-                    return Err(Close::new(close_code::UNSUPPORTED, reason).into());
-                }
-                Heard::Due(ping) => vec![ping],
-            },
-        };
+        let Taken { frames, stirred } = connection.taken().await?;
+        let mut messages: Vec<_> = frames.filter_map(text).collect();
+        if stirred {
+            for heard in socket.heard() {
+                messages.push(match heard? {
+                    Heard::Text(_) => Message::text(
+                        r#"{"error": "this socket only sends; subscribe over HTTP with its channel_id"}"#,
+                    ),
+                    Heard::Binary => {
+                        let reason = "binary frames are not supported";
+                        return Err(Close::new(close_code::UNSUPPORTED, reason).into());
+                    }
+                    Heard::Due(ping) => ping,
+                });
+            }
+        }
         socket.send(messages, connection).await?;
     }
 }

@@ -66,7 +66,7 @@ impl<E: Executor> TransportWs<E> {
             // A refused upgrade would not tell a browser why.
             return upgrade.on_upgrade(move |socket| async move {
                 let (sink, stream) = socket.split();
-                let socket = Socket::new(sink, stream, hub.limits());
+                let socket = Socket::new(sink, stream, || (), hub.limits());
                 socket.end(End::Close(SUBPROTOCOL_NOT_ACCEPTABLE)).await;
             });
         }

@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::Application;
 use crate::graphql;
-use crate::hub::{Connection, Operation};
+use crate::hub::{Connection, Operation, Taken};
 use crate::limits::Limits;
 use crate::transport::operations::{Event, Operations};
 use crate::transport::pace::period;
@@ -25,8 +25,6 @@ use crate::transport::socket::{Close, End, Heard, Socket, text};
 
 /// Messages of operations that go with one flush; then it is the turn of others.
 const BATCH: usize = 64;
-/// Turns of the session after which the client comes first.
-const TURNS: u32 = 16;
 
 /// Runs a session to its end. When this returns, or is dropped, its operations have ended and
 /// the connection has left everything.
@@ -43,7 +41,8 @@ pub(super) async fn run<E, S, R, F>(
     R: Stream<Item = Result<Message, F>> + Unpin + Send + 'static,
     F: std::error::Error + Send + 'static,
 {
-    let mut socket = Socket::new(sink, stream, limits);
+    let stirrer = connection.stirrer();
+    let mut socket = Socket::new(sink, stream, move || stirrer.stir(), limits);
     let mut session = Session {
         schema,
         application: Some(Box::new(application)),
@@ -86,23 +85,20 @@ impl<E: Executor> Session<'_, E> {
         socket: &mut Socket<'_, S>,
         connection: &mut Connection,
     ) -> Result<Infallible, End> {
-        let mut turns = 0_u32;
         loop {
-            // Frames are what it is most often woken for. Now and then the client comes first, or
-            // one that never lacks frames would not be heard; operations have their turn below.
-            turns = turns.wrapping_add(1);
-            let client_first = turns.is_multiple_of(TURNS);
-            if client_first && let Some(heard) = socket.hear().now_or_never() {
-                self.heard(heard?, connection)?;
-            } else {
-                let runs = self.operations.is_running();
-                tokio::select! {
-                    biased;
-                    frames = connection.frames() => self.outgoing.extend(frames?.filter_map(text)),
-                    decision = self.phase.decided() => self.connected(decision?),
-                    heard = socket.hear() => self.heard(heard?, connection)?,
-                    Some((id, event)) = self.operations.next(), if runs => self.tell(&id, &event),
+            let runs = self.operations.is_running();
+            tokio::select! {
+                taken = connection.taken() => {
+                    let Taken { frames, stirred } = taken?;
+                    self.outgoing.extend(frames.filter_map(text));
+                    if stirred {
+                        for heard in socket.heard() {
+                            self.heard(heard?, connection)?;
+                        }
+                    }
                 }
+                decision = self.phase.decided() => self.connected(decision?),
+                Some((id, event)) = self.operations.next(), if runs => self.tell(&id, &event),
             }
             // What else is there goes with it, and operations that were stopped are dropped.
             let mut batch = 0;
