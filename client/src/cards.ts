@@ -1,7 +1,7 @@
 /** The subscriptions that run or ran, each a card with its colour and counters. */
 
 import { $, h, icon, paced, text } from './dom.ts'
-import type { Subscription } from './protocol/common.ts'
+import type { Subscription } from './protocol/connection.ts'
 
 const STATUS: Record<Subscription['status'], string> = {
   waiting: 'waiting',

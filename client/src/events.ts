@@ -1,6 +1,6 @@
 /** The events that came, and which of them are shown. */
 
-import type { Subscription } from './protocol/common.ts'
+import type { Subscription } from './protocol/connection.ts'
 import { fields, string } from './json.ts'
 
 export interface FeedEvent {

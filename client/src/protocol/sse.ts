@@ -2,7 +2,7 @@
 
 import { request } from '../document.ts'
 import { fields } from '../json.ts'
-import { type Connection, delayOf, firstError, type Host, type State, type Subscription } from './common.ts'
+import { type Connection, delayOf, firstError, type Host, type State, type Subscription } from './connection.ts'
 
 /** Over HTTP/1.1 a browser opens six connections to a host, and one must be left for requests. */
 const MOST_STREAMS = 5

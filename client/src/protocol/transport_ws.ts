@@ -2,7 +2,7 @@
 
 import { request } from '../document.ts'
 import { fields, string } from '../json.ts'
-import { firstError, SocketConnection, type Subscription } from './common.ts'
+import { firstError, SocketConnection, type Subscription } from './connection.ts'
 
 const FINAL = [1002, 4004, 4005, 4400, 4401, 4403, 4406, 4409, 4429, 4500]
 

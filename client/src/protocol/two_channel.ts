@@ -2,7 +2,7 @@
 
 import { argumentValue, controlRequest } from '../document.ts'
 import { fields, string } from '../json.ts'
-import { type Answer, firstError, SocketConnection, type Subscription } from './common.ts'
+import { type Answer, firstError, SocketConnection, type Subscription } from './connection.ts'
 
 /** What a notification has to satisfy to be of a subscription. */
 interface Match {
