@@ -169,6 +169,16 @@ impl Node {
         self.hub.publish(action, &message(id, room));
     }
 
+    /// Waits until it hears itself. Before, other nodes do not find its channels.
+    pub async fn ready(&self) {
+        within(async {
+            while !self.hub.ready() {
+                tick().await;
+            }
+        })
+        .await;
+    }
+
     pub fn connect(&self, who: &str) -> Client {
         Client {
             connection: self.hub.connect(Identity::new(who)).unwrap(),

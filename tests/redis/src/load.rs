@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::{EVERYTHING, Node, Serving, tick, within};
+use crate::{EVERYTHING, Node, Serving, within};
 
 const SOCKETS: usize = 200;
 
@@ -66,12 +66,8 @@ pub struct Load {
 impl Load {
     /// The sockets are those of `listener`; `writer` writes, and answers the clients' requests.
     pub async fn start(writer: &Node, listener: &Node) -> Self {
-        within(async {
-            while !(writer.hub.ready() && listener.hub.ready()) {
-                tick().await;
-            }
-        })
-        .await;
+        writer.ready().await;
+        listener.ready().await;
         let (address, serving) = listener.serve().await;
         let mut load = Self {
             seen: Vec::new(),

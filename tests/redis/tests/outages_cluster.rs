@@ -74,6 +74,7 @@ async fn a_server_that_says_nothing_any_more_is_found_by_who_only_listens() {
             break (listener, client);
         }
     };
+    listener.ready().await;
     writer.done(&client, None, EVERYTHING).await;
     for round in 0..ROUNDS as i64 {
         writer.publish(Action::Create, round * 2, 1);
@@ -98,11 +99,7 @@ async fn a_server_that_says_nothing_any_more_is_found_by_who_only_listens() {
         cluster.servers[place].signal("-CONT").await;
         let resync = json!({"action": "resync", "model": "chat.message"});
         assert_eq!(client.payload().await, resync);
-        within(async {
-            while !(writer.hub.ready() && listener.hub.ready()) {
-                tick().await;
-            }
-        })
-        .await;
+        writer.ready().await;
+        listener.ready().await;
     }
 }

@@ -56,6 +56,8 @@ async fn a_node_hears_only_the_topics_that_its_channels_need() {
         quiet(&redis, &prefix),
     ];
     let [writer, first, second] = &nodes;
+    first.ready().await;
+    second.ready().await;
     let (mut one, mut two) = (first.connect("ann"), second.connect("bob"));
     let create = "action: CREATE, operation: SUBSCRIBE";
     writer.done(&one, Some(1), create).await;
@@ -123,6 +125,7 @@ async fn bulk_changes_go_in_few_round_trips() {
     let (redis, prefix) = (Server::start().await, prefix("bulk"));
     let (writer, listener) = (quiet(&redis, &prefix), quiet(&redis, &prefix));
     let mut client = listener.connect("ann");
+    listener.ready().await;
     writer.done(&client, None, EVERYTHING).await;
     let reads = async || -> u64 {
         let info: String = redis.command(&["INFO", "stats"]).await.unwrap();

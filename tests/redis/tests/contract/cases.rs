@@ -11,7 +11,10 @@ const ACTIONS: [Action; 3] = [Action::Create, Action::Update, Action::Delete];
 const UNKNOWN: &str =
     "unknown channel: connect to the WebSocket again and use the `channel_id` it sends";
 
-fn two(service: Service) -> (Node, Node) {
+async fn two(service: Service) -> (Node, Node) {
+    for node in &service.nodes {
+        node.ready().await;
+    }
     let mut nodes = service.nodes.into_iter();
     (nodes.next().unwrap(), nodes.next().unwrap())
 }
@@ -22,7 +25,8 @@ pub(crate) async fn changes_of_one_node_arrive_once_and_in_order(
     let (writer, listener) = two(make(2, |limits| {
         limits.outbox_frames = 10_000;
         limits.outbox_bytes = 10_000_000;
-    }));
+    }))
+    .await;
     let mut client = listener.connect("ann");
     listener.done(&client, None, EVERYTHING).await;
     // Rows that change their room and all actions: other topics, one order.
@@ -39,7 +43,7 @@ pub(crate) async fn changes_of_one_node_arrive_once_and_in_order(
 pub(crate) async fn a_subscriber_of_one_room_and_one_of_all_see_each_change_once(
     make: impl Fn(usize, Change) -> Service,
 ) {
-    let (writer, listener) = two(make(2, DEFAULT));
+    let (writer, listener) = two(make(2, DEFAULT)).await;
     let (mut one, mut all) = (listener.connect("ann"), listener.connect("bob"));
     listener.done(&one, Some(1), EVERYTHING).await;
     listener.done(&all, None, EVERYTHING).await;
@@ -57,7 +61,7 @@ pub(crate) async fn a_subscriber_of_one_room_and_one_of_all_see_each_change_once
 pub(crate) async fn who_has_joined_misses_nothing_that_comes_after(
     make: impl Fn(usize, Change) -> Service,
 ) {
-    let (writer, listener) = two(make(2, DEFAULT));
+    let (writer, listener) = two(make(2, DEFAULT)).await;
     let mut client = listener.connect("ann");
     for room in 0..50 {
         listener.done(&client, Some(room), EVERYTHING).await;
@@ -70,7 +74,7 @@ pub(crate) async fn who_has_joined_misses_nothing_that_comes_after(
 pub(crate) async fn who_has_left_hears_nothing_more_and_may_come_back(
     make: impl Fn(usize, Change) -> Service,
 ) {
-    let (writer, listener) = two(make(2, DEFAULT));
+    let (writer, listener) = two(make(2, DEFAULT)).await;
     let (mut leaver, mut other) = (listener.connect("ann"), listener.connect("bob"));
     listener.done(&leaver, None, EVERYTHING).await;
     listener.done(&other, None, EVERYTHING).await;
@@ -91,7 +95,8 @@ pub(crate) async fn a_topic_is_left_after_the_grace_and_can_be_joined_again(
     // No grace: every leave is sent, and joins come while leaves are under way.
     let (writer, listener) = two(make(2, |limits| {
         limits.leave_grace = std::time::Duration::ZERO;
-    }));
+    }))
+    .await;
     let mut client = listener.connect("ann");
     for round in 0..100 {
         listener.done(&client, Some(1), EVERYTHING).await;
@@ -103,6 +108,7 @@ pub(crate) async fn a_topic_is_left_after_the_grace_and_can_be_joined_again(
 
 pub(crate) async fn any_node_answers_for_a_channel(make: impl Fn(usize, Change) -> Service) {
     let nodes = make(3, DEFAULT).nodes;
+    nodes[0].ready().await;
     let mut client = nodes[0].connect("ann");
     for (asked, writer) in [(1, 2), (2, 1), (0, 1), (1, 0)] {
         nodes[asked].done(&client, None, EVERYTHING).await;
@@ -118,7 +124,7 @@ pub(crate) async fn any_node_answers_for_a_channel(make: impl Fn(usize, Change) 
 pub(crate) async fn unknown_foreign_and_closed_channels_get_the_same_answer_at_any_node(
     make: impl Fn(usize, Change) -> Service,
 ) {
-    let (asked, owner) = two(make(2, DEFAULT));
+    let (asked, owner) = two(make(2, DEFAULT)).await;
     let client = owner.connect("ann");
     let id = client.connection.id().as_str().to_owned();
     let (node, secret) = id.split_at(16);
@@ -153,7 +159,7 @@ pub(crate) async fn unknown_foreign_and_closed_channels_get_the_same_answer_at_a
 pub(crate) async fn the_scope_is_that_of_the_node_that_was_asked(
     make: impl Fn(usize, Change) -> Service,
 ) {
-    let (asked, owner) = two(make(2, DEFAULT));
+    let (asked, owner) = two(make(2, DEFAULT)).await;
     let mut client = owner.connect("ann");
     asked.done(&client, Some(7), EVERYTHING).await;
     for (id, room) in [(1, 8), (2, 7), (3, 9), (4, 7)] {
@@ -173,7 +179,7 @@ pub(crate) async fn the_scope_is_that_of_the_node_that_was_asked(
 pub(crate) async fn filters_ids_and_data_reach_the_channel(
     make: impl Fn(usize, Change) -> Service,
 ) {
-    let (asked, owner) = two(make(2, DEFAULT));
+    let (asked, owner) = two(make(2, DEFAULT)).await;
     let mut client = owner.connect("ann");
     for (arguments, expected) in [
         ("id: 5", vec![5]),
@@ -204,7 +210,7 @@ pub(crate) async fn filters_ids_and_data_reach_the_channel(
 pub(crate) async fn the_limits_of_the_channel_hold_at_any_node(
     make: impl Fn(usize, Change) -> Service,
 ) {
-    let (asked, owner) = two(make(2, |limits| limits.subscriptions_per_channel = 2));
+    let (asked, owner) = two(make(2, |limits| limits.subscriptions_per_channel = 2)).await;
     let client = owner.connect("ann");
     for id in [1, 2, 1] {
         let arguments = format!("{EVERYTHING}, id: {id}");
@@ -221,7 +227,7 @@ pub(crate) async fn the_limits_of_the_channel_hold_at_any_node(
 }
 
 pub(crate) async fn a_loss_is_told_to_every_node(make: impl Fn(usize, Change) -> Service) {
-    let (writer, listener) = two(make(2, |limits| limits.publisher_queue = 10));
+    let (writer, listener) = two(make(2, |limits| limits.publisher_queue = 10)).await;
     let (mut here, mut there) = (writer.connect("ann"), listener.connect("bob"));
     writer.done(&here, None, EVERYTHING).await;
     listener.done(&there, None, EVERYTHING).await;
@@ -248,6 +254,7 @@ pub(crate) async fn a_node_that_ends_takes_its_channels_with_it(
     let soon: Change = |limits| limits.answer_time = std::time::Duration::from_millis(500);
     let mut nodes = make(2, soon).nodes;
     let owner = nodes.pop().unwrap();
+    owner.ready().await;
     let client = owner.connect("ann");
     nodes[0].done(&client, None, EVERYTHING).await;
     let id = client.connection.id().as_str().to_owned();
@@ -269,7 +276,7 @@ pub(crate) async fn a_node_that_ends_takes_its_channels_with_it(
 pub(crate) async fn a_hub_is_ready_when_it_hears_the_layer(
     make: impl Fn(usize, Change) -> Service,
 ) {
-    let (node, _) = two(make(2, DEFAULT));
+    let (node, _) = two(make(2, DEFAULT)).await;
     let client = node.connect("ann");
     // Confirmed, so it is heard.
     node.done(&client, None, EVERYTHING).await;
