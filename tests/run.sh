@@ -273,8 +273,8 @@ step 'tests on PostgreSQL' cargo test --package graphex-postgres-tests
 step 'tests on Redis' cargo test --package graphex-redis-tests
 step 'tests with 2 HTTP processes and 1 WebSocket process' test_processes 2+1
 step 'tests with 1 HTTP process and 3 WebSocket processes' test_processes 1+3
-step 'changes through Redis, half of what it publishes' \
-    cargo bench --features redis --bench layer -- 0.5
+# Figures to read, not to pass: what else the machine does decides too much.
+step 'changes through Redis, beside what it publishes' cargo bench --features redis --bench layer
 step 'npm clients' install_clients
 step 'tests with npm clients' cargo test --package graphex-client-tests
 

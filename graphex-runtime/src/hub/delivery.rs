@@ -69,6 +69,8 @@ impl Engine {
             match member.channel.outbox.push(member, frame.clone()) {
                 Pushed::Queued { is_first, is_due } => {
                     told += 1;
+                    // Before anybody can have it.
+                    self.counters.frames_queued.add(1);
                     if is_first {
                         lock(&self.turns.unwoken).push(Arc::clone(member));
                     }
@@ -88,7 +90,6 @@ impl Engine {
                 self.spend(std::mem::take(&mut cost)).await;
             }
         }
-        self.counters.frames_queued.add(told);
         self.spend(cost).await;
         told
     }
