@@ -132,10 +132,10 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
     }
 
     /// What the client has sent or the time brought, without waiting; at most as much as fits
-    /// into the queue, so that nobody else waits for a client that never stops. What comes later
-    /// stirs again.
+    /// into the queue, and its end, so that nobody else waits for a client that never stops. What
+    /// comes later stirs again; what is there now does not, so all of it has to be heard.
     pub(super) fn heard(&mut self) -> impl Iterator<Item = Result<Heard, End>> {
-        (0..INBOUND_QUEUE).map_while(|_| match self.inbound.try_recv() {
+        (0..=INBOUND_QUEUE).map_while(|_| match self.inbound.try_recv() {
             Ok(Inbound::Text(text)) => Some(Ok(Heard::Text(text))),
             Ok(Inbound::Binary) => Some(Ok(Heard::Binary)),
             Ok(Inbound::Due) => Some(self.ping()),
@@ -301,7 +301,36 @@ pub(super) fn text(frame: Bytes) -> Option<Message> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::{sink, stream};
+    use tokio::sync::Notify;
+
     use super::*;
+
+    /// Whatever stirred, it is heard at once, for nothing stirs again: a full queue and its end.
+    #[tokio::test]
+    async fn one_look_hears_a_full_queue_and_the_end_of_the_client() {
+        for sent in [0, 1, INBOUND_QUEUE] {
+            let messages = (0..sent).map(|_| Ok::<_, std::fmt::Error>(Message::text("a")));
+            let limits = Limits::default();
+            let stirred = Arc::new(Notify::new());
+            let stir = Arc::clone(&stirred);
+            let mut socket = Socket::new(
+                sink::drain(),
+                stream::iter(messages.collect::<Vec<_>>()),
+                move || stir.notify_one(),
+                &limits,
+            );
+            while !socket.reader.0.is_finished() {
+                stirred.notified().await;
+                tokio::task::yield_now().await;
+            }
+            // A session ends at the first error.
+            let heard: Vec<_> = socket.heard().take(sent + 1).collect();
+            assert_eq!(heard.len(), sent + 1);
+            assert!(heard[..sent].iter().all(Result::is_ok));
+            assert!(matches!(heard[sent], Err(End::Closed)));
+        }
+    }
 
     #[test]
     fn a_reason_is_cut_between_characters() {
