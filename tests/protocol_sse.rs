@@ -67,6 +67,10 @@ async fn validation_steps_must_report_errors_by_emitting_next_events_that_contai
         assert_eq!(body.event().await, Some(complete(Value::Null)));
         assert_eq!(body.event().await, None);
     }
+    let mistyped = "subscription { noteChanges(filters: {txt: \"a\"}) { id } }";
+    let (_, data) = server.events_of(mistyped).await.event().await.unwrap();
+    let expected = "unknown filter `txt`; did you mean `text`?";
+    assert_eq!(data["errors"][0]["message"], expected);
     server.until_empty().await;
 }
 

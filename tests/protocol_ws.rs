@@ -440,6 +440,12 @@ async fn error_can_occur_before_execution_starts_usually_due_to_validation_error
         raw.error_of("a").await;
         raw.silent().await;
     }
+    // Where the hub knows the model, the error says what to write instead.
+    let mistyped = "subscription { noteChanges(filters: {txt: \"a\"}) { id } }";
+    raw.subscribe("a", mistyped).await;
+    let expected = "unknown filter `txt`; did you mean `text`?";
+    assert_eq!(raw.error_of("a").await, expected);
+    raw.silent().await;
 }
 
 #[tokio::test]

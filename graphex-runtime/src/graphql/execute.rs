@@ -66,7 +66,7 @@ pub async fn execute<E: Executor>(schema: &E, request: impl Into<Request>) -> Re
     if !root.is_two_channel() {
         return refuse_stream(schema, request, root.name()).await;
     }
-    if let Some(error) = root.unknown_filter(&request) {
+    if let Some(error) = root.unknown_filter(&request, &Data::default()) {
         return Response::from_errors(vec![error]);
     }
     // A two-channel field ends after its one answer.
@@ -102,6 +102,11 @@ pub(crate) fn stream<E: Executor>(
             let operation = operation(document, name.as_deref());
             let subscription = operation.filter(|it| it.ty == OperationType::Subscription);
             subscription.map(root).transpose()
+        });
+        let root = root.and_then(|root| {
+            let unknown = root.as_ref();
+            let unknown = unknown.and_then(|root| root.unknown_filter(&request, &session));
+            unknown.map_or(Ok(root), Err)
         });
         match root {
             Ok(root) => is_subscription = root.is_some(),
@@ -164,11 +169,12 @@ impl Root {
         TWO_CHANNEL_ARGUMENTS.into_iter().all(required)
     }
 
-    /// The error for a filter that the field's model does not have, if the request brings the
-    /// hub, which knows the model.
-    fn unknown_filter(&self, request: &Request) -> Option<ServerError> {
+    /// The error for a filter that the field's model does not have, if the request or its session
+    /// brings the hub, which knows the model.
+    fn unknown_filter(&self, request: &Request, session: &Data) -> Option<ServerError> {
         let filters = self.0.get_argument("filters")?;
-        let hub = request.data.get(&TypeId::of::<Hub>())?;
+        let hub = TypeId::of::<Hub>();
+        let hub = request.data.get(&hub).or_else(|| session.get(&hub))?;
         let model = hub.downcast_ref::<Hub>()?.model_of_field(self.name())?;
         let variable = |name| request.variables.get(&name).cloned().unwrap_or_default();
         let sent = filters.node.clone();

@@ -239,7 +239,7 @@ impl Hub {
     /// The model whose two-channel subscription field has this name.
     pub(crate) fn model_of_field(&self, field: &str) -> Option<&'static Model> {
         let mut models = self.engine.streams.values().map(|stream| stream.model);
-        models.find(|model| model.field == field)
+        models.find(|model| model.field == field || model.changes == field)
     }
 
     /// Whether this is a handle to the same hub.
