@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::connection::Subscription;
 use super::lock;
+use super::owner::Owner;
 use super::plan::{Member, Seat};
 use super::queue::Outbox;
 use crate::change::Action;
@@ -47,6 +48,10 @@ impl Identity {
     /// The name, if it has one.
     pub(crate) fn name(&self) -> Option<&str> {
         self.0.as_deref()
+    }
+
+    pub(super) fn shared_name(&self) -> Option<&Arc<str>> {
+        self.0.as_ref()
     }
 
     /// Whether this is [`Identity::anonymous`].
@@ -106,6 +111,8 @@ impl fmt::Debug for ChannelId {
 pub(crate) struct Channel {
     pub(crate) id: ChannelId,
     pub(crate) identity: Identity,
+    #[expect(dead_code, reason = "budgets are counted on it")]
+    pub(crate) owner: Owner,
     /// The streams its endpoint serves; all of the hub's without a list.
     served: Option<Arc<HashSet<String>>>,
     pub(crate) outbox: Outbox,
@@ -182,9 +189,11 @@ impl Channel {
         served: Option<Arc<HashSet<String>>>,
         limits: &Limits,
     ) -> Self {
+        let owner = Owner::of(&identity, &id);
         Self {
             id,
             identity,
+            owner,
             served,
             outbox: Outbox::new(limits),
             subscriptions: Mutex::default(),

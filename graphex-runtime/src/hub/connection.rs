@@ -65,7 +65,7 @@ impl Connection {
         }
     }
 
-    /// The same, or no frames where a [`Stirrer`] asks for the connection's attention.
+    /// The same, or no frames where a [`Notifier`] asks for the connection's attention.
     pub(crate) async fn taken(
         &mut self,
     ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
@@ -74,8 +74,8 @@ impl Connection {
 
     /// For who has something for the connection's writer to do.
     #[cfg(feature = "axum")]
-    pub(crate) fn stirrer(&self) -> Stirrer {
-        Stirrer(Arc::clone(&self.channel))
+    pub(crate) fn notifier(&self) -> Notifier {
+        Notifier(Arc::clone(&self.channel))
     }
 
     /// Waits until the hub closes the channel.
@@ -87,12 +87,12 @@ impl Connection {
 /// Wakes the writer of a connection, as a frame does.
 #[cfg(feature = "axum")]
 #[derive(Debug)]
-pub(crate) struct Stirrer(Arc<Channel>);
+pub(crate) struct Notifier(Arc<Channel>);
 
 #[cfg(feature = "axum")]
-impl Stirrer {
-    pub(crate) fn stir(&self) {
-        self.0.outbox.stir();
+impl Notifier {
+    pub(crate) fn notify(&self) {
+        self.0.outbox.notify();
     }
 }
 

@@ -12,6 +12,7 @@ mod engine;
 mod index;
 mod lookups;
 mod operation;
+mod owner;
 mod plan;
 #[cfg_attr(
     not(feature = "diesel"),
@@ -20,7 +21,7 @@ mod plan;
 mod publisher;
 mod queue;
 mod remote;
-mod shelf;
+mod slab;
 mod stats;
 
 use std::collections::HashMap;

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use super::channel::Channel;
 use super::index::EqualityIndex;
 use super::operation::Envelope;
-use super::shelf::{BLOCK, Block, Shelf};
+use super::slab::{BLOCK, Block, Slab};
 use crate::change::{Action, Row};
 use crate::layer::Listening;
 use crate::predicate::Predicate;
@@ -79,7 +79,7 @@ pub(crate) struct PlanTable {
     plans: HashMap<Arc<Plan>, Listing>,
     topics: HashMap<Topic, Listeners>,
     /// The plans that the indexes of the topics find.
-    found: Shelf<Listed>,
+    found: Slab<Listed>,
     /// One of each, and how many plans have it: for a hundred thousand plans there is one template
     /// in the processor's cache.
     projections: HashMap<Projection, usize>,
@@ -91,7 +91,7 @@ struct Listing {
     topics: Box<[Topic]>,
     /// The topic, where each change on it has to be tested.
     scanned_on: Option<Topic>,
-    /// On the shelf of that topic, or on the one for all that is found.
+    /// In the slab of that topic, or in the one for all that is found.
     place: usize,
 }
 
@@ -101,7 +101,7 @@ struct Listeners {
     /// Places of plans that pin a field.
     index: EqualityIndex<usize>,
     /// All others.
-    scanned: Shelf<Listed>,
+    scanned: Slab<Listed>,
 }
 
 /// The plans that a row may match.
@@ -190,11 +190,11 @@ impl PlanTable {
 
     fn members(&mut self, plan: &Plan) -> Option<&mut Members> {
         let listing = self.plans.get(plan)?;
-        let shelf = match &listing.scanned_on {
+        let slab = match &listing.scanned_on {
             Some(topic) => &mut self.topics.get_mut(topic)?.scanned,
             None => &mut self.found,
         };
-        Some(&mut shelf.get_mut(listing.place)?.members)
+        Some(&mut slab.get_mut(listing.place)?.members)
     }
 
     /// Takes the member from its plan; the last one takes the plan with it.

@@ -43,7 +43,7 @@ pub(crate) struct Outbox {
     /// Wakes the one writer.
     wake: Notify,
     /// Whether the writer has something to do besides frames.
-    stirred: AtomicBool,
+    notified: AtomicBool,
     max_frames: usize,
     max_bytes: usize,
     /// The writer is due whenever so many more wait.
@@ -55,9 +55,9 @@ pub(crate) struct Outbox {
 pub(crate) struct Taken<F> {
     /// In order, each made when it is asked for.
     pub(crate) frames: F,
-    /// Whether it was [stirred](Outbox::stir) since it was asked last.
+    /// Whether it was [notified](Outbox::notify) since it was asked last.
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
-    pub(crate) stirred: bool,
+    pub(crate) notified: bool,
 }
 
 /// The writer is due long before the outbox is full, in this many steps, so that a client that
@@ -95,7 +95,7 @@ impl Outbox {
         Self {
             state: Mutex::default(),
             wake: Notify::new(),
-            stirred: AtomicBool::new(false),
+            notified: AtomicBool::new(false),
             max_frames: limits.outbox_frames,
             max_bytes: limits.outbox_bytes,
             due_frames: (limits.outbox_frames / STEPS).max(1),
@@ -150,12 +150,12 @@ impl Outbox {
 
     /// Gives the writer something to do besides frames.
     #[cfg(any(feature = "axum", test))]
-    pub(crate) fn stir(&self) {
-        self.stirred.store(true, Ordering::Release);
+    pub(crate) fn notify(&self) {
+        self.notified.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// Waits for frames, or to be stirred, and takes all that is there. Only the channel's writer
+    /// Waits for frames, or to be notified, and takes all that is there. Only the channel's writer
     /// calls this. It is all that a writer has to wait for: polling a second source for each frame
     /// would cost as much as the rest of its work.
     pub(crate) async fn take(
@@ -163,16 +163,16 @@ impl Outbox {
     ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
         loop {
             let taken = self.try_take()?;
-            let stirred =
-                self.stirred.load(Ordering::Relaxed) && self.stirred.swap(false, Ordering::Acquire);
-            if !taken.is_empty() || stirred {
+            let notified = self.notified.load(Ordering::Relaxed)
+                && self.notified.swap(false, Ordering::Acquire);
+            if !taken.is_empty() || notified {
                 let sizes = taken.iter().map(Waiting::enveloped);
                 let mut buffer = BytesMut::with_capacity(sizes.sum());
                 let whole = move |Waiting { member, payload }: Waiting| {
                     member.envelope.around(payload, &mut buffer)
                 };
                 let frames = taken.into_iter().map(whole);
-                return Ok(Taken { frames, stirred });
+                return Ok(Taken { frames, notified });
             }
             self.wake.notified().await;
         }
@@ -269,20 +269,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stirred_writer_has_what_is_there_and_is_told_once() {
+    async fn a_notified_writer_has_what_is_there_and_is_told_once() {
         let (outbox, member) = (outbox(10, 100), plain());
-        outbox.stir();
+        outbox.notify();
         outbox.push(&member, "a".into());
         let taken = outbox.take().await.unwrap();
-        assert!(taken.stirred);
+        assert!(taken.notified);
         assert_eq!(taken.frames.count(), 1);
-        outbox.stir();
-        outbox.stir();
+        outbox.notify();
+        outbox.notify();
         let taken = outbox.take().await.unwrap();
-        assert!(taken.stirred);
+        assert!(taken.notified);
         assert_eq!(taken.frames.count(), 0);
         outbox.push(&member, "b".into());
-        assert!(!outbox.take().await.unwrap().stirred);
+        assert!(!outbox.take().await.unwrap().notified);
     }
 
     #[tokio::test]

@@ -71,7 +71,7 @@ impl From<CloseReason> for End {
 
 /// What there is to do for a session.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum Inbound {
     Text(Utf8Bytes),
     Binary,
     /// It is time for this ping.
@@ -80,7 +80,7 @@ pub(super) enum Heard {
 
 /// What the reader tells the session.
 #[derive(Debug)]
-enum Inbound {
+enum Received {
     Text(Utf8Bytes),
     Binary,
     /// It is time for a ping.
@@ -91,7 +91,7 @@ enum Inbound {
 
 pub(super) struct Socket<'l, S> {
     sink: S,
-    inbound: mpsc::Receiver<Inbound>,
+    inbound: mpsc::Receiver<Received>,
     reader: Reader,
     /// Pings since the client was last heard.
     unanswered: Arc<AtomicU32>,
@@ -99,11 +99,11 @@ pub(super) struct Socket<'l, S> {
 }
 
 impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
-    /// `stir` is called when [`Socket::heard`] has something.
+    /// `notify` is called when [`Socket::inbound`] has something.
     pub(super) fn new<R, E>(
         sink: S,
         stream: R,
-        stir: impl Fn() + Send + Sync + 'static,
+        notify: impl Fn() + Send + Sync + 'static,
         limits: &'l Limits,
     ) -> Self
     where
@@ -117,9 +117,9 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let alive = Arc::clone(&unanswered);
         let reading = async move {
-            read(stream, inbox, pings, &alive, &stir).await;
+            read(stream, inbox, pings, &alive, &notify).await;
             // The queue has ended, which is something to hear too.
-            stir();
+            notify();
         };
         let reader = Reader(tokio::spawn(reading));
         Self {
@@ -133,24 +133,24 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
 
     /// What the client has sent or the time brought, without waiting; at most as much as fits
     /// into the queue, and its end, so that nobody else waits for a client that never stops. What
-    /// comes later stirs again; what is there now does not, so all of it has to be heard.
-    pub(super) fn heard(&mut self) -> impl Iterator<Item = Result<Heard, End>> {
+    /// comes later notifies again; what is there now does not, so all of it has to be heard.
+    pub(super) fn inbound(&mut self) -> impl Iterator<Item = Result<Inbound, End>> {
         (0..=INBOUND_QUEUE).map_while(|_| match self.inbound.try_recv() {
-            Ok(Inbound::Text(text)) => Some(Ok(Heard::Text(text))),
-            Ok(Inbound::Binary) => Some(Ok(Heard::Binary)),
-            Ok(Inbound::Due) => Some(self.ping()),
-            Ok(Inbound::Broken(close)) => Some(Err(End::Close(close))),
+            Ok(Received::Text(text)) => Some(Ok(Inbound::Text(text))),
+            Ok(Received::Binary) => Some(Ok(Inbound::Binary)),
+            Ok(Received::Due) => Some(self.ping()),
+            Ok(Received::Broken(close)) => Some(Err(End::Close(close))),
             Err(TryRecvError::Disconnected) => Some(Err(End::Closed)),
             Err(TryRecvError::Empty) => None,
         })
     }
 
-    fn ping(&self) -> Result<Heard, End> {
+    fn ping(&self) -> Result<Inbound, End> {
         if self.unanswered.fetch_add(1, Ordering::Relaxed) >= self.limits.missed_pings {
             tracing::debug!("a dead peer is dropped");
             return Err(End::Gone);
         }
-        Ok(Heard::Due(Message::Ping(Bytes::new())))
+        Ok(Inbound::Due(Message::Ping(Bytes::new())))
     }
 
     /// Sends the messages with one flush. A client that takes nothing in the time in which it
@@ -241,10 +241,10 @@ impl Drop for Reader {
 
 async fn read<R, E>(
     mut stream: R,
-    inbox: mpsc::Sender<Inbound>,
+    inbox: mpsc::Sender<Received>,
     mut pings: Interval,
     unanswered: &AtomicU32,
-    stir: &(impl Fn() + Sync),
+    notify: &(impl Fn() + Sync),
 ) where
     R: Stream<Item = Result<Message, E>> + Unpin,
     E: std::error::Error,
@@ -254,8 +254,8 @@ async fn read<R, E>(
             message = stream.next() => message,
             _ = pings.tick() => {
                 // A session that has not heard what is there cannot have sent the last ping.
-                if inbox.capacity() == INBOUND_QUEUE && inbox.try_send(Inbound::Due).is_ok() {
-                    stir();
+                if inbox.capacity() == INBOUND_QUEUE && inbox.try_send(Received::Due).is_ok() {
+                    notify();
                 }
                 continue;
             }
@@ -263,18 +263,18 @@ async fn read<R, E>(
         let Some(message) = message else { return };
         unanswered.store(0, Ordering::Relaxed);
         let event = match message {
-            Ok(Message::Text(text)) => Inbound::Text(text),
-            Ok(Message::Binary(_)) => Inbound::Binary,
+            Ok(Message::Text(text)) => Received::Text(text),
+            Ok(Message::Binary(_)) => Received::Binary,
             // Pings are answered by the WebSocket library.
             Ok(Message::Ping(_) | Message::Pong(_)) => continue,
             Ok(Message::Close(_)) => return,
-            Err(error) => Inbound::Broken(broken(&error)),
+            Err(error) => Received::Broken(broken(&error)),
         };
-        let ends = matches!(event, Inbound::Broken(..));
+        let ends = matches!(event, Received::Broken(..));
         // When the session closes, the rest is read and thrown away: closing a socket with
         // unread data would reset it and take the close frame with it.
         if inbox.send(event).await.is_ok() {
-            stir();
+            notify();
         }
         if ends {
             return;
@@ -306,26 +306,26 @@ mod tests {
 
     use super::*;
 
-    /// Whatever stirred, it is heard at once, for nothing stirs again: a full queue and its end.
+    /// Whatever notified, it is heard at once, for nothing notifies again: a full queue and its end.
     #[tokio::test]
     async fn one_look_hears_a_full_queue_and_the_end_of_the_client() {
         for sent in [0, 1, INBOUND_QUEUE] {
             let messages = (0..sent).map(|_| Ok::<_, std::fmt::Error>(Message::text("a")));
             let limits = Limits::default();
-            let stirred = Arc::new(Notify::new());
-            let stir = Arc::clone(&stirred);
+            let notified = Arc::new(Notify::new());
+            let notify = Arc::clone(&notified);
             let mut socket = Socket::new(
                 sink::drain(),
                 stream::iter(messages.collect::<Vec<_>>()),
-                move || stir.notify_one(),
+                move || notify.notify_one(),
                 &limits,
             );
             while !socket.reader.0.is_finished() {
-                stirred.notified().await;
+                notified.notified().await;
                 tokio::task::yield_now().await;
             }
             // A session ends at the first error.
-            let heard: Vec<_> = socket.heard().take(sent + 1).collect();
+            let heard: Vec<_> = socket.inbound().take(sent + 1).collect();
             assert_eq!(heard.len(), sent + 1);
             assert!(heard[..sent].iter().all(Result::is_ok));
             assert!(matches!(heard[sent], Err(End::Closed)));

@@ -5,7 +5,7 @@
 use axum::extract::ws::{Message, close_code};
 use futures_util::{Sink, Stream};
 
-use super::socket::{Close, End, Heard, Socket, text};
+use super::socket::{Close, End, Inbound, Socket, text};
 use crate::hub::{Connection, Taken};
 use crate::limits::Limits;
 
@@ -17,8 +17,8 @@ where
     R: Stream<Item = Result<Message, E>> + Unpin + Send + 'static,
     E: std::error::Error + Send + 'static,
 {
-    let stirrer = connection.stirrer();
-    let mut socket = Socket::new(sink, stream, move || stirrer.stir(), limits);
+    let notifier = connection.notifier();
+    let mut socket = Socket::new(sink, stream, move || notifier.notify(), limits);
     let Err(end) = deliver(&mut socket, &mut connection).await;
     // The client may take its time for the close; its subscriptions end now.
     drop(connection);
@@ -35,19 +35,19 @@ async fn deliver<S: Sink<Message> + Unpin>(
     let handshake = format!("{{\"channel_id\": \"{id}\", \"connect\": \"success\"}}");
     socket.send([Message::text(handshake)], connection).await?;
     loop {
-        let Taken { frames, stirred } = connection.taken().await?;
+        let Taken { frames, notified } = connection.taken().await?;
         let mut messages: Vec<_> = frames.filter_map(text).collect();
-        if stirred {
-            for heard in socket.heard() {
-                messages.push(match heard? {
-                    Heard::Text(_) => Message::text(
+        if notified {
+            for inbound in socket.inbound() {
+                messages.push(match inbound? {
+                    Inbound::Text(_) => Message::text(
                         r#"{"error": "this socket only sends; subscribe over HTTP with its channel_id"}"#,
                     ),
-                    Heard::Binary => {
+                    Inbound::Binary => {
                         let reason = "binary frames are not supported";
                         return Err(Close::new(close_code::UNSUPPORTED, reason).into());
                     }
-                    Heard::Due(ping) => ping,
+                    Inbound::Due(ping) => ping,
                 });
             }
         }

@@ -21,7 +21,7 @@ use crate::transport::protocol::{
     bad_message, envelope,
 };
 use crate::transport::response::Body;
-use crate::transport::socket::{Close, End, Heard, Socket, text};
+use crate::transport::socket::{Close, End, Inbound, Socket, text};
 
 /// Messages of operations that go with one flush; then it is the turn of others.
 const BATCH: usize = 64;
@@ -41,8 +41,8 @@ pub(super) async fn run<E, S, R, F>(
     R: Stream<Item = Result<Message, F>> + Unpin + Send + 'static,
     F: std::error::Error + Send + 'static,
 {
-    let stirrer = connection.stirrer();
-    let mut socket = Socket::new(sink, stream, move || stirrer.stir(), limits);
+    let notifier = connection.notifier();
+    let mut socket = Socket::new(sink, stream, move || notifier.notify(), limits);
     let mut session = Session {
         schema,
         application: Some(Box::new(application)),
@@ -89,11 +89,11 @@ impl<E: Executor> Session<'_, E> {
             let runs = self.operations.is_running();
             tokio::select! {
                 taken = connection.taken() => {
-                    let Taken { frames, stirred } = taken?;
+                    let Taken { frames, notified } = taken?;
                     self.outgoing.extend(frames.filter_map(text));
-                    if stirred {
-                        for heard in socket.heard() {
-                            self.heard(heard?, connection)?;
+                    if notified {
+                        for inbound in socket.inbound() {
+                            self.inbound(inbound?, connection)?;
                         }
                     }
                 }
@@ -117,11 +117,11 @@ impl<E: Executor> Session<'_, E> {
         }
     }
 
-    fn heard(&mut self, heard: Heard, connection: &Connection) -> Result<(), Close> {
-        match heard {
-            Heard::Text(text) => self.received(&text, connection)?,
-            Heard::Binary => return Err(bad_message("messages are text".into())),
-            Heard::Due(ping) => self.outgoing.push(ping),
+    fn inbound(&mut self, inbound: Inbound, connection: &Connection) -> Result<(), Close> {
+        match inbound {
+            Inbound::Text(text) => self.received(&text, connection)?,
+            Inbound::Binary => return Err(bad_message("messages are text".into())),
+            Inbound::Due(ping) => self.outgoing.push(ping),
         }
         Ok(())
     }

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-/// So many entries are copied when a shelf changes that a delivery is reading.
+/// So many entries are copied when a slab changes that a delivery is reading.
 pub(super) const BLOCK: usize = 128;
 
 /// Entries and vacant places.
 pub(super) type Block<T> = Vec<Option<T>>;
 
 /// Entries that stay in their places, in blocks. A snapshot costs as much as there are blocks, and
-/// who changes the shelf meanwhile copies one of them.
+/// who changes the slab meanwhile copies one of them.
 #[derive(Debug)]
-pub(super) struct Shelf<T> {
+pub(super) struct Slab<T> {
     blocks: Vec<Arc<Block<T>>>,
     vacant: Vec<usize>,
 }
 
-impl<T> Default for Shelf<T> {
+impl<T> Default for Slab<T> {
     fn default() -> Self {
         Self {
             blocks: Vec::new(),
@@ -25,7 +25,7 @@ impl<T> Default for Shelf<T> {
     }
 }
 
-impl<T: Clone> Shelf<T> {
+impl<T: Clone> Slab<T> {
     /// Puts an entry into a vacant place, and says which.
     pub(super) fn put(&mut self, entry: T) -> usize {
         let place = self.vacant.pop().unwrap_or_else(|| {
@@ -57,7 +57,7 @@ impl<T: Clone> Shelf<T> {
         Some(entry)
     }
 
-    /// What is on the shelf as of now.
+    /// What is in the slab as of now.
     pub(super) fn snapshot(&self) -> Vec<Arc<Block<T>>> {
         self.blocks.clone()
     }
@@ -78,39 +78,39 @@ mod tests {
 
     #[test]
     fn entries_keep_their_places_and_places_are_used_again() {
-        let mut shelf = Shelf::default();
-        let places: Vec<_> = (0..3 * BLOCK).map(|entry| shelf.put(entry)).collect();
-        assert_eq!(shelf.take(places[BLOCK]), Some(BLOCK));
-        assert_eq!(shelf.take(places[BLOCK]), None);
-        assert_eq!(shelf.get(places[BLOCK]), None);
-        assert_eq!(shelf.get(places[BLOCK + 1]), Some(&(BLOCK + 1)));
-        assert_eq!(shelf.put(7), places[BLOCK]);
-        assert_eq!(shelf.len(), 3 * BLOCK);
-        assert_eq!(shelf.snapshot().len(), 3);
+        let mut slab = Slab::default();
+        let places: Vec<_> = (0..3 * BLOCK).map(|entry| slab.put(entry)).collect();
+        assert_eq!(slab.take(places[BLOCK]), Some(BLOCK));
+        assert_eq!(slab.take(places[BLOCK]), None);
+        assert_eq!(slab.get(places[BLOCK]), None);
+        assert_eq!(slab.get(places[BLOCK + 1]), Some(&(BLOCK + 1)));
+        assert_eq!(slab.put(7), places[BLOCK]);
+        assert_eq!(slab.len(), 3 * BLOCK);
+        assert_eq!(slab.snapshot().len(), 3);
     }
 
     #[test]
     fn a_snapshot_stays_as_it_was() {
-        let mut shelf = Shelf::default();
-        let places: Vec<_> = (0..BLOCK + 1).map(|entry| shelf.put(entry)).collect();
-        let before = shelf.snapshot();
-        shelf.take(places[0]);
-        *shelf.get_mut(places[1]).unwrap() = 1_000;
+        let mut slab = Slab::default();
+        let places: Vec<_> = (0..BLOCK + 1).map(|entry| slab.put(entry)).collect();
+        let before = slab.snapshot();
+        slab.take(places[0]);
+        *slab.get_mut(places[1]).unwrap() = 1_000;
         assert_eq!(entries(&before), (0..=BLOCK).collect::<Vec<_>>());
-        let after = shelf.snapshot();
+        let after = slab.snapshot();
         assert_eq!(entries(&after)[0], 1_000);
         // The other block is the same one.
         assert!(Arc::ptr_eq(&before[1], &after[1]));
     }
 
     #[test]
-    fn an_emptied_shelf_keeps_nothing() {
-        let mut shelf = Shelf::default();
-        let places: Vec<_> = (0..BLOCK + 1).map(|entry| shelf.put(entry)).collect();
+    fn an_emptied_slab_keeps_nothing() {
+        let mut slab = Slab::default();
+        let places: Vec<_> = (0..BLOCK + 1).map(|entry| slab.put(entry)).collect();
         for place in places {
-            shelf.take(place);
+            slab.take(place);
         }
-        assert_eq!(shelf.len(), 0);
-        assert!(shelf.snapshot().is_empty());
+        assert_eq!(slab.len(), 0);
+        assert!(slab.snapshot().is_empty());
     }
 }
