@@ -126,7 +126,7 @@ pub(crate) struct Channel {
 pub(super) struct Subscriptions {
     /// Set once; nothing joins afterwards.
     pub(super) closed: bool,
-    pub(super) held: HashMap<SubscriptionKey, Held>,
+    pub(super) held: HashMap<SubscriptionKey, Joined>,
 }
 
 impl Subscriptions {
@@ -182,7 +182,7 @@ impl SubscriptionKey {
 
 /// A subscription with what it has joined.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Joined {
     pub(super) subscriber: Arc<Subscriber>,
     /// The seat for each action, by `action as usize`.
     pub(super) seats: [Option<Seat>; Action::ALL.len()],

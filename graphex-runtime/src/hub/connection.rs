@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 
-use super::channel::{Channel, ChannelId, Held, Identity, SubscriptionKey};
+use super::channel::{Channel, ChannelId, Joined, Identity, SubscriptionKey};
 use super::operation::Envelope;
 use super::outbox::{CloseReason, Taken};
 use super::plan::Plan;
@@ -277,7 +277,7 @@ impl Hub {
         let mut subscriptions = lock(&channel.subscriptions);
         subscriptions.has_room(&key, limits)?;
         let resync = lane.resync(key.is_asked());
-        let held = subscriptions.held.entry(key).or_insert_with(|| Held {
+        let held = subscriptions.held.entry(key).or_insert_with(|| Joined {
             subscriber: Subscriber::new(
                 Arc::clone(channel),
                 envelope.clone(),
@@ -348,7 +348,7 @@ impl Hub {
 
     /// Leaves the plans of these actions; how many there were. Called with the channel's
     /// subscriptions locked.
-    fn leave(&self, stream: &str, held: &mut Held, actions: &[Action]) -> usize {
+    fn leave(&self, stream: &str, held: &mut Joined, actions: &[Action]) -> usize {
         let Some(lane) = self.engine.lanes.get(stream) else {
             return 0;
         };
