@@ -43,10 +43,35 @@ pub struct Limits {
     /// Most changes of one stream that wait for its custom lookups. Further ones count as
     /// failed lookups. Default: 1,024.
     pub lookup_queue: usize,
-    /// Most open channels of one named [`Identity`](crate::Identity) in this process; one more is
-    /// answered with 429. The anonymous identity is not limited, since it is everybody's.
+    /// Most open channels of this process, which are WebSockets and streams; one more is answered
+    /// with 503. So is what goes over any of the limits of channels below with 429.
+    /// Default: 20,000.
+    pub channels: usize,
+    /// Most open channels of one named [`Identity`](crate::Identity) in this process.
     /// Default: 100.
     pub channels_per_identity: usize,
+    /// Most open channels from one address, where the application gives one with
+    /// [`Identity::with_peer`](crate::Identity::with_peer). Default: 500.
+    pub channels_per_peer: usize,
+    /// Most open channels of all anonymous clients together. Default: 10,000.
+    pub anonymous_channels: usize,
+    /// Most memory that what one named identity holds may take, in bytes: 16 KiB for a channel,
+    /// and its subscriptions, each with its filters, patterns and topics as if nobody shared them.
+    /// Of anonymous clients without an address each channel has as much. What waits for a slow
+    /// reader has limits of its own. Default: 16,777,216 (16 MiB).
+    pub bytes_per_identity: usize,
+    /// The same from one address. Default: 16,777,216 (16 MiB).
+    pub bytes_per_peer: usize,
+    /// The same of all anonymous clients together. Default: 268,435,456 (256 MiB).
+    pub anonymous_bytes: usize,
+    /// Most streams that one named identity has reserved (the single-connection mode of GraphQL
+    /// over SSE) and is not connected to; each counts as a channel too. One more is answered
+    /// with 429. Default: 20.
+    pub reservations_per_identity: usize,
+    /// The same from one address. Default: 100.
+    pub reservations_per_peer: usize,
+    /// The same of all anonymous clients together. Default: 1,000.
+    pub anonymous_reservations: usize,
     /// Most frames that wait for one slow reader. One more closes its channel with 1013.
     /// Default: 1,024.
     pub outbox_frames: usize,
@@ -106,7 +131,16 @@ impl Default for Limits {
             narrowed_topics: 32,
             lookup_time: Duration::from_secs(2),
             lookup_queue: 1024,
+            channels: 20_000,
             channels_per_identity: 100,
+            channels_per_peer: 500,
+            anonymous_channels: 10_000,
+            bytes_per_identity: 16 * 1024 * 1024,
+            bytes_per_peer: 16 * 1024 * 1024,
+            anonymous_bytes: 256 * 1024 * 1024,
+            reservations_per_identity: 20,
+            reservations_per_peer: 100,
+            anonymous_reservations: 1_000,
             outbox_frames: 1024,
             outbox_bytes: 1024 * 1024,
             publisher_queue: 65_536,

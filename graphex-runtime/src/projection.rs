@@ -60,6 +60,18 @@ impl Projection {
         template.finish()
     }
 
+    /// What it takes in memory, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let pieces = self.0.iter().map(|piece| {
+            size_of::<Piece>()
+                + match piece {
+                    Piece::Text(text) => text.capacity(),
+                    _ => 0,
+                }
+        });
+        pieces.sum()
+    }
+
     /// The frame of a change, as JSON text.
     pub(crate) fn frame(&self, change: &Change) -> Bytes {
         let mut out = Vec::with_capacity(256);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 
 use super::channel::{Channel, ChannelId, Identity, Seats, SubscriptionKey};
+use super::holdings::Held;
 use super::operation::Envelope;
 use super::plan::{Member, Plan, Seat};
 use super::queue::{CloseReason, Taken};
@@ -115,10 +116,11 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// When the identity has [`Limits::channels_per_identity`](crate::Limits) channels, or
-    /// the operating system has no random bits.
+    /// When there are as many channels as [`Limits`](crate::Limits) allows, of this identity, of
+    /// its address or in all, or the operating system has no random bits.
     pub fn connect(&self, identity: Identity) -> Result<Connection, ConnectError> {
-        self.open(identity, None)
+        let place = self.engine.holdings.channel(&identity)?;
+        self.open(identity, None, place)
     }
 
     /// Opens a channel for this identity, on which it can subscribe to these streams alone.
@@ -131,28 +133,36 @@ impl Hub {
         identity: Identity,
         streams: Arc<HashSet<String>>,
     ) -> Result<Connection, ConnectError> {
-        self.open(identity, Some(streams))
+        let place = self.engine.holdings.channel(&identity)?;
+        self.open(identity, Some(streams), place)
     }
 
-    fn open(
+    /// A channel's place, to be opened later, and the place of who has it meanwhile among all that
+    /// wait so.
+    #[cfg(feature = "axum")]
+    pub(crate) fn reserve_channel(
+        &self,
+        identity: &Identity,
+    ) -> Result<(Held, Held), ConnectError> {
+        let holdings = &self.engine.holdings;
+        Ok((holdings.channel(identity)?, holdings.reservation(identity)?))
+    }
+
+    /// Opens a channel that has its place.
+    pub(crate) fn open(
         &self,
         identity: Identity,
         served: Option<Arc<HashSet<String>>>,
+        place: Held,
     ) -> Result<Connection, ConnectError> {
         self.engine.start();
         let id = ChannelId::random(self.engine.node).map_err(|error| {
             tracing::error!(%error, "no random bits for a channel id");
             ConnectError::NoRandomness
         })?;
-        let limits = &self.engine.limits;
-        let mut channels = lock(&self.engine.channels);
-        let limit = limits.channels_per_identity;
-        if channels.count(&identity) >= limit && !identity.is_anonymous() {
-            return Err(ConnectError::TooManyChannels { limit });
-        }
-        let channel = Arc::new(Channel::new(id, identity, served, limits));
-        channels.insert(Arc::clone(&channel));
-        drop(channels);
+        let (holdings, limits) = (&self.engine.holdings, &self.engine.limits);
+        let channel = Arc::new(Channel::new(id, identity, served, holdings, limits));
+        lock(&self.engine.channels).insert(Arc::clone(&channel), place);
         Ok(Connection {
             hub: self.clone(),
             channel,
@@ -237,7 +247,7 @@ impl Hub {
             return Err(Refusal::NotServed { stream });
         };
         let id = subscription.id.clone();
-        let id = id.map(|value| Pin::new(model.key, vec![value]));
+        let id = id.map(|value| Pin::one(model.key, Arc::new(value)));
         let predicate = Predicate::new(scope, id, &subscription.filters);
         let limits = &self.engine.limits;
         // Topics and plans are built before anything is locked.
@@ -251,13 +261,16 @@ impl Hub {
             };
             (topics, plan)
         });
+        let joins: Vec<_> = joins.collect();
+        let bytes = subscription_bytes(subscription, projection, envelope, &joins);
         // Before the layer is asked for anything, and again when it has answered.
         lock(&channel.subscriptions).has_room(&key, limits)?;
+        let held = Arc::new(channel.purse.hold(bytes)?);
         let listen = |(topics, plan): (Vec<Topic>, Plan)| async {
             let listening = self.engine.layer.listen(topics.clone()).await;
             listening.map(|listening| (topics, plan, listening))
         };
-        let joins = try_join_all(joins.map(listen)).await;
+        let joins = try_join_all(joins.into_iter().map(listen)).await;
         let joins = joins.map_err(|Unavailable| Refusal::Unavailable)?;
         let mut subscriptions = lock(&channel.subscriptions);
         subscriptions.has_room(&key, limits)?;
@@ -274,6 +287,7 @@ impl Hub {
             };
             let joined = seat.insert(plans.join(topics, plan, member));
             joined.listening = listening;
+            joined.held = Some(Arc::clone(&held));
         }
         Ok(())
     }
@@ -341,6 +355,26 @@ impl Hub {
             seat.member.channel.outbox.retire(&seat.member);
         }
     }
+}
+
+/// What a subscription takes in memory besides its filters, and for each action, in bytes.
+const SUBSCRIPTION: usize = 512;
+const ACTION: usize = 1024;
+const TOPIC: usize = 128;
+
+/// About what a subscription takes in memory, in bytes, as if nobody shared its plans.
+fn subscription_bytes(
+    subscription: &Subscription,
+    projection: &Projection,
+    envelope: &Envelope,
+    joins: &[(Vec<Topic>, Plan)],
+) -> usize {
+    let id = subscription.id.as_ref().map_or(0, Value::bytes);
+    let topics = joins.iter().flat_map(|(topics, _)| topics);
+    let topics: usize = topics.map(|topic| TOPIC + topic.name().len()).sum();
+    // A transport knows the operation of an envelope by the same id.
+    let own = id + subscription.filters.bytes() + projection.bytes() + 2 * envelope.len();
+    SUBSCRIPTION + own + joins.len() * ACTION + topics
 }
 
 fn flatten(seats: Seats) -> impl Iterator<Item = Seat> {

@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::channel::{Channel, Channels};
 use super::delivery::Turns;
+use super::holdings::Holdings;
 use super::lock;
 use super::lookups::Lookups;
 use super::plan::PlanTable;
@@ -34,6 +35,7 @@ pub(super) struct Options {
 pub(super) struct Engine {
     pub(super) streams: HashMap<&'static str, Stream>,
     pub(super) channels: Mutex<Channels>,
+    pub(super) holdings: Arc<Holdings>,
     pub(super) limits: Limits,
     pub(super) publisher: Arc<Publisher>,
     /// What this process is called by, among those that share the layer.
@@ -113,6 +115,7 @@ impl Engine {
             Self {
                 streams,
                 channels: Mutex::default(),
+                holdings: Holdings::new(&limits),
                 limits,
                 data,
                 publisher: Arc::new(publisher),

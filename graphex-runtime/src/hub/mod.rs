@@ -3,12 +3,13 @@
 //! # Lock order
 //!
 //! A channel's subscriptions, then a stream's plans, then an outbox. The table of channels
-//! is locked alone. No lock is held while a frame is encoded or across an `await`.
+//! is locked alone. What is [held](holdings) is locked last. No lock is held while a frame is encoded or across an `await`.
 
 mod channel;
 mod connection;
 mod delivery;
 mod engine;
+mod holdings;
 mod index;
 mod lookups;
 mod operation;
@@ -34,6 +35,8 @@ pub(crate) use channel::secret;
 pub use channel::{ChannelId, Identity};
 pub use connection::Connection;
 pub(crate) use connection::Subscription;
+#[cfg(feature = "axum")]
+pub(crate) use holdings::Held;
 pub(crate) use operation::{Envelope, Operation, Registration};
 #[cfg(feature = "diesel")]
 pub(crate) use publisher::Ticket;

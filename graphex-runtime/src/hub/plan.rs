@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use indexmap::IndexMap;
 
 use super::channel::Channel;
+use super::holdings::Held;
 use super::index::EqualityIndex;
 use super::operation::Envelope;
 use super::slab::{BLOCK, Block, Slab};
@@ -64,6 +65,8 @@ pub(crate) struct Seat {
     plan: Arc<Plan>,
     /// Keeps the topics of the plan coming.
     pub(super) listening: Listening,
+    /// The subscription's, with its other actions.
+    pub(super) held: Option<Arc<Held>>,
 }
 
 /// A plan with its members as of one moment.
@@ -134,6 +137,7 @@ impl PlanTable {
             member,
             plan,
             listening: Listening::default(),
+            held: None,
         }
     }
 

@@ -208,6 +208,7 @@ mod tests {
     use super::*;
     use crate::hub::Identity;
     use crate::hub::channel::{Channel, ChannelId};
+    use crate::hub::holdings::Holdings;
     use crate::hub::operation::Envelope;
     use crate::node::NodeId;
 
@@ -221,7 +222,9 @@ mod tests {
 
     fn member(envelope: Envelope) -> Arc<Member> {
         let id = ChannelId::random(NodeId(1)).unwrap();
-        let channel = Channel::new(id, Identity::anonymous(), None, &Limits::default());
+        let limits = Limits::default();
+        let holdings = Holdings::new(&limits);
+        let channel = Channel::new(id, Identity::anonymous(), None, &holdings, &limits);
         Member::new(Arc::new(channel), envelope)
     }
 

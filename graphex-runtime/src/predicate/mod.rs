@@ -12,7 +12,10 @@ pub(crate) use condition::{Condition, Place, Relation, Test};
 pub(crate) use pattern::Pattern;
 pub(crate) use pin::Pin;
 pub use pin::Pins;
+pub(crate) use pin::sort;
 pub(crate) use subject::Subject;
+
+use std::sync::Arc;
 
 use crate::filters::{Asked, Filters};
 use crate::value::Value;
@@ -21,9 +24,13 @@ use crate::value::Value;
 /// not more: on topics, and in the index of plans.
 pub(crate) const MOST_COMBINATIONS: usize = 64;
 
-/// Which rows a subscriber gets: everything in it holds.
+/// Which rows a subscriber gets: everything in it holds. A clone is the same one, whose operands
+/// are those of the filters that it was made of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Predicate {
+pub(crate) struct Predicate(Arc<Conjunction>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Conjunction {
     /// One for each pinned field, in the order of the fields.
     pins: Box<[Pin]>,
     conditions: Box<[Condition]>,
@@ -34,7 +41,7 @@ pub(crate) struct Predicate {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Demand {
     pub(crate) lookup: usize,
-    pub(crate) operand: Value,
+    pub(crate) operand: Arc<Value>,
 }
 
 impl Predicate {
@@ -49,37 +56,37 @@ impl Predicate {
                 Asked::Condition(condition) => conditions.push(condition.clone()),
                 Asked::Custom(lookup) => custom.push(Demand {
                     lookup: *lookup,
-                    operand: operand.clone(),
+                    operand: Arc::clone(operand),
                 }),
             }
         }
-        Self {
+        Self(Arc::new(Conjunction {
             pins: pin::merged(pins),
             conditions: conditions.into(),
             custom: custom.into(),
-        }
+        }))
     }
 
     /// Whether the row satisfies all but the custom lookups.
     pub(crate) fn matches(&self, subject: &Subject<'_>) -> bool {
         let pinned = |pin: &Pin| pin.holds(subject.value(pin.field));
-        self.pins.iter().all(pinned) && self.conditions.iter().all(|one| one.holds(subject))
+        self.0.pins.iter().all(pinned) && self.0.conditions.iter().all(|one| one.holds(subject))
     }
 
     /// The fields that can have only certain values, each once, in order.
     pub(crate) fn pins(&self) -> &[Pin] {
-        &self.pins
+        &self.0.pins
     }
 
     /// The values that this field can have, if it is pinned.
     pub(crate) fn pinned(&self, field: usize) -> Option<&[Value]> {
-        let found = self.pins.binary_search_by_key(&field, |pin| pin.field);
-        found.ok().map(|position| self.pins[position].values())
+        let found = self.0.pins.binary_search_by_key(&field, |pin| pin.field);
+        found.ok().map(|position| self.0.pins[position].values())
     }
 
     /// What is asked of custom lookups.
     pub(crate) fn custom(&self) -> &[Demand] {
-        &self.custom
+        &self.0.custom
     }
 }
 

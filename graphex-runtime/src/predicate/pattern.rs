@@ -16,6 +16,8 @@ const NESTING: u32 = 50;
 pub(crate) struct Pattern {
     regex: Regex,
     ignore_case: bool,
+    /// [`Limits::pattern_bytes`].
+    size: usize,
 }
 
 impl Pattern {
@@ -40,7 +42,11 @@ impl Pattern {
             .dfa_size_limit(size)
             .build();
         match regex {
-            Ok(regex) => Ok(Self { regex, ignore_case }),
+            Ok(regex) => Ok(Self {
+                regex,
+                ignore_case,
+                size,
+            }),
             Err(regex::Error::CompiledTooBig(_)) => Err(TOO_LARGE.to_owned()),
             Err(error) => {
                 // The last of several lines says what; those before show where.
@@ -50,6 +56,12 @@ impl Pattern {
                 Err(format!("is no regular expression: {reason}"))
             }
         }
+    }
+
+    /// What it may take in memory, in bytes: the compiled pattern, and what matching keeps. How
+    /// much of it is used is the library's secret.
+    pub(super) fn bytes(&self) -> usize {
+        self.regex.as_str().len() + 2 * self.size
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {

@@ -37,8 +37,10 @@ impl Admission {
         };
         opened.map_err(|error| {
             let status = match error {
-                ConnectError::TooManyChannels { .. } => StatusCode::TOO_MANY_REQUESTS,
-                ConnectError::NoRandomness => StatusCode::SERVICE_UNAVAILABLE,
+                ConnectError::Full { .. } | ConnectError::NoRandomness => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
+                _ => StatusCode::TOO_MANY_REQUESTS,
             };
             (status, error.to_string())
         })

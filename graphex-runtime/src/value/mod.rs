@@ -8,6 +8,7 @@ mod moment;
 mod order;
 mod parse;
 mod part;
+mod size;
 mod typed;
 
 use std::hash::{Hash, Hasher};

@@ -2,6 +2,7 @@ use super::*;
 use crate::filters::Filters;
 use crate::hub::Identity;
 use crate::hub::channel::ChannelId;
+use crate::hub::holdings::Holdings;
 use crate::limits::Limits;
 use crate::model::{Model, Payload};
 use crate::node::NodeId;
@@ -26,7 +27,9 @@ fn join(table: &mut PlanTable, room: i64, data: &[usize]) -> Seat {
 
 fn join_pinned(table: &mut PlanTable, pins: Pins, data: &[usize]) -> Seat {
     let id = ChannelId::random(NodeId(1)).unwrap();
-    let channel = Channel::new(id, Identity::anonymous(), None, &Limits::default());
+    let limits = Limits::default();
+    let holdings = Holdings::new(&limits);
+    let channel = Channel::new(id, Identity::anonymous(), None, &holdings, &limits);
     let plan = Plan {
         action: Action::Create,
         predicate: Predicate::new(pins, None, &Filters::default()),
