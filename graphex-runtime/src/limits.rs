@@ -23,6 +23,9 @@ pub struct Limits {
     /// Largest body of an HTTP request, in bytes. A larger one is answered with 413.
     /// Default: 1,048,576 (1 MiB).
     pub http_body: usize,
+    /// Time a client has for the body of an HTTP request; one that takes longer is answered with
+    /// 408. Zero waits for ever. Default: 30 s.
+    pub body_wait: Duration,
     /// Most operations in one HTTP batch; 0 turns batches off. Default: 20.
     pub batch: usize,
     /// Most subscriptions of one channel. `ALL_ACTIONS` on one `id` counts as one.
@@ -104,6 +107,9 @@ pub struct Limits {
     /// Most operations that run at once on one connection of a standard protocol. One more is
     /// answered with an error. Default: 100.
     pub operations_per_connection: usize,
+    /// Most operations that run at once for a reserved stream that no client has connected to; one
+    /// more is answered with 429. Default: 10.
+    pub operations_per_reservation: usize,
     /// Time between two signs of life on a stream of GraphQL over SSE (comments) or of Apollo's
     /// multipart protocol (empty parts); zero turns them off. Default: 12 s.
     pub stream_heartbeat: Duration,
@@ -124,6 +130,7 @@ impl Default for Limits {
         Self {
             inbound_frame: 64 * 1024,
             http_body: 1024 * 1024,
+            body_wait: Duration::from_secs(30),
             batch: 20,
             subscriptions_per_channel: 100,
             filter_bytes: 64 * 1024,
@@ -151,6 +158,7 @@ impl Default for Limits {
             layer_queue_bytes: 64 * 1024 * 1024,
             init_wait: Duration::from_secs(3),
             operations_per_connection: 100,
+            operations_per_reservation: 10,
             stream_heartbeat: Duration::from_secs(12),
             reservation_wait: Duration::from_secs(30),
             ping_interval: Duration::from_secs(15),

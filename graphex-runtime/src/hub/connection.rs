@@ -137,8 +137,7 @@ impl Hub {
         self.open(identity, Some(streams), place)
     }
 
-    /// A channel's place, to be opened later, and the place of who has it meanwhile among all that
-    /// wait so.
+    /// A place for a channel that is opened later, and one among those that wait for that.
     #[cfg(feature = "axum")]
     pub(crate) fn reserve_channel(
         &self,
