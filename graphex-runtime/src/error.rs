@@ -37,6 +37,12 @@ pub(crate) enum Refusal {
         /// [`Limits::subscriptions_per_channel`](crate::Limits::subscriptions_per_channel).
         limit: usize,
     },
+    /// Whoever pays for the channel holds as much as it may.
+    #[error("too much is held: subscriptions and connections may take {limit} bytes; end some")]
+    TooMuchHeld {
+        /// [`Limits::bytes_per_identity`](crate::Limits::bytes_per_identity) or one beside it.
+        limit: usize,
+    },
     /// The layer did not confirm that it listens.
     #[error("live updates are not available at the moment; try again")]
     Unavailable,
@@ -72,7 +78,9 @@ impl Refusal {
             Self::InvalidId { .. } | Self::InvalidFilter(_) | Self::FiltersTooLarge { .. } => {
                 "BAD_USER_INPUT"
             }
-            Self::TooManySubscriptions { .. } | Self::NoChannel(_) => "LIMIT_EXCEEDED",
+            Self::TooManySubscriptions { .. } | Self::TooMuchHeld { .. } | Self::NoChannel(_) => {
+                "LIMIT_EXCEEDED"
+            }
             Self::Denied(_) | Self::Elsewhere(_) => "FORBIDDEN",
             Self::Unavailable | Self::NoAnswer | Self::OtherVersion => "UNAVAILABLE",
             Self::Internal => "INTERNAL_SERVER_ERROR",
@@ -88,6 +96,37 @@ pub enum ConnectError {
     #[error("too many connections: close one of the {limit} that are open")]
     TooManyChannels {
         /// [`Limits::channels_per_identity`](crate::Limits::channels_per_identity).
+        limit: usize,
+    },
+    /// As many channels are open from the client's address as may be.
+    #[error("too many connections from this address: {limit} may be open; close one")]
+    TooManyFromPeer {
+        /// [`Limits::channels_per_peer`](crate::Limits::channels_per_peer).
+        limit: usize,
+    },
+    /// All anonymous clients together have as many open channels as they may.
+    #[error("too many clients are not logged in: {limit} may be connected; log in, or try later")]
+    TooManyAnonymous {
+        /// [`Limits::anonymous_channels`](crate::Limits::anonymous_channels).
+        limit: usize,
+    },
+    /// The process has as many open channels as it may.
+    #[error("this server is full: {limit} connections are open; try again later")]
+    Full {
+        /// [`Limits::channels`](crate::Limits::channels).
+        limit: usize,
+    },
+    /// As many streams are reserved and not connected to as may be.
+    #[error("too many streams are reserved: connect to one of the {limit} first")]
+    TooManyReservations {
+        /// [`Limits::reservations_per_identity`](crate::Limits::reservations_per_identity) or one
+        /// beside it.
+        limit: usize,
+    },
+    /// What is open takes as much memory as it may.
+    #[error("too much is held: subscriptions and connections may take {limit} bytes; end some")]
+    TooMuchHeld {
+        /// [`Limits::bytes_per_identity`](crate::Limits::bytes_per_identity) or one beside it.
         limit: usize,
     },
     /// The operating system gave no random bits for a channel id.

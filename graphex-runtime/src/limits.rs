@@ -23,6 +23,9 @@ pub struct Limits {
     /// Largest body of an HTTP request, in bytes. A larger one is answered with 413.
     /// Default: 1,048,576 (1 MiB).
     pub http_body: usize,
+    /// Time a client has for the body of an HTTP request; one that takes longer is answered with
+    /// 408. Zero waits for ever. Default: 30 s.
+    pub body_wait: Duration,
     /// Most operations in one HTTP batch; 0 turns batches off. Default: 20.
     pub batch: usize,
     /// Most subscriptions of one channel. `ALL_ACTIONS` on one `id` counts as one.
@@ -58,10 +61,35 @@ pub struct Limits {
     pub decision_queue: usize,
     /// The same in bytes of the rows. Default: 67,108,864 (64 MiB).
     pub decision_bytes: usize,
-    /// Most open channels of one named [`Identity`](crate::Identity) in this process; one more is
-    /// answered with 429. The anonymous identity is not limited, since it is everybody's.
+    /// Most open channels of this process, which are WebSockets and streams; one more is answered
+    /// with 503. So is what goes over any of the limits of channels below with 429.
+    /// Default: 20,000.
+    pub channels: usize,
+    /// Most open channels of one named [`Identity`](crate::Identity) in this process.
     /// Default: 100.
     pub channels_per_identity: usize,
+    /// Most open channels from one address, where the application gives one with
+    /// [`Identity::with_peer`](crate::Identity::with_peer). Default: 500.
+    pub channels_per_peer: usize,
+    /// Most open channels of all anonymous clients together. Default: 10,000.
+    pub anonymous_channels: usize,
+    /// Most memory that what one named identity holds may take, in bytes: 16 KiB for a channel,
+    /// and its subscriptions, each with its filters, patterns and topics as if nobody shared them.
+    /// Of anonymous clients without an address each channel has as much. What waits for a slow
+    /// reader has limits of its own. Default: 16,777,216 (16 MiB).
+    pub bytes_per_identity: usize,
+    /// The same from one address. Default: 16,777,216 (16 MiB).
+    pub bytes_per_peer: usize,
+    /// The same of all anonymous clients together. Default: 268,435,456 (256 MiB).
+    pub anonymous_bytes: usize,
+    /// Most streams that one named identity has reserved (the single-connection mode of GraphQL
+    /// over SSE) and is not connected to; each counts as a channel too. One more is answered
+    /// with 429. Default: 20.
+    pub reservations_per_identity: usize,
+    /// The same from one address. Default: 100.
+    pub reservations_per_peer: usize,
+    /// The same of all anonymous clients together. Default: 1,000.
+    pub anonymous_reservations: usize,
     /// Most frames that wait for one slow reader; [`slow_reader`](Self::slow_reader) says what
     /// happens to more. Default: 1,024.
     pub outbox_frames: usize,
@@ -101,6 +129,9 @@ pub struct Limits {
     /// Most operations that run at once on one connection of a standard protocol. One more is
     /// answered with an error. Default: 100.
     pub operations_per_connection: usize,
+    /// Most operations that run at once for a reserved stream that no client has connected to; one
+    /// more is answered with 429. Default: 10.
+    pub operations_per_reservation: usize,
     /// Time between two signs of life on a stream of GraphQL over SSE (comments) or of Apollo's
     /// multipart protocol (empty parts); zero turns them off. Default: 12 s.
     pub stream_heartbeat: Duration,
@@ -134,6 +165,7 @@ impl Default for Limits {
         Self {
             inbound_frame: 64 * 1024,
             http_body: 1024 * 1024,
+            body_wait: Duration::from_secs(30),
             batch: 20,
             subscriptions_per_channel: 100,
             filter_bytes: 64 * 1024,
@@ -145,7 +177,16 @@ impl Default for Limits {
             pattern_work: 20_000_000,
             decision_queue: 8192,
             decision_bytes: 64 * 1024 * 1024,
+            channels: 20_000,
             channels_per_identity: 100,
+            channels_per_peer: 500,
+            anonymous_channels: 10_000,
+            bytes_per_identity: 16 * 1024 * 1024,
+            bytes_per_peer: 16 * 1024 * 1024,
+            anonymous_bytes: 256 * 1024 * 1024,
+            reservations_per_identity: 20,
+            reservations_per_peer: 100,
+            anonymous_reservations: 1_000,
             outbox_frames: 1024,
             outbox_bytes: 1024 * 1024,
             slow_reader: SlowReader::Resync,
@@ -158,6 +199,7 @@ impl Default for Limits {
             layer_queue_bytes: 64 * 1024 * 1024,
             init_wait: Duration::from_secs(3),
             operations_per_connection: 100,
+            operations_per_reservation: 10,
             stream_heartbeat: Duration::from_secs(12),
             reservation_wait: Duration::from_secs(30),
             ping_interval: Duration::from_secs(15),

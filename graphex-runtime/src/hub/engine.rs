@@ -9,6 +9,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::backlog::Backlog;
 use super::budget::Budgets;
 use super::channel::{Channel, Channels};
+use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
 use super::remote::Remote;
@@ -30,6 +31,7 @@ pub(super) struct Options {
 pub(super) struct Engine {
     pub(super) lanes: HashMap<&'static str, Arc<Lane>>,
     pub(super) channels: Mutex<Channels>,
+    pub(super) holdings: Arc<Holdings>,
     pub(super) limits: Limits,
     /// What this process is called by, among those that share the layer.
     pub(super) node: NodeId,
@@ -105,6 +107,7 @@ impl Engine {
                 channels: Mutex::default(),
                 budgets: Budgets::new(&limits),
                 decisions: Mutex::default(),
+                holdings: Holdings::new(&limits),
                 limits,
                 data,
                 node,

@@ -2,10 +2,10 @@
 //!
 //! # Lock order
 //!
-//! A channel's subscriptions, then a lane's plans, then a backlog or an outbox. The table of
-//! channels is locked alone. None of these is held while a frame is encoded or across an `await`.
-//! What is: `Lane::delivering`, an asynchronous mutex that a lane holds for one change. It comes
-//! before all others.
+//! A channel's subscriptions, then a lane's plans, then a backlog or an outbox. What is
+//! [held](holdings) is locked last, and the table of channels alone. None of these is held while a
+//! frame is encoded or across an `await`. What is: `Lane::delivering`, an asynchronous mutex that a
+//! lane holds for one change. It comes before all others.
 
 mod backlog;
 mod budget;
@@ -13,7 +13,9 @@ mod channel;
 mod connection;
 mod delivery;
 mod engine;
+mod holdings;
 mod index;
+mod join;
 mod lane;
 mod lookups;
 mod operation;
@@ -41,6 +43,8 @@ pub(crate) use channel::secret;
 pub use channel::{ChannelId, Identity};
 pub use connection::Connection;
 pub(crate) use connection::Subscription;
+#[cfg(feature = "axum")]
+pub(crate) use holdings::Held;
 pub(crate) use operation::{Envelope, Operation, Registration};
 pub use outbox::CloseReason;
 #[cfg(feature = "axum")]

@@ -15,16 +15,18 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Request};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::admission::Admission;
 use super::format::{Format, streamed};
 use super::media::{Media, is_json};
 use super::page::{page, wants_page};
-use super::reservations::{Reservations, token};
+use super::reservations::{Reservation, Reservations, not_found, operation_id, token};
 use super::response::{
     Body, Rejection, append, bad_request, json_response, reject, rejected, respond,
 };
 use super::streaming::Feed;
+use super::timing::period;
 use super::{AddData, request};
 use crate::graphql::{self, Responses, execute, is_event_stream, operation};
 use crate::hub::Registration;
@@ -41,6 +43,11 @@ pub(super) struct Http<E> {
     pub(super) reservations: Arc<Reservations>,
 }
 
+/// The token of a stream that is not reserved, or by somebody else. It may be the application's,
+/// or older than this process: a request that is complete without a stream is answered.
+#[derive(Clone, Copy)]
+struct Unknown;
+
 /// What a request asks.
 enum Asked {
     One(Box<GraphqlRequest>),
@@ -56,29 +63,54 @@ impl<E: Executor> Http<E> {
         // What a problem with the request is told in: never a stream.
         let media = Media::negotiate(headers, &Media::RESPONSES);
         let answer = match token(&request) {
-            Some(token) => self.reserved(token, request).await,
-            None if request.method() == Method::PUT => self.reserve(&request.into_parts().0),
-            None if media.is_none() && Media::negotiate(headers, &Media::STREAMS).is_none() => {
-                let names = Media::RESPONSES.into_iter().chain(Media::STREAMS);
-                let names: Vec<_> = names.map(Media::name).collect();
-                let message = format!("this endpoint answers with {}", names.join(", "));
-                Err(reject(StatusCode::NOT_ACCEPTABLE, message))
+            None => self.alone(request, None).await,
+            Some(token) => {
+                let (parts, body) = request.into_parts();
+                let identity = (self.admission.identity)(&parts);
+                let request = Request::from_parts(parts, body);
+                match self.reservations.find(&token, &identity) {
+                    Some(reservation) => self.reserved(reservation, request).await,
+                    None => self.alone(request, Some(Unknown)).await,
+                }
             }
-            None => self.ask(request).await,
         };
         let media = media.unwrap_or(Media::Json);
         answer.unwrap_or_else(|rejection| rejected(media, &rejection))
     }
 
-    async fn ask(self, request: Request) -> Result<Response, Rejection> {
+    /// Answers a request that belongs to no reserved stream.
+    async fn alone(self, request: Request, token: Option<Unknown>) -> Result<Response, Rejection> {
+        let offered: Vec<_> = Media::RESPONSES.into_iter().chain(Media::STREAMS).collect();
+        match *request.method() {
+            // A client that lost its stream, and brings the token of that.
+            Method::PUT => self.reserve(&request.into_parts().0),
+            Method::DELETE if token.is_some() => Err(not_found()),
+            _ if Media::negotiate(request.headers(), &offered).is_none() => {
+                let names: Vec<_> = offered.into_iter().map(Media::name).collect();
+                let message = format!("this endpoint answers with {}", names.join(", "));
+                Err(reject(StatusCode::NOT_ACCEPTABLE, message))
+            }
+            _ => self.ask(request, token).await,
+        }
+    }
+
+    async fn ask(self, request: Request, token: Option<Unknown>) -> Result<Response, Rejection> {
         let is_get = request.method() != Method::POST;
-        let (parts, asked) = self.read(request).await?;
+        let (parts, asked) = match self.read(request).await {
+            // It has come for the stream alone.
+            Err(_) if is_get && token.is_some() => return Err(not_found()),
+            read => read?,
+        };
         let accepted = |offered| Media::negotiate(&parts.headers, offered);
         match asked {
             Asked::Batch(requests) => match accepted(&Media::RESPONSES) {
                 Some(media) => Ok(self.batch(&parts, requests, media).await),
                 None => Err(bad_request("a batch cannot be streamed")),
             },
+            // Its answer would be looked for on the stream.
+            Asked::One(request) if token.is_some() && operation_id(&request).is_some() => {
+                Err(not_found())
+            }
             Asked::One(mut request) => {
                 let is_stream = is_event_stream(&mut request);
                 // Between what it likes equally well, a client gets what fits.
@@ -126,8 +158,13 @@ impl<E: Executor> Http<E> {
         }
         let (parts, body) = request.into_parts();
         let request = Request::from_parts(parts.clone(), body);
-        let body = Bytes::from_request(request, &())
+        let reading = Bytes::from_request(request, &());
+        let body = timeout(period(self.admission.hub.limits().body_wait), reading)
             .await
+            .map_err(|_| {
+                let message = "the body took too long to arrive";
+                reject(StatusCode::REQUEST_TIMEOUT, message)
+            })?
             .map_err(|rejection| reject(rejection.status(), too_large(rejection.status())))?;
         let body: Value = serde_json::from_slice(&body)
             .map_err(|error| bad_request(format!("the body is not JSON: {error}")))?;
@@ -219,18 +256,18 @@ impl<E: Executor> Http<E> {
 
     fn reserve(&self, parts: &Parts) -> Result<Response, Rejection> {
         let identity = (self.admission.identity)(parts);
-        let connection = self.admission.connect(identity.clone())?;
-        let feed = Feed::new(Format::NamedEvents, connection, self.admission.hub.limits());
-        let token = self.reservations.reserve(identity, feed)?;
+        let admission = self.admission.clone();
+        let token = self.reservations.reserve(identity, admission)?;
         Ok((StatusCode::CREATED, token).into_response())
     }
 
     /// Answers a request that belongs to a reserved stream.
-    async fn reserved(&self, token: String, request: Request) -> Result<Response, Rejection> {
+    async fn reserved(
+        &self,
+        reservation: Reservation,
+        request: Request,
+    ) -> Result<Response, Rejection> {
         let (parts, body) = request.into_parts();
-        let reservation = self
-            .reservations
-            .find(&token, &(self.admission.identity)(&parts))?;
         match parts.method {
             Method::PUT => Err(reject(
                 StatusCode::CONFLICT,
@@ -252,7 +289,12 @@ impl<E: Executor> Http<E> {
                 }
                 let media = Media::negotiate(&parts.headers, &Media::RESPONSES);
                 let media = media.unwrap_or(Media::Json);
-                let id = reservation.operation_id(&request)?;
+                let id = operation_id(&request).ok_or_else(|| {
+                    bad_request(
+                        "`extensions` must have an `operationId`, a string that is not empty",
+                    )
+                })?;
+                let id = id.to_owned();
                 reservation
                     .start(id, self.run(&parts, *request), media)
                     .await
