@@ -185,6 +185,7 @@ impl Engine {
             lookups_failed: self.counters.lookups_failed.get(),
             frames_queued: self.counters.frames_queued.get(),
             slow_readers_closed: self.counters.slow_readers_closed.get(),
+            documents_refused: self.counters.documents_refused.get(),
             resyncs: self.counters.resyncs.get(),
             layer_outages: layer.outages,
             messages_unreadable: self.counters.messages_unreadable.get()
