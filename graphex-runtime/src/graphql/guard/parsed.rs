@@ -19,12 +19,21 @@ pub(super) fn read<'d>(
     operation: Option<&str>,
     variables: &Variables,
 ) -> Outline<'d> {
+    let sent = variables.iter();
+    let mut weights: HashMap<_, _> = sent.map(|(name, value)| (name, weight(value))).collect();
+    for (_, operation) in document.operations.iter() {
+        for variable in &operation.node.variable_definitions {
+            let name = &variable.node.name.node;
+            let default = variable.node.default_value.as_ref();
+            if let Some(default) = default.filter(|_| !variables.contains_key(name)) {
+                let known = weights.entry(name).or_default();
+                *known = weight(&default.node).max(*known);
+            }
+        }
+    }
     let mut reader = Reader {
         outline: Outline::default(),
-        variables: variables
-            .iter()
-            .map(|(name, value)| (name, weight(value)))
-            .collect(),
+        variables: weights,
     };
     for (name, definition) in document.operations.iter() {
         let is_aside = operation.is_some_and(|wanted| name.is_some_and(|name| name != wanted));
