@@ -28,6 +28,50 @@ pub struct Limits {
     pub body_wait: Duration,
     /// Most operations in one HTTP batch; 0 turns batches off. Default: 20.
     pub batch: usize,
+    /// Largest GraphQL document, in bytes. Default: 262,144 (256 KiB).
+    ///
+    /// This and the limits below are held before a document is parsed or executed, whichever way
+    /// it comes. A document beyond one of them is answered with an error that names the limit, and
+    /// counted in [`Stats::documents_refused`](crate::Stats::documents_refused). Requests to
+    /// [`execute`](crate::execute) without a hub in their data have the defaults;
+    /// [`DocumentGuard`](crate::DocumentGuard) guards a schema behind other endpoints too.
+    ///
+    /// What async-graphql has of this kind is not enough: its parser recurses into each bracket
+    /// before anything is counted, and `limit_depth`, `limit_complexity`, `limit_recursive_depth`
+    /// and `limit_directives` expand every fragment as often as it is spread in order to count,
+    /// which takes as long as what they guard against. They bound what a valid query costs your
+    /// resolvers, and are worth setting beside these.
+    pub document_bytes: usize,
+    /// Most tokens of a document, where a fragment counts as often as it is spread. Names,
+    /// numbers, strings and punctuators are tokens; commas, white space and comments are not.
+    /// Default: 15,000.
+    pub document_tokens: usize,
+    /// Longest name in a document, in bytes: what is unknown is compared with all that is known.
+    /// Default: 256.
+    pub document_name: usize,
+    /// Most brackets of a document that may be open at once, of any kind; the brackets of a
+    /// fragment count where it is spread. async-graphql's parser recurses for each, and with 2 MiB
+    /// of stack ends the process at some hundreds. Default: 64.
+    pub document_nesting: usize,
+    /// Most fields, spreads and inline fragments of a document, where a fragment counts as often as
+    /// it is spread. Default: 5,000.
+    pub document_selections: usize,
+    /// Most fields with an alias of a document, where a fragment counts as often as it is spread:
+    /// each is one more answer of the same field. The events of one subscription have no more
+    /// either. Default: 1,000.
+    pub document_aliases: usize,
+    /// Most bytes that the arguments of one operation come to with its variables, where a
+    /// variable counts as often as it is used: async-graphql makes a copy for each use. A number
+    /// is 32, a text its length more. Default: 16,777,216 (16 MiB).
+    pub document_values: usize,
+    /// Most selections below `__schema` and `__type`, where a fragment counts as often as it is
+    /// spread: each is multiplied with the size of the schema. Default: 500; what GraphiQL sends
+    /// has about 200.
+    pub introspection_selections: usize,
+    /// Most lists of types within each other in introspection (`fields`, `inputFields`,
+    /// `interfaces` and `possibleTypes`): each multiplies the answer by its length.
+    /// Default: 2, as graphql-js has it; what GraphiQL sends has 1.
+    pub introspection_lists: usize,
     /// Most subscriptions of one channel. `ALL_ACTIONS` on one `id` counts as one.
     /// Default: 100.
     pub subscriptions_per_channel: usize,
@@ -167,6 +211,15 @@ impl Default for Limits {
             http_body: 1024 * 1024,
             body_wait: Duration::from_secs(30),
             batch: 20,
+            document_bytes: 256 * 1024,
+            document_tokens: 15_000,
+            document_name: 256,
+            document_nesting: 64,
+            document_selections: 5_000,
+            document_aliases: 1_000,
+            document_values: 16 * 1024 * 1024,
+            introspection_selections: 500,
+            introspection_lists: 2,
             subscriptions_per_channel: 100,
             filter_bytes: 64 * 1024,
             pattern_bytes: 64 * 1024,

@@ -184,6 +184,7 @@ impl Engine {
             frames_too_large: self.counters.frames_too_large.get(),
             overflows: self.counters.overflows.get(),
             slow_readers_closed: self.counters.slow_readers_closed.get(),
+            documents_refused: self.counters.documents_refused.get(),
             resyncs: self.counters.resyncs.get(),
             layer_outages: layer.outages,
             messages_unreadable: self.counters.messages_unreadable.get()

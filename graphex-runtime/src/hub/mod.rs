@@ -244,6 +244,11 @@ impl Hub {
         self.engine.stats()
     }
 
+    /// Counts a document that is not executed.
+    pub(crate) fn count_refused_document(&self) {
+        self.engine.counters.documents_refused.add(1);
+    }
+
     /// Whether this very model is registered. By value: a constant has no single address.
     pub(crate) fn has_model(&self, model: &Model) -> bool {
         let known = self.engine.lanes.get(model.stream);

@@ -46,6 +46,9 @@ pub struct Stats {
     pub overflows: u64,
     /// Channels closed because their client read too slowly.
     pub slow_readers_closed: u64,
+    /// Requests whose document was not executed, because it goes beyond what
+    /// [`Limits`](crate::Limits) says of documents or could not be parsed safely.
+    pub documents_refused: u64,
     /// Subscriptions that were told that they may have missed changes, each time they were.
     pub resyncs: u64,
     /// Times in which the hub did not hear its layer.
@@ -74,6 +77,7 @@ pub(crate) struct Counters {
     pub(crate) frames_too_large: Counter,
     pub(crate) overflows: Counter,
     pub(crate) slow_readers_closed: Counter,
+    pub(crate) documents_refused: Counter,
     pub(crate) resyncs: Counter,
     pub(crate) messages_unreadable: Counter,
     pub(crate) messages_dropped: Counter,

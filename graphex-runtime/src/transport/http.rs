@@ -9,7 +9,6 @@ use std::sync::Arc;
 use ::http::header::CACHE_CONTROL;
 use ::http::request::Parts;
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use async_graphql::parser::types::OperationType;
 use async_graphql::{Data, Executor, Request as GraphqlRequest, Response as GraphqlResponse};
 use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Request};
@@ -28,7 +27,7 @@ use super::response::{
 use super::streaming::Feed;
 use super::timing::period;
 use super::{AddData, request};
-use crate::graphql::{self, Responses, execute, is_event_stream, operation};
+use crate::graphql::{self, Guarded, Responses, answer};
 use crate::hub::Registration;
 
 /// The HTTP endpoint.
@@ -111,8 +110,9 @@ impl<E: Executor> Http<E> {
             Asked::One(request) if token.is_some() && operation_id(&request).is_some() => {
                 Err(not_found())
             }
-            Asked::One(mut request) => {
-                let is_stream = is_event_stream(&mut request);
+            Asked::One(request) => {
+                let request = self.guard(*request);
+                let is_stream = request.is_event_stream();
                 // Between what it likes equally well, a client gets what fits.
                 let [best, json] = Media::RESPONSES;
                 let [events, multipart] = Media::STREAMS;
@@ -124,12 +124,12 @@ impl<E: Executor> Http<E> {
                 let media = accepted(&offered).unwrap_or(Media::Json);
                 let may_stream = is_stream && media.is_stream();
                 if is_get && !may_stream {
-                    only_queries(&mut request)?;
+                    only_queries(&request)?;
                 }
                 match media {
-                    Media::EventStream => self.stream(&parts, *request, Format::Events),
-                    Media::Multipart => self.stream(&parts, *request, Format::Parts),
-                    media => Ok(self.respond(&parts, *request, media, is_get).await),
+                    Media::EventStream => self.stream(&parts, request, Format::Events),
+                    Media::Multipart => self.stream(&parts, request, Format::Parts),
+                    media => Ok(self.respond(&parts, request, media, is_get).await),
                 }
             }
         }
@@ -190,6 +190,7 @@ impl<E: Executor> Http<E> {
         let mut responses = Vec::with_capacity(requests.len());
         let mut headers = HeaderMap::new();
         for request in requests {
+            let request = self.guard(request);
             let mut response = self.execute(parts, request).await;
             append(&mut headers, std::mem::take(&mut response.http_headers));
             responses.push(response);
@@ -198,10 +199,14 @@ impl<E: Executor> Http<E> {
         json_response(StatusCode::OK, media, headers, &bodies)
     }
 
+    fn guard(&self, request: GraphqlRequest) -> Guarded {
+        Guarded::new(request, Some(&self.admission.hub))
+    }
+
     async fn respond(
         &self,
         parts: &Parts,
-        request: GraphqlRequest,
+        request: Guarded,
         media: Media,
         is_get: bool,
     ) -> Response {
@@ -216,15 +221,17 @@ impl<E: Executor> Http<E> {
         response
     }
 
-    async fn execute(&self, parts: &Parts, request: GraphqlRequest) -> GraphqlResponse {
-        execute(&self.schema, self.prepare(parts, request)).await
+    async fn execute(&self, parts: &Parts, request: Guarded) -> GraphqlResponse {
+        answer(&self.schema, self.prepare(parts, request)).await
     }
 
     /// The request with what resolvers and hooks find in its data.
-    fn prepare(&self, parts: &Parts, request: GraphqlRequest) -> GraphqlRequest {
+    fn prepare(&self, parts: &Parts, mut request: Guarded) -> Guarded {
         let Admission { hub, identity, .. } = &self.admission;
-        let mut request = request.data(hub.clone()).data(identity(parts));
-        (self.add_data)(parts, &mut request.data);
+        let data = request.data_mut();
+        data.insert(hub.clone());
+        data.insert(identity(parts));
+        (self.add_data)(parts, data);
         request
     }
 
@@ -232,12 +239,12 @@ impl<E: Executor> Http<E> {
     fn run(
         &self,
         parts: &Parts,
-        request: GraphqlRequest,
+        request: Guarded,
     ) -> impl FnOnce(Registration) -> Responses + Send + use<E> {
-        let request = self.prepare(parts, request);
+        let mut request = self.prepare(parts, request);
         let schema = self.schema.clone();
         move |registration| {
-            let request = request.data(registration);
+            request.data_mut().insert(registration);
             graphql::stream(&schema, request, Arc::new(Data::default()))
         }
     }
@@ -246,7 +253,7 @@ impl<E: Executor> Http<E> {
     fn stream(
         &self,
         parts: &Parts,
-        request: GraphqlRequest,
+        request: Guarded,
         format: Format,
     ) -> Result<Response, Rejection> {
         let connection = self.admission.connect((self.admission.identity)(parts))?;
@@ -281,22 +288,23 @@ impl<E: Executor> Http<E> {
                 let is_get = parts.method != Method::POST;
                 let request = Request::from_parts(parts, body);
                 let (parts, asked) = self.read(request).await?;
-                let Asked::One(mut request) = asked else {
+                let Asked::One(request) = asked else {
                     return Err(bad_request("a stream takes one operation at a time"));
                 };
+                let id = operation_id(&request).map(str::to_owned);
+                let request = self.guard(*request);
                 if is_get {
-                    only_queries(&mut request)?;
+                    only_queries(&request)?;
                 }
-                let media = Media::negotiate(&parts.headers, &Media::RESPONSES);
-                let media = media.unwrap_or(Media::Json);
-                let id = operation_id(&request).ok_or_else(|| {
+                let id = id.ok_or_else(|| {
                     bad_request(
                         "`extensions` must have an `operationId`, a string that is not empty",
                     )
                 })?;
-                let id = id.to_owned();
+                let media = Media::negotiate(&parts.headers, &Media::RESPONSES);
+                let media = media.unwrap_or(Media::Json);
                 reservation
-                    .start(id, self.run(&parts, *request), media)
+                    .start(id, self.run(&parts, request), media)
                     .await
             }
         }
@@ -304,13 +312,8 @@ impl<E: Executor> Http<E> {
 }
 
 /// A GET must not change anything.
-fn only_queries(request: &mut GraphqlRequest) -> Result<(), Rejection> {
-    let name = request.operation_name.clone();
-    let Ok(document) = request.parsed_query() else {
-        return Ok(());
-    };
-    let operation = operation(document, name.as_deref());
-    if operation.is_some_and(|operation| operation.ty != OperationType::Query) {
+fn only_queries(request: &Guarded) -> Result<(), Rejection> {
+    if request.is_no_query() {
         let message = "a GET request can only query; send mutations and subscriptions by POST";
         return Err(reject(StatusCode::METHOD_NOT_ALLOWED, message));
     }

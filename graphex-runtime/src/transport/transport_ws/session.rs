@@ -11,7 +11,7 @@ use futures_util::{FutureExt as _, Sink, Stream};
 use tokio::time::{Sleep, sleep};
 
 use super::Application;
-use crate::graphql;
+use crate::graphql::{self, Guarded, hub_in};
 use crate::hub::{Connection, Operation, Taken};
 use crate::limits::Limits;
 use crate::transport::operations::{Event, Operations};
@@ -180,7 +180,8 @@ impl<E: Executor> Session<'_, E> {
             return Ok(());
         }
         let operation = Operation::new(connection, envelope(&id));
-        let request = request.data(operation.registration());
+        let mut request = Guarded::new(request, hub_in(data));
+        request.data_mut().insert(operation.registration());
         let responses = graphql::stream(&self.schema, request, Arc::clone(data));
         self.operations.start(id, operation, responses);
         Ok(())
