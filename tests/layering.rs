@@ -70,6 +70,36 @@ fn files_are_short() {
     }
 }
 
+/// A request reaches the parser and the schema in these files alone, which take none that the
+/// guard has not looked at.
+#[test]
+fn documents_are_parsed_and_executed_behind_the_guard() {
+    const BEHIND: &[&str] = &["graphql/execute.rs", "graphql/guard"];
+    let mut found = 0;
+    for file in files(Path::new("graphex-runtime/src")) {
+        let path = file.strip_prefix("graphex-runtime/src").unwrap();
+        let source = fs::read_to_string(&file).unwrap();
+        let code = source
+            .lines()
+            .map(|line| line.split("//").next().unwrap_or_default());
+        for line in code {
+            let calls = [
+                "parse_query(",
+                "parsed_query(",
+                "schema.execute(",
+                "execute_batch(",
+                "execute_stream(",
+            ];
+            if calls.iter().any(|call| line.contains(call)) {
+                let is_behind = BEHIND.iter().any(|behind| path.starts_with(behind));
+                assert!(is_behind, "{}: {line}", file.display());
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 0, "this looks for calls that are no longer there");
+}
+
 fn imports_upwards(directory: &str, rows: &[&[&str]]) {
     let row_of = |module: &str| rows.iter().position(|row| row.contains(&module));
     for file in files(Path::new(directory)) {

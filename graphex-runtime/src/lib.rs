@@ -61,9 +61,9 @@ pub use change::{Action, Row, SubscriptionAction, SubscriptionOperation};
 pub use custom::LookupContext;
 pub use error::ConnectError;
 pub use filters::Filters;
-pub use graphql::{ModelChanges, ModelSubscription, execute};
+pub use graphql::{DocumentGuard, ModelChanges, ModelSubscription, execute};
 pub use hub::{ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
-pub use limits::Limits;
+pub use limits::{Limits, SlowReader};
 pub use lookup::Lookup;
 pub use model::{Authorized, ModelType, Scoped, TableName, UnreadableRow};
 pub use value::{

@@ -78,7 +78,6 @@ impl Topic {
     }
 
     /// The topic's canonical name.
-    #[cfg(any(feature = "redis", test))]
     pub(crate) fn name(&self) -> &str {
         &self.0
     }

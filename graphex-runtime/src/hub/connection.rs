@@ -1,25 +1,19 @@
-//! Opening and closing channels, joining and leaving streams.
+//! Opening, finding and closing channels.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
 
-use super::channel::{Channel, ChannelId, Identity, Seats, SubscriptionKey};
-use super::operation::Envelope;
-use super::plan::{Member, Plan, Seat};
-use super::queue::{CloseReason, Taken};
+use super::channel::{Channel, ChannelId, Identity};
+use super::engine::Engine;
+use super::holdings::Held;
+use super::outbox::{CloseReason, Taken};
 use super::{Hub, lock};
 use crate::change::Action;
 use crate::error::{ConnectError, Refusal};
 use crate::filters::Filters;
-use crate::hooks::Permit;
-use crate::layer::Unavailable;
 use crate::model::Model;
-use crate::predicate::{Pin, Predicate};
-use crate::projection::Projection;
-use crate::topic::Topic;
 use crate::value::Value;
 
 /// An open channel, for transports: send its id to the client, then what [`Connection::take`]
@@ -115,10 +109,11 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// When the identity has [`Limits::channels_per_identity`](crate::Limits) channels, or
-    /// the operating system has no random bits.
+    /// When there are as many channels as [`Limits`](crate::Limits) allows, of this identity, of
+    /// its address or in all, or the operating system has no random bits.
     pub fn connect(&self, identity: Identity) -> Result<Connection, ConnectError> {
-        self.open(identity, None)
+        let place = self.engine.holdings.channel(&identity)?;
+        self.open(identity, None, place)
     }
 
     /// Opens a channel for this identity, on which it can subscribe to these streams alone.
@@ -131,28 +126,41 @@ impl Hub {
         identity: Identity,
         streams: Arc<HashSet<String>>,
     ) -> Result<Connection, ConnectError> {
-        self.open(identity, Some(streams))
+        let place = self.engine.holdings.channel(&identity)?;
+        self.open(identity, Some(streams), place)
     }
 
-    fn open(
+    /// A place for a channel that is opened later, and one among those that wait for that.
+    #[cfg(feature = "axum")]
+    pub(crate) fn reserve_channel(
+        &self,
+        identity: &Identity,
+    ) -> Result<(Held, Held), ConnectError> {
+        let holdings = &self.engine.holdings;
+        Ok((holdings.channel(identity)?, holdings.reservation(identity)?))
+    }
+
+    /// Opens a channel that has its place.
+    pub(crate) fn open(
         &self,
         identity: Identity,
         served: Option<Arc<HashSet<String>>>,
+        place: Held,
     ) -> Result<Connection, ConnectError> {
         self.engine.start();
         let id = ChannelId::random(self.engine.node).map_err(|error| {
             tracing::error!(%error, "no random bits for a channel id");
             ConnectError::NoRandomness
         })?;
-        let limits = &self.engine.limits;
-        let mut channels = lock(&self.engine.channels);
-        let limit = limits.channels_per_identity;
-        if channels.count(&identity) >= limit && !identity.is_anonymous() {
-            return Err(ConnectError::TooManyChannels { limit });
-        }
-        let channel = Arc::new(Channel::new(id, identity, served, limits));
-        channels.insert(Arc::clone(&channel));
-        drop(channels);
+        let Engine {
+            holdings,
+            limits,
+            counters,
+            ..
+        } = &*self.engine;
+        let channel = Channel::new(id, identity, served, holdings, limits, counters);
+        let channel = Arc::new(channel);
+        lock(&self.engine.channels).insert(Arc::clone(&channel), place);
         Ok(Connection {
             hub: self.clone(),
             channel,
@@ -205,116 +213,6 @@ impl Hub {
         Err(Refusal::NotServed { stream })
     }
 
-    /// Joins the permitted stream for a subscription of the two-channel protocol. One that is
-    /// there already keeps its place and takes the new predicate and projection.
-    pub(crate) async fn subscribe(
-        &self,
-        channel: &Arc<Channel>,
-        permit: Permit,
-        subscription: &Subscription,
-        projection: &Projection,
-    ) -> Result<(), Refusal> {
-        let key = SubscriptionKey::asked(permit.model, subscription);
-        let bare = Envelope::default();
-        self.join(channel, key, permit, subscription, projection, &bare)
-            .await
-    }
-
-    /// Joins the permitted stream: when the layer has confirmed the topics, in one step with the
-    /// whole predicate in force.
-    pub(super) async fn join(
-        &self,
-        channel: &Arc<Channel>,
-        key: SubscriptionKey,
-        permit: Permit,
-        subscription: &Subscription,
-        projection: &Projection,
-        envelope: &Envelope,
-    ) -> Result<(), Refusal> {
-        let Permit { model, scope, .. } = permit;
-        let Some(stream) = self.engine.streams.get(model.stream) else {
-            let stream = model.stream;
-            return Err(Refusal::NotServed { stream });
-        };
-        let id = subscription.id.clone();
-        let id = id.map(|value| Pin::new(model.key, vec![value]));
-        let predicate = Predicate::new(scope, id, &subscription.filters);
-        let limits = &self.engine.limits;
-        // Topics and plans are built before anything is locked.
-        let joins = subscription.actions.iter().map(|&action| {
-            let topics = Topic::listened(model, action, &predicate, limits.narrowed_topics);
-            let (predicate, projection) = (predicate.clone(), projection.clone());
-            let plan = Plan {
-                action,
-                predicate,
-                projection,
-            };
-            (topics, plan)
-        });
-        // Before the layer is asked for anything, and again when it has answered.
-        lock(&channel.subscriptions).has_room(&key, limits)?;
-        let listen = |(topics, plan): (Vec<Topic>, Plan)| async {
-            let listening = self.engine.layer.listen(topics.clone()).await;
-            listening.map(|listening| (topics, plan, listening))
-        };
-        let joins = try_join_all(joins.map(listen)).await;
-        let joins = joins.map_err(|Unavailable| Refusal::Unavailable)?;
-        let mut subscriptions = lock(&channel.subscriptions);
-        subscriptions.has_room(&key, limits)?;
-        let seats = subscriptions.held.entry(key).or_default();
-        let mut plans = stream.plans.write().unwrap_or_else(PoisonError::into_inner);
-        for (topics, plan, listening) in joins {
-            let seat = &mut seats[plan.action as usize];
-            let member = match seat.take() {
-                Some(seat) => {
-                    plans.leave(&seat);
-                    seat.member
-                }
-                None => Member::new(Arc::clone(channel), envelope.clone()),
-            };
-            let joined = seat.insert(plans.join(topics, plan, member));
-            joined.listening = listening;
-        }
-        Ok(())
-    }
-
-    /// Ends exactly this subscription; no frame of it is queued afterwards. What the scope was
-    /// does not matter: it is not part of what a subscription is called by.
-    pub(crate) fn unsubscribe(
-        &self,
-        channel: &Channel,
-        model: &'static Model,
-        subscription: &Subscription,
-    ) -> Result<(), Refusal> {
-        let actions = &subscription.actions;
-        let key = SubscriptionKey::asked(model, subscription);
-        let mut subscriptions = lock(&channel.subscriptions);
-        let seats = subscriptions
-            .held
-            .get_mut(&key)
-            .ok_or(Refusal::NoSuchSubscription)?;
-        let ended: Vec<_> = actions
-            .iter()
-            .filter_map(|action| seats[*action as usize].take())
-            .collect();
-        if ended.is_empty() {
-            return Err(Refusal::NoSuchSubscription);
-        }
-        if seats.iter().all(Option::is_none) {
-            subscriptions.held.remove(&key);
-        }
-        self.leave(model.stream, ended.into_iter());
-        Ok(())
-    }
-
-    /// Ends the subscription of this key, if there is one.
-    pub(super) fn end(&self, channel: &Channel, key: &SubscriptionKey) {
-        let mut subscriptions = lock(&channel.subscriptions);
-        if let Some(seats) = subscriptions.held.remove(key) {
-            self.leave(key.stream, flatten(seats));
-        }
-    }
-
     /// Closes the channel: it leaves everything, and nothing finds or joins it afterwards.
     #[expect(
         clippy::mutable_key_type,
@@ -325,24 +223,8 @@ impl Hub {
         let mut subscriptions = lock(&channel.subscriptions);
         subscriptions.closed = true;
         let held = std::mem::take(&mut subscriptions.held);
-        for (key, seats) in held {
-            self.leave(key.stream, flatten(seats));
+        for (key, mut held) in held {
+            self.leave(key.stream, &mut held, &Action::ALL);
         }
     }
-
-    /// Called with the channel's subscriptions locked.
-    fn leave(&self, stream: &str, seats: impl Iterator<Item = Seat>) {
-        let Some(stream) = self.engine.streams.get(stream) else {
-            return;
-        };
-        let mut plans = stream.plans.write().unwrap_or_else(PoisonError::into_inner);
-        for seat in seats {
-            plans.leave(&seat);
-            seat.member.channel.outbox.retire(&seat.member);
-        }
-    }
-}
-
-fn flatten(seats: Seats) -> impl Iterator<Item = Seat> {
-    seats.into_iter().flatten()
 }

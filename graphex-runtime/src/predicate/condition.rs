@@ -1,8 +1,8 @@
 //! One condition on the value of one field.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use super::pattern::Pattern;
 use super::subject::Subject;
 use crate::value::{Date, Part, Value};
 
@@ -14,19 +14,18 @@ pub(crate) struct Condition {
     pub(crate) test: Test,
 }
 
-/// What must hold for a value. Null satisfies [`Test::IsNull`] alone.
+/// What must hold for a value. Null satisfies [`Test::IsNull`] alone. Operands are shared with the
+/// filter that asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Test {
     /// It stands so to the operand.
-    Order(Relation, Value),
-    /// It lies between these two, both included.
-    Between(Value, Value),
-    /// The text has this in this place.
-    Text(Place, Box<str>),
+    Order(Relation, Arc<Value>),
+    /// It lies between the two of this [`Value::List`], both included.
+    Between(Arc<Value>),
+    /// The text has this [`Value::Text`] in this place.
+    Text(Place, Arc<Value>),
     /// The text in upper case has this, which is in upper case, in this place.
     Folded(Place, Box<str>),
-    /// The text matches.
-    Pattern(Pattern),
     /// A part of the date or time equals this.
     Part(Part, i128),
     /// The calendar date equals this.
@@ -53,6 +52,14 @@ pub(crate) enum Place {
 }
 
 impl Condition {
+    /// What it takes in memory besides its operand, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.test {
+            Test::Folded(_, text) => text.len(),
+            _ => 0,
+        }
+    }
+
     /// Whether it holds for the row.
     pub(super) fn holds(&self, subject: &Subject<'_>) -> bool {
         let value = subject.value(self.field);
@@ -67,21 +74,23 @@ impl Condition {
             Test::Order(relation, operand) => value
                 .compare(operand)
                 .is_some_and(|order| relation.includes(order)),
-            Test::Between(low, high) => {
-                value.compare(low).is_some_and(Ordering::is_ge)
-                    && value.compare(high).is_some_and(Ordering::is_le)
-            }
-            Test::Text(place, operand) => match value {
-                Value::Text(text) => place.has(text, operand),
+            Test::Between(bounds) => match &**bounds {
+                Value::List(bounds) => {
+                    let [low, high] = bounds.as_slice() else {
+                        return false;
+                    };
+                    value.compare(low).is_some_and(Ordering::is_ge)
+                        && value.compare(high).is_some_and(Ordering::is_le)
+                }
+                _ => false,
+            },
+            Test::Text(place, operand) => match (value, &**operand) {
+                (Value::Text(text), Value::Text(operand)) => place.has(text, operand, subject),
                 _ => false,
             },
             Test::Folded(place, operand) => subject
                 .upper_case(self.field)
-                .is_some_and(|text| place.has(text, operand)),
-            Test::Pattern(pattern) => match value {
-                Value::Text(text) => pattern.matches(text),
-                _ => false,
-            },
+                .is_some_and(|text| place.has(text, operand, subject)),
             Test::Part(part, operand) => value
                 .part(*part)
                 .is_some_and(|part| i128::from(part) == *operand),
@@ -103,7 +112,11 @@ impl Relation {
 }
 
 impl Place {
-    fn has(self, text: &str, operand: &str) -> bool {
+    fn has(self, text: &str, operand: &str, subject: &Subject<'_>) -> bool {
+        if self == Self::Anywhere {
+            // A search looks at many bytes at once.
+            subject.spend(text.len() / 8);
+        }
         match self {
             Self::Whole => text == operand,
             Self::Start => text.starts_with(operand),

@@ -9,11 +9,15 @@ mod pin;
 mod subject;
 
 pub(crate) use condition::{Condition, Place, Relation, Test};
-pub(crate) use pattern::Pattern;
+pub(crate) use pattern::{Pattern, PatternCondition};
 pub(crate) use pin::Pin;
 pub use pin::Pins;
+pub(crate) use pin::sort;
 pub(crate) use subject::Subject;
 
+use std::sync::Arc;
+
+use crate::change::Row;
 use crate::filters::{Asked, Filters};
 use crate::value::Value;
 
@@ -21,20 +25,34 @@ use crate::value::Value;
 /// not more: on topics, and in the index of plans.
 pub(crate) const MOST_COMBINATIONS: usize = 64;
 
-/// Which rows a subscriber gets: everything in it holds.
+/// Which rows a subscriber gets: everything in it holds. A clone is the same one, whose operands
+/// are those of the filters that it was made of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Predicate {
+pub(crate) struct Predicate(Arc<Conjunction>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Conjunction {
     /// One for each pinned field, in the order of the fields.
     pins: Box<[Pin]>,
     conditions: Box<[Condition]>,
+    patterns: Box<[PatternCondition]>,
     custom: Box<[Demand]>,
+}
+
+/// What a row tells of a predicate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Yes,
+    No,
+    /// It matches but for what is too costly to find out here: patterns, or custom lookups.
+    Undecided,
 }
 
 /// A custom lookup, by its position in the model, and what it is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Demand {
     pub(crate) lookup: usize,
-    pub(crate) operand: Value,
+    pub(crate) operand: Arc<Value>,
 }
 
 impl Predicate {
@@ -42,51 +60,87 @@ impl Predicate {
     pub(crate) fn new(scope: Pins, id: Option<Pin>, filters: &Filters) -> Self {
         let mut pins = scope.into_inner();
         pins.extend(id);
-        let (mut conditions, mut custom) = (Vec::new(), Vec::new());
+        let (mut conditions, mut patterns, mut custom) = (Vec::new(), Vec::new(), Vec::new());
         for (asked, operand) in filters.asked() {
             match asked {
                 Asked::Pin(pin) => pins.push(pin.clone()),
                 Asked::Condition(condition) => conditions.push(condition.clone()),
+                Asked::Pattern(pattern) => patterns.push(pattern.clone()),
                 Asked::Custom(lookup) => custom.push(Demand {
                     lookup: *lookup,
-                    operand: operand.clone(),
+                    operand: Arc::clone(operand),
                 }),
             }
         }
-        Self {
+        Self(Arc::new(Conjunction {
             pins: pin::merged(pins),
             conditions: conditions.into(),
+            patterns: patterns.into(),
             custom: custom.into(),
+        }))
+    }
+
+    /// What the row tells. Patterns are tested if they may be and the row has not cost too much
+    /// already.
+    pub(crate) fn decide(&self, subject: &Subject<'_>, may_test_patterns: bool) -> Decision {
+        let pinned = |pin: &Pin| pin.holds(subject.value(pin.field));
+        let holds = self.0.pins.iter().all(pinned)
+            && self.0.conditions.iter().all(|one| one.holds(subject));
+        if !holds {
+            return Decision::No;
+        }
+        if !self.0.patterns.is_empty() {
+            let work = self.pattern_work(subject.row());
+            if !may_test_patterns || !subject.spend_pattern_work(work) {
+                return Decision::Undecided;
+            }
+            if !self.patterns_hold(subject.row()) {
+                return Decision::No;
+            }
+        }
+        if self.0.custom.is_empty() {
+            Decision::Yes
+        } else {
+            Decision::Undecided
         }
     }
 
-    /// Whether the row satisfies all but the custom lookups.
-    pub(crate) fn matches(&self, subject: &Subject<'_>) -> bool {
-        let pinned = |pin: &Pin| pin.holds(subject.value(pin.field));
-        self.pins.iter().all(pinned) && self.conditions.iter().all(|one| one.holds(subject))
+    /// Whether there is something that a row may not tell cheaply.
+    pub(crate) fn is_costly(&self) -> bool {
+        !self.0.patterns.is_empty() || !self.0.custom.is_empty()
+    }
+
+    /// The most that testing the patterns can cost: their states × bytes of the texts.
+    pub(crate) fn pattern_work(&self, row: &Row) -> u64 {
+        let work = self.0.patterns.iter().map(|pattern| pattern.work(row));
+        work.fold(0, u64::saturating_add)
+    }
+
+    /// Whether the row matches all patterns, whatever it costs.
+    pub(crate) fn patterns_hold(&self, row: &Row) -> bool {
+        self.0.patterns.iter().all(|pattern| pattern.holds(row))
     }
 
     /// The fields that can have only certain values, each once, in order.
     pub(crate) fn pins(&self) -> &[Pin] {
-        &self.pins
+        &self.0.pins
     }
 
     /// The values that this field can have, if it is pinned.
     pub(crate) fn pinned(&self, field: usize) -> Option<&[Value]> {
-        let found = self.pins.binary_search_by_key(&field, |pin| pin.field);
-        found.ok().map(|position| self.pins[position].values())
+        let found = self.0.pins.binary_search_by_key(&field, |pin| pin.field);
+        found.ok().map(|position| self.0.pins[position].values())
     }
 
     /// What is asked of custom lookups.
     pub(crate) fn custom(&self) -> &[Demand] {
-        &self.custom
+        &self.0.custom
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::Row;
 
     fn row(tenant: i64, room: Option<i64>) -> Row {
         Row::from([
@@ -100,7 +154,11 @@ mod tests {
     }
 
     fn matches(scope: Pins, row: &Row) -> bool {
-        scoped(scope).matches(&Subject::new(row))
+        decides(&scoped(scope), row)
+    }
+
+    fn decides(predicate: &Predicate, row: &Row) -> bool {
+        predicate.decide(&Subject::new(row), true) == Decision::Yes
     }
 
     #[test]
@@ -140,9 +198,9 @@ mod tests {
             let id = Pin::new(0, vec![Value::Int(id)]);
             Predicate::new(Pins::new().equal(0, &1_i64), Some(id), &Filters::default())
         };
-        assert!(both(1).matches(&Subject::new(&row(1, None))));
-        assert!(!both(2).matches(&Subject::new(&row(1, None))));
-        assert!(!both(2).matches(&Subject::new(&row(2, None))));
+        assert!(decides(&both(1), &row(1, None)));
+        assert!(!decides(&both(2), &row(1, None)));
+        assert!(!decides(&both(2), &row(2, None)));
         assert_eq!(both(2).pinned(0), Some(&[][..]));
     }
 

@@ -9,6 +9,7 @@ mod moment;
 mod order;
 mod parse;
 mod part;
+mod size;
 mod typed;
 
 use std::hash::{Hash, Hasher};

@@ -1,4 +1,4 @@
-//! Times between two signs of life.
+//! Limits in time, as clocks take them.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(super) fn period(limit: Duration) -> Duration {
 }
 
 /// The time in which a client that lives takes something.
-pub(super) fn patience(limits: &Limits) -> Duration {
+pub(super) fn write_timeout(limits: &Limits) -> Duration {
     let pings = limits.missed_pings.saturating_add(1);
     period(limits.ping_interval).saturating_mul(pings).min(FAR)
 }
