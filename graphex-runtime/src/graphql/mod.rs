@@ -7,6 +7,8 @@ mod execute;
 mod filters;
 mod registry;
 mod selection;
+#[cfg(feature = "axum")]
+mod size;
 mod suggest;
 
 pub use changes::ModelChanges;
@@ -14,3 +16,5 @@ pub use control::ModelSubscription;
 pub use execute::execute;
 #[cfg(feature = "axum")]
 pub(crate) use execute::{Responses, is_event_stream, operation, stream};
+#[cfg(feature = "axum")]
+pub(crate) use size::executing_bytes;

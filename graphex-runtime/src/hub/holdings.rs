@@ -11,13 +11,11 @@ use std::sync::{Arc, Mutex};
 use smallvec::SmallVec;
 
 use super::channel::{ChannelId, Identity};
+use super::cost::CHANNEL;
 use super::lock;
 use super::owner::Owner;
 use crate::error::{ConnectError, Refusal};
 use crate::limits::Limits;
-
-/// What a channel takes in memory, with its connection and the tasks of it, in bytes.
-const CHANNEL: usize = 16 * 1024;
 
 /// What can be held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

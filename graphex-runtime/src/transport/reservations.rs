@@ -19,10 +19,9 @@ use super::admission::Admission;
 use super::format::{Format, streamed};
 use super::media::Media;
 use super::response::{Rejection, bad_request, reject, respond};
-use super::streaming::{Command, Feed, Started};
+use super::streaming::{Command, Feed, Run, Started};
 use super::timing::period;
-use crate::graphql::Responses;
-use crate::hub::{Identity, Registration, secret};
+use crate::hub::{Identity, secret};
 
 /// The header in which clients send the token of their reservation.
 const TOKEN: &str = "x-graphql-event-stream-token";
@@ -186,11 +185,10 @@ impl Reservation {
     pub(super) async fn start(
         &self,
         id: String,
-        run: impl FnOnce(Registration) -> Responses + Send + 'static,
+        run: Run,
         media: Media,
     ) -> Result<Response, Rejection> {
         let (outcome, started) = oneshot::channel();
-        let run = Box::new(run);
         self.command(Command::Start { id, run, outcome }).await?;
         match started.await.map_err(|_| not_found())? {
             Started::Running => Ok(StatusCode::ACCEPTED.into_response()),
@@ -199,6 +197,10 @@ impl Reservation {
                 StatusCode::CONFLICT,
                 "an operation with this `operationId` runs already",
             )),
+            Started::Refused(refusal) => {
+                let message = refusal.to_string();
+                Err(reject(StatusCode::TOO_MANY_REQUESTS, message))
+            }
             Started::TooMany => Err(reject(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too many operations run on this stream, or too much of it is unread",

@@ -179,7 +179,15 @@ impl<E: Executor> Session<'_, E> {
             self.send(ServerMessage::Error { id: &id, payload });
             return Ok(());
         }
-        let operation = Operation::new(connection, envelope(&id));
+        let executing = graphql::executing_bytes(&request);
+        let operation = match Operation::new(connection, envelope(&id), executing) {
+            Ok(operation) => operation,
+            Err(refusal) => {
+                let payload = &[ServerError::new(refusal.to_string(), None)];
+                self.send(ServerMessage::Error { id: &id, payload });
+                return Ok(());
+            }
+        };
         let request = request.data(operation.registration());
         let responses = graphql::stream(&self.schema, request, Arc::clone(data));
         self.operations.start(id, operation, responses);
