@@ -136,8 +136,8 @@ impl Holdings {
     }
 
     /// What a channel holds besides itself goes on these accounts.
-    pub(super) fn purse(self: &Arc<Self>, identity: &Identity, channel: &ChannelId) -> Purse {
-        Purse {
+    pub(super) fn quota(self: &Arc<Self>, identity: &Identity, channel: &ChannelId) -> Quota {
+        Quota {
             holdings: Arc::clone(self),
             accounts: accounts_of(identity, Some(channel)),
         }
@@ -211,12 +211,12 @@ impl Holdings {
 
 /// Whose accounts a channel's memory is counted on.
 #[derive(Debug)]
-pub(crate) struct Purse {
+pub(crate) struct Quota {
     holdings: Arc<Holdings>,
     accounts: Accounts,
 }
 
-impl Purse {
+impl Quota {
     /// Counts so much memory, if there is room.
     pub(super) fn hold(&self, bytes: usize) -> Result<Held, Refusal> {
         let amount = Amount {

@@ -70,7 +70,7 @@ impl Hub {
         let bytes = cost::subscription(subscription, projection, &joins);
         // Before the layer is asked for anything, and again when it has answered.
         lock(&channel.subscriptions).has_room(&key, limits)?;
-        let memory = Arc::new(channel.purse.hold(bytes)?);
+        let memory = Arc::new(channel.quota.hold(bytes)?);
         let listen = |(topics, plan): (Vec<Topic>, Plan)| async {
             let listening = self.engine.layer.listen(topics.clone()).await;
             listening.map(|listening| (topics, plan, listening))

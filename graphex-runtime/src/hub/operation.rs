@@ -70,8 +70,8 @@ impl Operation {
     ) -> Result<Self, Refusal> {
         let channel = Arc::clone(&connection.channel);
         // A transport knows the operation of an envelope by the same id.
-        let held = channel.purse.hold(OPERATION + 2 * envelope.len())?;
-        let executing = channel.purse.hold(executing)?;
+        let held = channel.quota.hold(OPERATION + 2 * envelope.len())?;
+        let executing = channel.quota.hold(executing)?;
         Ok(Self(Registration(Arc::new(State {
             hub: connection.hub.clone(),
             channel,

@@ -98,7 +98,6 @@ impl Reservations {
         let named = identity.clone();
         let feeding = async move {
             let _listed = listed;
-            // Boxed: as long as nothing comes, a reservation is small.
             let Ok(Some(first)) = timeout_at(deadline, inbox.recv()).await else {
                 return;
             };
@@ -107,6 +106,7 @@ impl Reservations {
                     let limits = admission.hub.limits();
                     let mut feed = Feed::reserved(connection, limits, reservation, deadline);
                     feed.obey(first);
+                    // Boxed, so that a reservation is small while nothing comes.
                     Box::pin(feed.run(&mut inbox)).await;
                 }
                 Err(error) => tracing::error!(%error, "a reserved stream has no connection"),
