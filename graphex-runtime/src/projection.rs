@@ -183,7 +183,12 @@ impl Template {
         self.piece(Piece::Field(field));
     }
 
-    pub(crate) fn finish(self) -> Projection {
+    pub(crate) fn finish(mut self) -> Projection {
+        for piece in &mut self.0 {
+            if let Piece::Text(text) = piece {
+                text.shrink_to_fit();
+            }
+        }
         Projection(self.0.into())
     }
 

@@ -11,6 +11,7 @@ mod backlog;
 mod budget;
 mod channel;
 mod connection;
+mod cost;
 mod delivery;
 mod engine;
 mod holdings;

@@ -16,12 +16,20 @@ use tokio_util::task::AbortOnDropHandle;
 use super::format::Format;
 use super::operations::{Event, Operations};
 use super::timing::{period, write_timeout};
+use crate::error::Refusal;
 use crate::graphql::Responses;
 use crate::hub::{CloseReason, Connection, Held, Operation, Registration};
 use crate::limits::Limits;
 
 /// Events of operations that are taken in one turn.
 const BATCH: usize = 64;
+
+/// What executes an operation.
+pub(super) struct Run {
+    /// What it keeps of the request, in bytes.
+    pub(super) bytes: usize,
+    pub(super) start: Box<dyn FnOnce(Registration) -> Responses + Send>,
+}
 
 /// What the requests of the single-connection mode want of their stream.
 pub(super) enum Command {
@@ -30,7 +38,7 @@ pub(super) enum Command {
     /// Run an operation.
     Start {
         id: String,
-        run: Box<dyn FnOnce(Registration) -> Responses + Send>,
+        run: Run,
         outcome: oneshot::Sender<Started>,
     },
     /// End an operation, if there is one.
@@ -44,6 +52,7 @@ pub(super) enum Started {
     Invalid(Vec<ServerError>),
     Duplicate,
     TooMany,
+    Refused(Refusal),
 }
 
 /// What feeds a stream.
@@ -102,14 +111,14 @@ impl Feed {
     }
 
     /// The body of a stream with one operation. The task that feeds it ends with it.
-    pub(super) fn of_one(mut self, run: impl FnOnce(Registration) -> Responses) -> Body {
+    pub(super) fn of_one(mut self, run: Run) -> Result<Body, Refusal> {
         // Nobody has to tell it from others.
-        self.start("", run);
+        self.start("", run)?;
         let (out, chunks) = mpsc::channel(1);
         self.attach(out);
         let (commands, mut inbox) = mpsc::channel(1);
         let task = tokio::spawn(async move { self.run(&mut inbox).await });
-        body(chunks, (AbortOnDropHandle::new(task), commands))
+        Ok(body(chunks, (AbortOnDropHandle::new(task), commands)))
     }
 
     /// Feeds until the stream has ended. Then the connection has left everything.
@@ -188,8 +197,10 @@ impl Feed {
                 } else if self.operations.len() >= self.most_operations() || !self.has_room() {
                     Started::TooMany
                 } else {
-                    self.start(&id, run);
-                    self.first_word(&id)
+                    match self.start(&id, run) {
+                        Ok(()) => self.first_word(&id),
+                        Err(refusal) => Started::Refused(refusal),
+                    }
                 };
                 let _ = outcome.send(started);
             }
@@ -216,10 +227,12 @@ impl Feed {
         self.deadline = Instant::now() + write_timeout(&self.limits);
     }
 
-    fn start(&mut self, id: &str, run: impl FnOnce(Registration) -> Responses) {
-        let operation = Operation::new(&self.connection, self.format.envelope(id));
-        let responses = run(operation.registration());
+    fn start(&mut self, id: &str, run: Run) -> Result<(), Refusal> {
+        let envelope = self.format.envelope(id);
+        let operation = Operation::new(&self.connection, envelope, run.bytes)?;
+        let responses = (run.start)(operation.registration());
         self.operations.start(id, operation, responses);
+        Ok(())
     }
 
     /// Whether an operation that was just started is refused before it is executed: that is
