@@ -43,10 +43,18 @@ impl Engine {
     /// to empty what is filled here.
     async fn spend(&self, cost: usize) {
         if self.turns.held.fetch_add(cost, Ordering::Relaxed) + cost >= HELD {
-            self.flush();
+            self.wake_writers();
         }
         if self.turns.spent.fetch_add(cost, Ordering::Relaxed) + cost >= TURN {
             self.give_way().await;
+        }
+    }
+
+    fn wake_writers(&self) {
+        self.turns.held.store(0, Ordering::Relaxed);
+        let unwoken = std::mem::take(&mut *lock(&self.turns.unwoken));
+        for member in &unwoken {
+            member.channel.outbox.wake();
         }
     }
 
@@ -75,7 +83,7 @@ impl Engine {
                         lock(&self.turns.unwoken).push(Arc::clone(member));
                     }
                     if is_due {
-                        self.flush();
+                        self.wake_writers();
                         self.give_way().await;
                     }
                 }
@@ -96,12 +104,8 @@ impl Engine {
 }
 
 impl Inbox for Engine {
-    fn flush(&self) {
-        self.turns.held.store(0, Ordering::Relaxed);
-        let unwoken = std::mem::take(&mut *lock(&self.turns.unwoken));
-        for member in &unwoken {
-            member.channel.outbox.wake();
-        }
+    fn flush(&self, _stream: &str) {
+        self.wake_writers();
     }
 
     fn model(&self, stream: &str) -> Option<&'static Model> {
@@ -130,7 +134,7 @@ impl Inbox for Engine {
                     self.counters.resyncs.add(told);
                 }
             }
-            self.flush();
+            self.wake_writers();
         })
     }
 

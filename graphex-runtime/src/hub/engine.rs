@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use async_graphql::Data;
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use tokio::task::AbortHandle;
 
 use super::channel::{Channel, Channels};
@@ -142,6 +143,7 @@ impl Engine {
         let feeding = feed(
             Arc::clone(&self.publisher),
             Arc::clone(&self.layer),
+            self.streams.keys().copied().collect(),
             Arc::clone(&self.counters),
         );
         let mut started = vec![runtime.spawn(feeding).abort_handle()];
@@ -191,34 +193,57 @@ impl Engine {
                 + layer.messages_unreadable,
             messages_repeated: layer.messages_repeated,
             messages_dropped: self.counters.messages_dropped.get() + layer.messages_dropped,
+            messages_refused: layer.messages_refused,
         }
     }
 }
 
 /// Feeds the layer from the publisher's queue, in order, for as long as the engine lives.
-async fn feed(publisher: Arc<Publisher>, layer: Arc<dyn Layer>, counters: Arc<Counters>) {
+async fn feed(
+    publisher: Arc<Publisher>,
+    layer: Arc<dyn Layer>,
+    streams: Vec<&'static str>,
+    counters: Arc<Counters>,
+) {
     loop {
-        let Batch { changes, mut lost } = publisher.batch().await;
-        let mut batch = Publishing {
-            changes: changes.into(),
-            counters: &counters,
-        };
-        while !batch.changes.is_empty() {
-            let before = batch.changes.len();
-            let publishing = AssertUnwindSafe(layer.publish(&mut batch.changes));
-            // A panic costs the change it was about, not all that follows.
-            let panicked = publishing.catch_unwind().await.is_err();
-            let published = before - batch.changes.len() - usize::from(panicked);
-            counters.changes_published.add(published);
-            if panicked {
-                counters.changes_lost.add(1);
-                tracing::error!("publishing a change panicked; it reaches not all subscribers");
-                lost = true;
-            }
+        let Batch { changes, lost } = publisher.batch().await;
+        let mut batches = HashMap::<_, VecDeque<_>>::new();
+        for change in changes {
+            let batch = batches.entry(change.model.stream).or_default();
+            batch.push_back(change);
         }
+        let publishing = batches.into_iter().map(|(stream, changes)| {
+            let batch = Publishing {
+                changes,
+                counters: &counters,
+            };
+            publish(&*layer, stream, batch)
+        });
+        join_all(publishing).await;
         if lost {
-            layer.announce_loss().await;
+            join_all(streams.iter().map(|stream| layer.announce_loss(stream))).await;
         }
+    }
+}
+
+/// Publishes changes of one stream.
+async fn publish(layer: &dyn Layer, stream: &'static str, mut batch: Publishing<'_>) {
+    let mut lost = false;
+    while !batch.changes.is_empty() {
+        let before = batch.changes.len();
+        let publishing = AssertUnwindSafe(layer.publish(&mut batch.changes));
+        // A panic costs the change it was about, not all that follows.
+        let panicked = publishing.catch_unwind().await.is_err();
+        let published = before - batch.changes.len() - usize::from(panicked);
+        batch.counters.changes_published.add(published);
+        if panicked {
+            batch.counters.changes_lost.add(1);
+            tracing::error!("publishing a change panicked; it reaches not all subscribers");
+            lost = true;
+        }
+    }
+    if lost {
+        layer.announce_loss(stream).await;
     }
 }
 

@@ -71,7 +71,7 @@ impl Lookups {
                 return;
             };
             self.answer(&engine, &question).await;
-            engine.flush();
+            engine.flush(question.change.model.stream);
         }
     }
 

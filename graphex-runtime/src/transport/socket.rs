@@ -15,9 +15,10 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval_at, timeout};
 
 use super::pace::{patience, period};
+use crate::deadline::deadline;
 use crate::hub::{CloseReason, Connection};
 use crate::limits::Limits;
 
@@ -113,7 +114,7 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         let unanswered = Arc::new(AtomicU32::new(0));
         let (inbox, inbound) = mpsc::channel(INBOUND_QUEUE);
         let period = period(limits.ping_interval);
-        let mut pings = interval_at(Instant::now() + period, period);
+        let mut pings = interval_at(deadline(period), period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let alive = Arc::clone(&unanswered);
         let reading = async move {

@@ -16,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout
 use super::format::Format;
 use super::operations::{Event, Operations};
 use super::pace::{patience, period};
+use crate::deadline::deadline;
 use crate::graphql::Responses;
 use crate::hub::{CloseReason, Connection, Operation, Registration};
 use crate::limits::Limits;
@@ -77,7 +78,7 @@ impl Feed {
             operations: Operations::default(),
             out: None,
             outgoing: BytesMut::from(format.opening()),
-            deadline: Instant::now() + period(limits.reservation_wait),
+            deadline: deadline(period(limits.reservation_wait)),
             is_over: false,
             limits: limits.clone(),
         }
@@ -117,7 +118,7 @@ impl Feed {
 
     async fn deliver(&mut self, inbox: &mut mpsc::Receiver<Command>) -> End {
         let period = period(self.limits.stream_heartbeat);
-        let mut heartbeats = interval_at(Instant::now() + period, period);
+        let mut heartbeats = interval_at(deadline(period), period);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let is_idle = self.outgoing.is_empty();
@@ -182,7 +183,7 @@ impl Feed {
 
     fn attach(&mut self, out: mpsc::Sender<Bytes>) {
         self.out = Some(out);
-        self.deadline = Instant::now() + patience(&self.limits);
+        self.deadline = deadline(patience(&self.limits));
     }
 
     fn start(&mut self, id: &str, run: impl FnOnce(Registration) -> Responses) {
@@ -237,7 +238,7 @@ impl Feed {
 
     fn write(&mut self, bytes: &[u8]) {
         if self.outgoing.is_empty() && self.out.is_some() {
-            self.deadline = Instant::now() + patience(&self.limits);
+            self.deadline = deadline(patience(&self.limits));
         }
         self.outgoing.extend_from_slice(bytes);
     }
