@@ -6,6 +6,8 @@
 
 mod change;
 mod custom;
+#[cfg(any(feature = "axum", feature = "redis", test))]
+mod deadline;
 mod error;
 mod filters;
 mod graphql;

@@ -191,6 +191,7 @@ impl Engine {
                 + layer.messages_unreadable,
             messages_repeated: layer.messages_repeated,
             messages_dropped: self.counters.messages_dropped.get() + layer.messages_dropped,
+            messages_refused: layer.messages_refused,
         }
     }
 }

@@ -12,7 +12,7 @@ use axum::extract::{Query, Request};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::admission::Admission;
@@ -21,6 +21,7 @@ use super::media::Media;
 use super::response::{Rejection, bad_request, reject, respond};
 use super::streaming::{Command, Feed, Run, Started};
 use super::timing::period;
+use crate::deadline::deadline;
 use crate::hub::{Identity, secret};
 
 /// The header in which clients send the token of their reservation.
@@ -94,7 +95,7 @@ impl Reservations {
             token: token.clone(),
         };
         let waiting = period(admission.hub.limits().reservation_wait);
-        let deadline = Instant::now() + waiting;
+        let deadline = deadline(waiting);
         let named = identity.clone();
         let feeding = async move {
             let _listed = listed;

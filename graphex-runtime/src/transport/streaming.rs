@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::format::Format;
 use super::operations::{Event, Operations};
 use super::timing::{period, write_timeout};
+use crate::deadline::deadline;
 use crate::error::Refusal;
 use crate::graphql::Responses;
 use crate::hub::{CloseReason, Connection, Held, Operation, Registration};
@@ -90,7 +91,7 @@ impl Feed {
             out: None,
             reservation: None,
             outgoing: BytesMut::from(format.opening()),
-            deadline: Instant::now() + write_timeout(limits),
+            deadline: deadline(write_timeout(limits)),
             is_over: false,
             limits: limits.clone(),
         }
@@ -144,7 +145,7 @@ impl Feed {
 
     async fn deliver(&mut self, inbox: &mut mpsc::Receiver<Command>) -> End {
         let period = period(self.limits.stream_heartbeat);
-        let mut heartbeats = interval_at(Instant::now() + period, period);
+        let mut heartbeats = interval_at(deadline(period), period);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let is_idle = self.outgoing.is_empty();
@@ -224,7 +225,7 @@ impl Feed {
     fn attach(&mut self, out: mpsc::Sender<Bytes>) {
         self.out = Some(out);
         self.reservation = None;
-        self.deadline = Instant::now() + write_timeout(&self.limits);
+        self.deadline = deadline(write_timeout(&self.limits));
     }
 
     fn start(&mut self, id: &str, run: Run) -> Result<(), Refusal> {
@@ -283,7 +284,7 @@ impl Feed {
 
     fn write(&mut self, bytes: &[u8]) {
         if self.outgoing.is_empty() && self.out.is_some() {
-            self.deadline = Instant::now() + write_timeout(&self.limits);
+            self.deadline = deadline(write_timeout(&self.limits));
         }
         self.outgoing.extend_from_slice(bytes);
     }
