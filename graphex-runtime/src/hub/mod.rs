@@ -32,6 +32,8 @@ mod remote;
 mod slab;
 mod stats;
 mod subscriber;
+#[cfg(feature = "diesel")]
+mod ticket;
 
 #[cfg(feature = "diesel")]
 use std::collections::HashMap;
@@ -51,7 +53,7 @@ pub use outbox::CloseReason;
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
 #[cfg(feature = "diesel")]
-pub(crate) use publisher::Ticket;
+pub(crate) use ticket::Ticket;
 pub use stats::Stats;
 
 use engine::{Engine, Options};
