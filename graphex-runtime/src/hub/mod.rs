@@ -52,9 +52,9 @@ pub(crate) use operation::{Envelope, Operation, Registration};
 pub use outbox::CloseReason;
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
+pub use stats::Stats;
 #[cfg(feature = "diesel")]
 pub(crate) use ticket::Ticket;
-pub use stats::Stats;
 
 use engine::{Engine, Options};
 
