@@ -8,7 +8,6 @@ mod harness;
 mod streams;
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use async_graphql::{
     EmptyMutation, EmptySubscription, Object, Request, SDLExportOptions, Variables,
