@@ -101,7 +101,6 @@ impl Row {
     }
 
     /// Takes a value for each field of the model.
-    #[cfg(any(feature = "redis", test))]
     pub(crate) fn new(values: Vec<Value>) -> Self {
         Self(values.into())
     }

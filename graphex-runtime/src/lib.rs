@@ -67,7 +67,8 @@ pub use graphql::{DocumentGuard, ModelChanges, ModelSubscription, execute};
 pub use hub::{ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
 pub use limits::{Limits, SlowReader};
 pub use lookup::Lookup;
-pub use model::{Authorized, ModelType, Scoped};
+pub use model::{Authorized, ModelType, Scoped, TableName, UnreadableRow};
 pub use value::{
-    Date, DateTime, Decimal, Equality, Field, FieldType, FromValue, Instant, Key, Kind, Time, Value,
+    Database, Date, DateTime, Decimal, Equality, Field, FieldType, FromValue, Instant, Key, Kind,
+    Logged, Time, Value,
 };
