@@ -106,6 +106,11 @@ impl Row {
         Self(values.into())
     }
 
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.iter().map(Value::bytes).sum()
+    }
+
     /// How many fields the model has.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

@@ -63,7 +63,7 @@ pub use error::ConnectError;
 pub use filters::Filters;
 pub use graphql::{ModelChanges, ModelSubscription, execute};
 pub use hub::{ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
-pub use limits::Limits;
+pub use limits::{Limits, SlowReader};
 pub use lookup::Lookup;
 pub use model::{Authorized, ModelType, Scoped};
 pub use value::{

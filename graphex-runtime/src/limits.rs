@@ -38,25 +38,47 @@ pub struct Limits {
     /// several values; with more it listens on the coarse topic. More than 64 is as 64. Default: 32.
     pub narrowed_topics: usize,
     /// Time that a custom lookup has for one operand and change. One that takes longer counts
-    /// as failed, and its subscribers are not told of the change. Default: 2 s.
+    /// as failed, and its subscribers are told that they may have missed a change. Default: 2 s.
     pub lookup_time: Duration,
-    /// Most changes of one stream that wait for its custom lookups. Further ones count as
-    /// failed lookups. Default: 1,024.
-    pub lookup_queue: usize,
+    /// Custom lookups that run at once in this process. Default: 64.
+    pub lookups_at_once: usize,
+    /// Custom lookups that run at once for one [`Identity`](crate::Identity), or one anonymous
+    /// channel. Default: 8.
+    pub lookups_per_identity: usize,
+    /// Work on regular expressions that one [`Identity`](crate::Identity), or one anonymous
+    /// channel, may cause in a second: states of the pattern times bytes of the text. It is what a
+    /// test can cost at the most, some nanoseconds each; most cost far less. A change that needs
+    /// more is not tested, and its subscribers are told that they may have missed one. Default:
+    /// 20,000,000, which is less than half of one processor.
+    pub pattern_work: u64,
+    /// Most changes that wait for the custom lookups and regular expressions of one
+    /// [`Identity`](crate::Identity), or one anonymous channel, counted for each subscription
+    /// that waits. When there are more, what waits for the same is dropped, and its subscribers
+    /// are told that they may have missed changes. Default: 8,192.
+    pub decision_queue: usize,
+    /// The same in bytes of the rows. Default: 67,108,864 (64 MiB).
+    pub decision_bytes: usize,
     /// Most open channels of one named [`Identity`](crate::Identity) in this process; one more is
     /// answered with 429. The anonymous identity is not limited, since it is everybody's.
     /// Default: 100.
     pub channels_per_identity: usize,
-    /// Most frames that wait for one slow reader. One more closes its channel with 1013.
-    /// Default: 1,024.
+    /// Most frames that wait for one slow reader; [`slow_reader`](Self::slow_reader) says what
+    /// happens to more. Default: 1,024.
     pub outbox_frames: usize,
-    /// Most bytes that wait for one slow reader. One more closes its channel with 1013.
-    /// Default: 1,048,576 (1 MiB).
+    /// Most bytes that wait for one slow reader; one frame alone has room, however large it is. A
+    /// frame that repeats values until it is larger is not sent, and its subscription is told that
+    /// it may have missed a change. Default: 1,048,576 (1 MiB).
     pub outbox_bytes: usize,
-    /// Most changes that wait between the writers and the layer. Further ones are dropped,
-    /// counted in [`Stats::changes_lost`](crate::Stats::changes_lost) and logged, and every
-    /// subscription is told that it may have missed changes.
-    /// Default: 65,536.
+    /// What happens to a client that reads slower than its subscriptions deliver. Default: it
+    /// gets what has room, then a `resync`.
+    pub slow_reader: SlowReader,
+    /// Time between two `resync` of one subscription; what it may have missed meanwhile is told
+    /// by the second. At most an hour. Default: 1 s.
+    pub resync_interval: Duration,
+    /// Most committed changes of one stream that wait between the writers and the layer. One
+    /// transaction alone has room, however large it is. Further ones are dropped, counted in
+    /// [`Stats::changes_lost`](crate::Stats::changes_lost) and logged, and every subscription of
+    /// the stream is told that it may have missed changes. Default: 65,536.
     pub publisher_queue: usize,
     /// Time that a layer has for confirming that a process listens to the topics of a new
     /// subscription; then the client is told to try again. Default: 3 s.
@@ -94,6 +116,19 @@ pub struct Limits {
     pub close_wait: Duration,
 }
 
+/// What happens to a client that reads slower than its subscriptions deliver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlowReader {
+    /// It gets what had room, then one `resync` for each subscription that lost something. A
+    /// client that takes nothing at all is closed when it counts as dead.
+    #[default]
+    Resync,
+    /// Its channel is closed with 1013. The only way for a hub that does not tell of gaps
+    /// ([`HubBuilder::resync`](crate::HubBuilder::resync)).
+    Close,
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -105,10 +140,16 @@ impl Default for Limits {
             pattern_bytes: 64 * 1024,
             narrowed_topics: 32,
             lookup_time: Duration::from_secs(2),
-            lookup_queue: 1024,
+            lookups_at_once: 64,
+            lookups_per_identity: 8,
+            pattern_work: 20_000_000,
+            decision_queue: 8192,
+            decision_bytes: 64 * 1024 * 1024,
             channels_per_identity: 100,
             outbox_frames: 1024,
             outbox_bytes: 1024 * 1024,
+            slow_reader: SlowReader::Resync,
+            resync_interval: Duration::from_secs(1),
             publisher_queue: 65_536,
             join_time: Duration::from_secs(3),
             leave_grace: Duration::from_secs(5),

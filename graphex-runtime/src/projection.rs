@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::change::{Action, Change};
 use crate::model::{Model, Payload};
@@ -60,19 +61,59 @@ impl Projection {
         template.finish()
     }
 
-    /// The frame of a change, as JSON text.
-    pub(crate) fn frame(&self, change: &Change) -> Bytes {
+    /// The frame of a change, as JSON text; none if it is larger than `limit` bytes. What it shows
+    /// for the first time does not count: a row that may be written may be sent. But it may
+    /// not be multiplied.
+    pub(crate) fn frame(&self, change: &Change, limit: usize) -> Option<Bytes> {
         let mut out = Vec::with_capacity(256);
+        let mut counted = 0;
+        let mut shown = Shown::default();
         for piece in &*self.0 {
-            match piece {
-                Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Piece::Action => write_json_text(&mut out, change.action.name()),
-                Piece::ActionEnum => write_json_text(&mut out, enum_name(change.action)),
-                Piece::Id => write_json_text(&mut out, &change.key().canonical()),
-                Piece::Field(field) => change.row.value(*field).write_json(&mut out),
+            let before = out.len();
+            let is_new = match piece {
+                Piece::Text(text) => {
+                    out.extend_from_slice(text.as_bytes());
+                    false
+                }
+                Piece::Action => {
+                    write_json_text(&mut out, change.action.name());
+                    false
+                }
+                Piece::ActionEnum => {
+                    write_json_text(&mut out, enum_name(change.action));
+                    false
+                }
+                Piece::Id => {
+                    write_json_text(&mut out, &change.key().canonical());
+                    shown.is_new(0)
+                }
+                Piece::Field(field) => {
+                    change.row.value(*field).write_json(&mut out);
+                    shown.is_new(field + 1)
+                }
+            };
+            counted += if is_new { 0 } else { out.len() - before };
+            if counted > limit {
+                return None;
             }
         }
-        Bytes::from(out)
+        Some(Bytes::from(out))
+    }
+}
+
+/// What a frame shows already, by small numbers.
+#[derive(Default)]
+struct Shown(SmallVec<[u64; 1]>);
+
+impl Shown {
+    fn is_new(&mut self, number: usize) -> bool {
+        let (word, bit) = (number / 64, 1 << (number % 64));
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        let is_new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        is_new
     }
 }
 
@@ -191,7 +232,8 @@ mod tests {
                 Value::Null,
             ]),
         };
-        String::from_utf8(projection.frame(&change).to_vec()).unwrap()
+        let frame = projection.frame(&change, usize::MAX).unwrap();
+        String::from_utf8(frame.to_vec()).unwrap()
     }
 
     fn frame(model: &'static Model, data: Option<&[usize]>) -> String {

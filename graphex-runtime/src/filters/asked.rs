@@ -2,7 +2,7 @@
 
 use crate::limits::Limits;
 use crate::lookup::Lookup;
-use crate::predicate::{Condition, Pattern, Pin, Place, Relation, Test};
+use crate::predicate::{Condition, Pattern, PatternCondition, Pin, Place, Relation, Test};
 use crate::value::{Part, Value};
 
 /// What a filter asks.
@@ -12,6 +12,8 @@ pub(crate) enum Asked {
     Pin(Pin),
     /// Anything else of a field.
     Condition(Condition),
+    /// That the text of a field matches.
+    Pattern(PatternCondition),
     /// A custom lookup, by its position in the model.
     Custom(usize),
 }
@@ -31,15 +33,19 @@ impl Asked {
         Ok(match (lookup, operand) {
             (Lookup::Exact, value) => Self::Pin(Pin::new(field, vec![value.clone()])),
             (Lookup::In, Value::List(values)) => Self::Pin(Pin::new(field, values.clone())),
+            (Lookup::Regex | Lookup::IRegex, Value::Text(text)) => {
+                let pattern = Pattern::new(text, lookup == Lookup::IRegex, limits)?;
+                Self::Pattern(PatternCondition { field, pattern })
+            }
             _ => {
-                let test = test(lookup, operand, limits)?;
+                let test = test(lookup, operand)?;
                 Self::Condition(Condition { field, test })
             }
         })
     }
 }
 
-fn test(lookup: Lookup, operand: &Value, limits: &Limits) -> Result<Test, String> {
+fn test(lookup: Lookup, operand: &Value) -> Result<Test, String> {
     let order = |relation| Ok(Test::Order(relation, operand.clone()));
     match (lookup, operand) {
         (Lookup::Gt, _) => order(Relation::Greater),
@@ -53,7 +59,7 @@ fn test(lookup: Lookup, operand: &Value, limits: &Limits) -> Result<Test, String
         (Lookup::IsNull, Value::Bool(expected)) => Ok(Test::IsNull(*expected)),
         (Lookup::Date, Value::Date(date)) => Ok(Test::Date(*date)),
         (_, Value::Int(number)) => part_test(lookup, *number),
-        (_, Value::Text(text)) => text_test(lookup, text, limits),
+        (_, Value::Text(text)) => text_test(lookup, text),
         _ => Err(MISMATCH.to_owned()),
     }
 }
@@ -75,10 +81,9 @@ fn part_test(lookup: Lookup, number: i128) -> Result<Test, String> {
     Ok(Test::Part(part, number))
 }
 
-fn text_test(lookup: Lookup, text: &str, limits: &Limits) -> Result<Test, String> {
+fn text_test(lookup: Lookup, text: &str) -> Result<Test, String> {
     let exactly = |place| Ok(Test::Text(place, text.into()));
     let folded = |place| Ok(Test::Folded(place, text.to_uppercase().into()));
-    let pattern = |ignore_case| Pattern::new(text, ignore_case, limits).map(Test::Pattern);
     match lookup {
         Lookup::IExact => folded(Place::Whole),
         Lookup::Contains => exactly(Place::Anywhere),
@@ -87,8 +92,6 @@ fn text_test(lookup: Lookup, text: &str, limits: &Limits) -> Result<Test, String
         Lookup::IStartsWith => folded(Place::Start),
         Lookup::EndsWith => exactly(Place::End),
         Lookup::IEndsWith => folded(Place::End),
-        Lookup::Regex => pattern(false),
-        Lookup::IRegex => pattern(true),
         _ => Err(MISMATCH.to_owned()),
     }
 }

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use super::connection::Subscription;
 use super::lock;
+use super::outbox::Outbox;
 use super::owner::Owner;
-use super::plan::{Member, Seat};
-use super::queue::Outbox;
+use super::plan::Seat;
+use super::stats::Counters;
+use super::subscriber::Subscriber;
 use crate::change::Action;
 use crate::error::Refusal;
 use crate::filters::Filters;
@@ -111,7 +113,6 @@ impl fmt::Debug for ChannelId {
 pub(crate) struct Channel {
     pub(crate) id: ChannelId,
     pub(crate) identity: Identity,
-    #[expect(dead_code, reason = "budgets are counted on it")]
     pub(crate) owner: Owner,
     /// The streams its endpoint serves; all of the hub's without a list.
     served: Option<Arc<HashSet<String>>>,
@@ -125,7 +126,7 @@ pub(crate) struct Channel {
 pub(super) struct Subscriptions {
     /// Set once; nothing joins afterwards.
     pub(super) closed: bool,
-    pub(super) held: HashMap<SubscriptionKey, Seats>,
+    pub(super) held: HashMap<SubscriptionKey, Held>,
 }
 
 impl Subscriptions {
@@ -179,8 +180,13 @@ impl SubscriptionKey {
     }
 }
 
-/// The seat for each action, by `action as usize`.
-pub(super) type Seats = [Option<Seat>; Action::ALL.len()];
+/// A subscription with what it has joined.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) subscriber: Arc<Subscriber>,
+    /// The seat for each action, by `action as usize`.
+    pub(super) seats: [Option<Seat>; Action::ALL.len()],
+}
 
 impl Channel {
     pub(super) fn new(
@@ -188,6 +194,7 @@ impl Channel {
         identity: Identity,
         served: Option<Arc<HashSet<String>>>,
         limits: &Limits,
+        counters: &Arc<Counters>,
     ) -> Self {
         let owner = Owner::of(&identity, &id);
         Self {
@@ -195,19 +202,19 @@ impl Channel {
             identity,
             owner,
             served,
-            outbox: Outbox::new(limits),
+            outbox: Outbox::new(limits, Arc::clone(counters)),
             subscriptions: Mutex::default(),
         }
     }
 
-    /// One member for each subscription, whatever its actions.
-    pub(super) fn members(&self) -> Vec<(SubscriptionKey, Arc<Member>)> {
+    /// All subscribers, or those of one stream.
+    pub(super) fn subscribers(&self, stream: Option<&str>) -> Vec<Arc<Subscriber>> {
         let subscriptions = lock(&self.subscriptions);
-        let first = |(key, seats): (&SubscriptionKey, &Seats)| {
-            let seat = seats.iter().flatten().next()?;
-            Some((key.clone(), Arc::clone(&seat.member)))
-        };
-        subscriptions.held.iter().filter_map(first).collect()
+        let held = subscriptions.held.iter();
+        let of_stream = held.filter(|(key, _)| stream.is_none_or(|stream| stream == key.stream));
+        of_stream
+            .map(|(_, held)| Arc::clone(&held.subscriber))
+            .collect()
     }
 
     pub(super) fn serves(&self, stream: &str) -> bool {

@@ -6,10 +6,11 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 
-use super::channel::{Channel, ChannelId, Identity, Seats, SubscriptionKey};
+use super::channel::{Channel, ChannelId, Held, Identity, SubscriptionKey};
 use super::operation::Envelope;
-use super::plan::{Member, Plan, Seat};
-use super::queue::{CloseReason, Taken};
+use super::outbox::{CloseReason, Taken};
+use super::plan::Plan;
+use super::subscriber::Subscriber;
 use super::{Hub, lock};
 use crate::change::Action;
 use crate::error::{ConnectError, Refusal};
@@ -150,7 +151,13 @@ impl Hub {
         if channels.count(&identity) >= limit && !identity.is_anonymous() {
             return Err(ConnectError::TooManyChannels { limit });
         }
-        let channel = Arc::new(Channel::new(id, identity, served, limits));
+        let channel = Arc::new(Channel::new(
+            id,
+            identity,
+            served,
+            limits,
+            &self.engine.counters,
+        ));
         channels.insert(Arc::clone(&channel));
         drop(channels);
         Ok(Connection {
@@ -232,7 +239,7 @@ impl Hub {
         envelope: &Envelope,
     ) -> Result<(), Refusal> {
         let Permit { model, scope, .. } = permit;
-        let Some(stream) = self.engine.streams.get(model.stream) else {
+        let Some(lane) = self.engine.lanes.get(model.stream) else {
             let stream = model.stream;
             return Err(Refusal::NotServed { stream });
         };
@@ -259,20 +266,34 @@ impl Hub {
         };
         let joins = try_join_all(joins.map(listen)).await;
         let joins = joins.map_err(|Unavailable| Refusal::Unavailable)?;
+        // A change is delivered by the plan that is replaced or by the new one, and when this
+        // returns it is the new one: so no change is half delivered meanwhile.
+        let replaces = lock(&channel.subscriptions).held.contains_key(&key);
+        let _delivering = if replaces {
+            Some(lane.delivering.lock().await)
+        } else {
+            None
+        };
         let mut subscriptions = lock(&channel.subscriptions);
         subscriptions.has_room(&key, limits)?;
-        let seats = subscriptions.held.entry(key).or_default();
-        let mut plans = stream.plans.write().unwrap_or_else(PoisonError::into_inner);
+        let resync = lane.resync(key.is_asked());
+        let held = subscriptions.held.entry(key).or_insert_with(|| Held {
+            subscriber: Subscriber::new(
+                Arc::clone(channel),
+                envelope.clone(),
+                resync,
+                lane.clock.clone(),
+            ),
+            seats: Default::default(),
+        });
+        let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);
         for (topics, plan, listening) in joins {
-            let seat = &mut seats[plan.action as usize];
-            let member = match seat.take() {
-                Some(seat) => {
-                    plans.leave(&seat);
-                    seat.member
-                }
-                None => Member::new(Arc::clone(channel), envelope.clone()),
-            };
-            let joined = seat.insert(plans.join(topics, plan, member));
+            let seat = &mut held.seats[plan.action as usize];
+            if let Some(replaced) = seat.take() {
+                plans.leave(&replaced);
+            }
+            let member = channel.outbox.seat(&held.subscriber, plan.action);
+            let joined = seat.insert(plans.join(topics, plan, member, &self.engine.budgets));
             joined.listening = listening;
         }
         Ok(())
@@ -289,29 +310,24 @@ impl Hub {
         let actions = &subscription.actions;
         let key = SubscriptionKey::asked(model, subscription);
         let mut subscriptions = lock(&channel.subscriptions);
-        let seats = subscriptions
+        let held = subscriptions
             .held
             .get_mut(&key)
             .ok_or(Refusal::NoSuchSubscription)?;
-        let ended: Vec<_> = actions
-            .iter()
-            .filter_map(|action| seats[*action as usize].take())
-            .collect();
-        if ended.is_empty() {
+        if self.leave(model.stream, held, actions) == 0 {
             return Err(Refusal::NoSuchSubscription);
         }
-        if seats.iter().all(Option::is_none) {
+        if held.seats.iter().all(Option::is_none) {
             subscriptions.held.remove(&key);
         }
-        self.leave(model.stream, ended.into_iter());
         Ok(())
     }
 
     /// Ends the subscription of this key, if there is one.
     pub(super) fn end(&self, channel: &Channel, key: &SubscriptionKey) {
         let mut subscriptions = lock(&channel.subscriptions);
-        if let Some(seats) = subscriptions.held.remove(key) {
-            self.leave(key.stream, flatten(seats));
+        if let Some(mut held) = subscriptions.held.remove(key) {
+            self.leave(key.stream, &mut held, &Action::ALL);
         }
     }
 
@@ -325,24 +341,27 @@ impl Hub {
         let mut subscriptions = lock(&channel.subscriptions);
         subscriptions.closed = true;
         let held = std::mem::take(&mut subscriptions.held);
-        for (key, seats) in held {
-            self.leave(key.stream, flatten(seats));
+        for (key, mut held) in held {
+            self.leave(key.stream, &mut held, &Action::ALL);
         }
     }
 
-    /// Called with the channel's subscriptions locked.
-    fn leave(&self, stream: &str, seats: impl Iterator<Item = Seat>) {
-        let Some(stream) = self.engine.streams.get(stream) else {
-            return;
+    /// Leaves the plans of these actions; how many there were. Called with the channel's
+    /// subscriptions locked.
+    fn leave(&self, stream: &str, held: &mut Held, actions: &[Action]) -> usize {
+        let Some(lane) = self.engine.lanes.get(stream) else {
+            return 0;
         };
-        let mut plans = stream.plans.write().unwrap_or_else(PoisonError::into_inner);
-        for seat in seats {
-            plans.leave(&seat);
-            seat.member.channel.outbox.retire(&seat.member);
+        let subscriber = &held.subscriber;
+        let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);
+        let mut left = 0;
+        for action in actions {
+            if let Some(seat) = held.seats[*action as usize].take() {
+                plans.leave(&seat);
+                subscriber.channel.outbox.retire(subscriber, *action);
+                left += 1;
+            }
         }
+        left
     }
-}
-
-fn flatten(seats: Seats) -> impl Iterator<Item = Seat> {
-    seats.into_iter().flatten()
 }

@@ -1,111 +1,146 @@
-//! Delivery: from a change to the outboxes of those it matches, in turns.
+//! Delivery: from a change to the outboxes of those it matches.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 
+use super::backlog::{Backlog, Question, Queued, Undecided, tell_gap};
 use super::engine::Engine;
+use super::lane::{Budget, Lane};
 use super::lock;
-use super::lookups::Question;
-use super::plan::{Listed, Member, Members, Plan};
-use super::queue::Pushed;
+use super::outbox::Pushed;
+use super::plan::{Listed, Members, Plan};
 use crate::change::Change;
 use crate::layer::{BoxFuture, Inbox};
 use crate::model::Model;
-use crate::predicate::Subject;
-use crate::projection::{resync_event, resync_frame};
+use crate::predicate::{Decision, Subject};
 use crate::topic::Topic;
 
-/// What may be delivered before other tasks have a turn, in bytes of frames.
-const TURN: usize = 64 * 1024;
-/// What may be delivered before the writers have one. One write of many frames costs little more
-/// than one of one frame, but nobody should wait for his first.
-const HELD: usize = 64 * 1024 * 1024;
 const COST_OF_A_FRAME: usize = 256;
 const COST_OF_A_CHANGE: usize = 128;
 const COST_OF_A_TEST: usize = 32;
 
-/// Whose turn it is.
-#[derive(Default)]
-pub(super) struct Turns {
-    /// What delivery has cost since other tasks had theirs.
-    spent: AtomicUsize,
-    /// And since the writers had.
-    held: AtomicUsize,
-    /// Members whose channels' writers are to be woken then.
-    unwoken: Mutex<Vec<Arc<Member>>>,
-}
-
 impl Engine {
-    /// Gives other tasks a turn when enough was done, and the writers of the channels, who have
-    /// to empty what is filled here.
-    async fn spend(&self, cost: usize) {
-        if self.turns.held.fetch_add(cost, Ordering::Relaxed) + cost >= HELD {
-            self.flush();
-        }
-        if self.turns.spent.fetch_add(cost, Ordering::Relaxed) + cost >= TURN {
-            self.give_way().await;
+    /// Delivers a change of the lane. Deliveries of one lane come one after the other.
+    async fn deliver_on(&self, lane: &Arc<Lane>, topics: &[Topic], change: &Arc<Change>) {
+        let mut spent = lane.delivering.lock().await;
+        spent.spend(COST_OF_A_CHANGE).await;
+        let number = lane.clock.tick();
+        // One lock for all topics: a member that moves from one to the other is seen once.
+        let candidates = {
+            let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
+            plans.candidates(topics, &change.row)
+        };
+        let subject = Subject::new(&change.row);
+        let mut question: Option<Arc<Question>> = None;
+        for listed in candidates.blocks().flatten().flatten() {
+            let Listed {
+                plan,
+                members,
+                backlog,
+            } = listed;
+            // An older change that is not decided goes first.
+            let is_free = backlog.as_ref().is_none_or(|backlog| !backlog.is_busy());
+            let decision = plan.predicate.decide(&subject, is_free);
+            spent.spend(COST_OF_A_TEST + subject.take_cost()).await;
+            match (decision, backlog) {
+                (Decision::No, _) => {}
+                (Decision::Yes, _) => {
+                    let telling = self.tell(lane, &mut spent, plan, members, change, number);
+                    telling.await;
+                }
+                (Decision::Undecided, backlog) => {
+                    let question =
+                        question.get_or_insert_with(|| Question::new(Arc::clone(change), number));
+                    let undecided = Undecided {
+                        question: Arc::clone(question),
+                        plan: Arc::clone(plan),
+                        members: Arc::clone(members),
+                    };
+                    // What is costly has a backlog.
+                    if let Some(backlog) = backlog {
+                        self.decide_later(lane, backlog, undecided);
+                    }
+                }
+            }
         }
     }
 
-    async fn give_way(&self) {
-        self.turns.spent.store(0, Ordering::Relaxed);
-        tokio::task::yield_now().await;
+    fn decide_later(&self, lane: &Arc<Lane>, backlog: &Arc<Backlog>, undecided: Undecided) {
+        match backlog.push(undecided, &self.budgets) {
+            Queued::Waits { start: false } => {}
+            Queued::Waits { start: true } => self.work_off(lane, backlog),
+            Queued::Dropped(dropped) => {
+                self.counters.decisions_dropped.add(dropped.len());
+                tracing::warn!(
+                    stream = lane.model.stream,
+                    "too many changes wait for the custom lookups or regular expressions of one                      subscriber, who is told of a gap; see `Limits::decision_queue`"
+                );
+                dropped.iter().for_each(|one| tell_gap(&one.members));
+            }
+        }
     }
 
-    /// Queues the plan's frame to its members.
-    pub(super) async fn tell(&self, plan: &Plan, members: &Members, change: &Change) {
-        let frame = plan.projection.frame(change);
+    /// Queues the plan's frame of a change, by its number in the lane, to the plan's members.
+    pub(super) async fn tell(
+        &self,
+        lane: &Lane,
+        spent: &mut Budget,
+        plan: &Plan,
+        members: &Members,
+        change: &Change,
+        number: u64,
+    ) {
+        let Some(frame) = plan.projection.frame(change, self.limits.outbox_bytes) else {
+            self.counters.frames_too_large.add(1);
+            tracing::warn!(
+                stream = lane.model.stream,
+                "a subscription repeats a large value so often that its frame is larger than \
+                 `Limits::outbox_bytes`; it is told of a gap"
+            );
+            tell_gap(members);
+            return;
+        };
         self.counters.frames_encoded.add(1);
-        self.tell_all(members.values(), &frame).await;
-    }
-
-    /// Queues a frame to members; to how many that live.
-    async fn tell_all(&self, members: impl Iterator<Item = &Arc<Member>>, frame: &Bytes) -> usize {
-        let (mut told, mut cost) = (0, 0);
-        for member in members {
-            match member.channel.outbox.push(member, frame.clone()) {
+        for member in members.values() {
+            let subscriber = &member.subscriber;
+            let outbox = &subscriber.channel.outbox;
+            match outbox.push(member, plan.action, number, frame.clone()) {
                 Pushed::Queued { is_first, is_due } => {
-                    told += 1;
                     // Before anybody can have it.
                     self.counters.frames_queued.add(1);
                     if is_first {
-                        lock(&self.turns.unwoken).push(Arc::clone(member));
+                        lane.wake_later(subscriber);
                     }
                     if is_due {
-                        self.flush();
-                        self.give_way().await;
+                        lane.flush();
+                        spent.rest().await;
                     }
                 }
-                Pushed::Ended => {}
-                Pushed::Overflowed => {
+                Pushed::Covered | Pushed::Ended => {}
+                Pushed::Replaced => outbox.gap(subscriber),
+                Pushed::Overflowed { closed: false } => self.counters.overflows.add(1),
+                Pushed::Overflowed { closed: true } => {
                     self.counters.slow_readers_closed.add(1);
-                    tracing::warn!(channel = ?member.channel.id, "a slow reader is closed");
+                    tracing::warn!(channel = ?subscriber.channel.id, "a slow reader is closed");
                 }
             }
-            cost += COST_OF_A_FRAME + frame.len();
-            if cost >= TURN {
-                self.spend(std::mem::take(&mut cost)).await;
-            }
+            let cost = COST_OF_A_FRAME + frame.len();
+            lane.queued(cost);
+            spent.spend(cost).await;
         }
-        self.spend(cost).await;
-        told
     }
 }
 
 impl Inbox for Engine {
-    fn flush(&self) {
-        self.turns.held.store(0, Ordering::Relaxed);
-        let unwoken = std::mem::take(&mut *lock(&self.turns.unwoken));
-        for member in &unwoken {
-            member.channel.outbox.wake();
+    fn flush(&self, stream: &str) {
+        if let Some(lane) = self.lanes.get(stream) {
+            lane.flush();
         }
     }
 
     fn model(&self, stream: &str) -> Option<&'static Model> {
-        self.streams.get(stream).map(|stream| stream.model)
+        self.lanes.get(stream).map(|lane| lane.model)
     }
 
     fn missed<'a>(&'a self, stream: Option<&'a str>) -> BoxFuture<'a> {
@@ -113,24 +148,15 @@ impl Inbox for Engine {
             if !self.resync {
                 return;
             }
-            let frames = self.streams.iter();
-            let frames: HashMap<_, _> = frames
-                .map(|(name, stream)| (*name, resync_frame(stream.model)))
-                .collect();
-            let event = resync_event();
+            let mut spent = Budget::default();
             let channels: Vec<_> = lock(&self.channels).iter().cloned().collect();
             for channel in channels {
-                for (key, member) in channel.members() {
-                    if stream.is_some_and(|stream| stream != key.stream) {
-                        continue;
-                    }
-                    let of_stream = frames.get(key.stream).filter(|_| key.is_asked());
-                    let frame = of_stream.unwrap_or(&event);
-                    let told = self.tell_all(std::iter::once(&member), frame).await;
-                    self.counters.resyncs.add(told);
+                let subscribers = channel.subscribers(stream);
+                for subscriber in &subscribers {
+                    channel.outbox.gap(subscriber);
                 }
+                spent.spend(COST_OF_A_FRAME * (1 + subscribers.len())).await;
             }
-            self.flush();
         })
     }
 
@@ -142,36 +168,8 @@ impl Inbox for Engine {
 
     fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a> {
         Box::pin(async move {
-            self.spend(COST_OF_A_CHANGE).await;
-            let Some(stream) = self.streams.get(change.model.stream) else {
-                return;
-            };
-            // One lock for all topics: a member that moves from one to the other is seen once.
-            let candidates = {
-                let plans = stream.plans.read().unwrap_or_else(PoisonError::into_inner);
-                plans.candidates(topics, &change.row)
-            };
-            let subject = Subject::new(&change.row);
-            let mut undecided = Vec::new();
-            for block in candidates.blocks() {
-                self.spend(COST_OF_A_TEST * block.len()).await;
-                for listed in block.iter().flatten() {
-                    let Listed { plan, members } = listed;
-                    if !plan.predicate.matches(&subject) {
-                        continue;
-                    }
-                    if plan.predicate.custom().is_empty() {
-                        self.tell(plan, members, change).await;
-                    } else {
-                        undecided.push(listed.clone());
-                    }
-                }
-            }
-            if !undecided.is_empty() {
-                let change = Arc::clone(change);
-                if !stream.lookups.ask(Question { change, undecided }) {
-                    self.counters.lookups_failed.add(1);
-                }
+            if let Some(lane) = self.lanes.get(change.model.stream) {
+                self.deliver_on(lane, topics, change).await;
             }
         })
     }

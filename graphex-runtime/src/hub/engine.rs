@@ -1,24 +1,20 @@
 //! The state behind the handles, and the tasks that work on it.
 
-use std::collections::{HashMap, VecDeque};
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_graphql::Data;
-use futures_util::FutureExt as _;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 
+use super::backlog::Backlog;
+use super::budget::Budgets;
 use super::channel::{Channel, Channels};
-use super::delivery::Turns;
+use super::lane::Lane;
 use super::lock;
-use super::lookups::Lookups;
-use super::plan::PlanTable;
-use super::publisher::{Batch, Publisher};
 use super::remote::Remote;
 use super::stats::{Counters, Stats};
-use crate::change::Change;
 use crate::layer::{Layer, Setup};
-use crate::limits::Limits;
+use crate::limits::{Limits, SlowReader};
 use crate::model::Model;
 use crate::node::NodeId;
 
@@ -32,10 +28,9 @@ pub(super) struct Options {
 
 /// What the handles share.
 pub(super) struct Engine {
-    pub(super) streams: HashMap<&'static str, Stream>,
+    pub(super) lanes: HashMap<&'static str, Arc<Lane>>,
     pub(super) channels: Mutex<Channels>,
     pub(super) limits: Limits,
-    pub(super) publisher: Arc<Publisher>,
     /// What this process is called by, among those that share the layer.
     pub(super) node: NodeId,
     pub(super) layer: Arc<dyn Layer>,
@@ -47,33 +42,18 @@ pub(super) struct Engine {
     /// Itself, for its tasks, which end with it.
     engine: Weak<Self>,
     tasks: Mutex<Tasks>,
-    pub(super) turns: Turns,
+    pub(super) budgets: Budgets,
+    /// Tasks that work off backlogs.
+    decisions: Mutex<JoinSet<()>>,
     pub(super) counters: Arc<Counters>,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hub")
-            .field("streams", &self.streams.keys())
+            .field("streams", &self.lanes.keys())
             .field("stats", &self.stats())
             .finish()
-    }
-}
-
-/// A registered model and the plans of its stream.
-pub(super) struct Stream {
-    pub(super) model: &'static Model,
-    pub(super) plans: RwLock<PlanTable>,
-    pub(super) lookups: Arc<Lookups>,
-}
-
-impl Stream {
-    pub(super) fn new(model: &'static Model, limits: &Limits) -> Self {
-        Self {
-            model,
-            plans: RwLock::default(),
-            lookups: Arc::new(Lookups::new(limits)),
-        }
     }
 }
 
@@ -94,42 +74,52 @@ impl Drop for Tasks {
 }
 
 impl Engine {
-    pub(super) fn new(streams: HashMap<&'static str, Stream>, options: Options) -> Arc<Self> {
+    pub(super) fn new(models: &[&'static Model], options: Options) -> Arc<Self> {
         let Options {
-            limits,
+            mut limits,
             data,
             layer,
             resync,
         } = options;
+        if !resync {
+            // A gap that is not told would be a loss without a word.
+            limits.slow_reader = SlowReader::Close;
+        }
         let counters = Arc::<Counters>::default();
-        let publisher = Publisher::new(limits.publisher_queue, Arc::clone(&counters));
+        let lanes: HashMap<_, _> = models
+            .iter()
+            .map(|model| {
+                let lane = Lane::new(model, &limits, &counters);
+                (model.stream, Arc::new(lane))
+            })
+            .collect();
         let node = NodeId::random();
         Arc::new_cyclic(|engine: &Weak<Self>| {
-            let names: Vec<_> = streams.keys().copied().collect();
+            let names: Vec<_> = lanes.keys().copied().collect();
             let layer = layer.open(node, engine.clone(), &names, &limits);
             if layer.is_shared() {
-                publisher.set_fed();
+                lanes.values().for_each(|lane| lane.queue.set_fed());
             }
             Self {
-                streams,
+                lanes,
                 channels: Mutex::default(),
+                budgets: Budgets::new(&limits),
+                decisions: Mutex::default(),
                 limits,
                 data,
-                publisher: Arc::new(publisher),
                 node,
                 layer,
                 remote: Remote::default(),
                 resync,
                 engine: engine.clone(),
                 tasks: Mutex::default(),
-                turns: Turns::default(),
                 counters,
             }
         })
     }
 
-    /// Starts the tasks that feed the layer and ask custom lookups, if there is a runtime to
-    /// run them and they do not run already. A task ends with its runtime, and the hub may
+    /// Starts the tasks that feed the layer, one for each stream, if there is a runtime to run
+    /// them and they do not run already. A task ends with its runtime, and the hub may
     /// outlive that.
     pub(super) fn start(&self) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
@@ -139,12 +129,12 @@ impl Engine {
         if tasks.run() {
             return;
         }
-        let feeding = feed(
-            Arc::clone(&self.publisher),
-            Arc::clone(&self.layer),
-            Arc::clone(&self.counters),
-        );
-        let mut started = vec![runtime.spawn(feeding).abort_handle()];
+        let feeding = self.lanes.values().map(|lane| {
+            lane.queue.set_fed();
+            let (lane, layer) = (Arc::clone(lane), Arc::clone(&self.layer));
+            runtime.spawn(lane.feed(layer, Arc::clone(&self.counters)))
+        });
+        let mut started: Vec<_> = feeding.map(|task| task.abort_handle()).collect();
         let of_layer = Arc::clone(&self.layer).tasks();
         started.extend(
             of_layer
@@ -155,20 +145,22 @@ impl Engine {
             let serving = self.remote.serve(self.engine.clone());
             started.push(runtime.spawn(serving).abort_handle());
         }
-        let streams = self.streams.values();
-        for stream in streams.filter(|stream| !stream.model.lookups.is_empty()) {
-            let answering = Arc::clone(&stream.lookups).run(self.engine.clone());
-            started.push(runtime.spawn(answering).abort_handle());
-        }
         *tasks = Tasks(started);
-        self.publisher.set_fed();
+    }
+
+    /// Starts a task that works off a backlog; it ends with the engine.
+    pub(super) fn work_off(&self, lane: &Arc<Lane>, backlog: &Arc<Backlog>) {
+        let working = Arc::clone(backlog).run(Arc::clone(lane), self.engine.clone());
+        let mut decisions = lock(&self.decisions);
+        while decisions.try_join_next().is_some() {}
+        decisions.spawn(working);
     }
 
     pub(super) fn stats(&self) -> Stats {
         let channels: Vec<_> = lock(&self.channels).iter().cloned().collect();
         let held = |channel: &Arc<Channel>| lock(&channel.subscriptions).held.len();
-        let (topics, plans) = self.streams.values().fold((0, 0), |sum, stream| {
-            let table = stream.plans.read().unwrap_or_else(PoisonError::into_inner);
+        let (topics, plans) = self.lanes.values().fold((0, 0), |sum, lane| {
+            let table = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
             let (topics, plans) = table.counts();
             (sum.0 + topics, sum.1 + plans)
         });
@@ -184,6 +176,10 @@ impl Engine {
             frames_encoded: self.counters.frames_encoded.get(),
             lookups_failed: self.counters.lookups_failed.get(),
             frames_queued: self.counters.frames_queued.get(),
+            decisions_dropped: self.counters.decisions_dropped.get(),
+            budgets_spent: self.counters.budgets_spent.get(),
+            frames_too_large: self.counters.frames_too_large.get(),
+            overflows: self.counters.overflows.get(),
             slow_readers_closed: self.counters.slow_readers_closed.get(),
             resyncs: self.counters.resyncs.get(),
             layer_outages: layer.outages,
@@ -192,44 +188,5 @@ impl Engine {
             messages_repeated: layer.messages_repeated,
             messages_dropped: self.counters.messages_dropped.get() + layer.messages_dropped,
         }
-    }
-}
-
-/// Feeds the layer from the publisher's queue, in order, for as long as the engine lives.
-async fn feed(publisher: Arc<Publisher>, layer: Arc<dyn Layer>, counters: Arc<Counters>) {
-    loop {
-        let Batch { changes, mut lost } = publisher.batch().await;
-        let mut batch = Publishing {
-            changes: changes.into(),
-            counters: &counters,
-        };
-        while !batch.changes.is_empty() {
-            let before = batch.changes.len();
-            let publishing = AssertUnwindSafe(layer.publish(&mut batch.changes));
-            // A panic costs the change it was about, not all that follows.
-            let panicked = publishing.catch_unwind().await.is_err();
-            let published = before - batch.changes.len() - usize::from(panicked);
-            counters.changes_published.add(published);
-            if panicked {
-                counters.changes_lost.add(1);
-                tracing::error!("publishing a change panicked; it reaches not all subscribers");
-                lost = true;
-            }
-        }
-        if lost {
-            layer.announce_loss().await;
-        }
-    }
-}
-
-/// Changes taken from the queue. What is left when the runtime ends is lost.
-struct Publishing<'c> {
-    changes: VecDeque<Arc<Change>>,
-    counters: &'c Counters,
-}
-
-impl Drop for Publishing<'_> {
-    fn drop(&mut self) {
-        self.counters.changes_lost.add(self.changes.len());
     }
 }

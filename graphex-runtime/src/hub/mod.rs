@@ -2,16 +2,22 @@
 //!
 //! # Lock order
 //!
-//! A channel's subscriptions, then a stream's plans, then an outbox. The table of channels
-//! is locked alone. No lock is held while a frame is encoded or across an `await`.
+//! A channel's subscriptions, then a lane's plans, then a backlog or an outbox. The table of
+//! channels is locked alone. None of these is held while a frame is encoded or across an `await`.
+//! What is: `Lane::delivering`, an asynchronous mutex that a lane holds for one change. It comes
+//! before all others.
 
+mod backlog;
+mod budget;
 mod channel;
 mod connection;
 mod delivery;
 mod engine;
 mod index;
+mod lane;
 mod lookups;
 mod operation;
+mod outbox;
 mod owner;
 mod plan;
 #[cfg_attr(
@@ -19,11 +25,12 @@ mod plan;
     allow(dead_code, reason = "only capture from transactions reserves places")
 )]
 mod publisher;
-mod queue;
 mod remote;
 mod slab;
 mod stats;
+mod subscriber;
 
+#[cfg(feature = "diesel")]
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,14 +42,14 @@ pub use channel::{ChannelId, Identity};
 pub use connection::Connection;
 pub(crate) use connection::Subscription;
 pub(crate) use operation::{Envelope, Operation, Registration};
+pub use outbox::CloseReason;
+#[cfg(feature = "axum")]
+pub(crate) use outbox::Taken;
 #[cfg(feature = "diesel")]
 pub(crate) use publisher::Ticket;
-pub use queue::CloseReason;
-#[cfg(feature = "axum")]
-pub(crate) use queue::Taken;
 pub use stats::Stats;
 
-use engine::{Engine, Options, Stream};
+use engine::{Engine, Options};
 
 use crate::change::{Action, Change};
 use crate::layer::Setup;
@@ -115,7 +122,8 @@ impl HubBuilder {
 
     /// Whether a subscription that may have missed changes is told so, with a frame of the action
     /// `resync`: a client loads again what it shows. It is the one thing that graphex adds to the
-    /// two-channel protocol; turn it off for clients that cannot take it. Default: yes.
+    /// two-channel protocol; turn it off for clients that cannot take it. Slow readers are then
+    /// closed ([`SlowReader::Close`]), since a gap could not be told. Default: yes.
     pub fn resync(mut self, tell: bool) -> Self {
         self.resync = tell;
         self
@@ -133,9 +141,9 @@ impl HubBuilder {
     #[must_use]
     #[track_caller]
     pub fn build(self) -> Hub {
-        let mut streams = HashMap::<_, Stream>::new();
+        let mut models: Vec<&'static Model> = Vec::new();
         for model in self.models {
-            let mut others = streams.values().map(|stream| stream.model);
+            let mut others = models.iter().copied();
             let fields = [model.field, model.changes];
             let taken = |other: &&Model| {
                 fields
@@ -160,7 +168,7 @@ impl HubBuilder {
                     "models `{other_name}` and `{name}` both have the field `{field}`; give one another `name = \"…\"` or `field = \"…\"`"
                 );
             }
-            streams.insert(model.stream, Stream::new(model, &self.limits));
+            models.push(model);
         }
         let options = Options {
             limits: self.limits,
@@ -168,7 +176,7 @@ impl HubBuilder {
             layer: self.layer,
             resync: self.resync,
         };
-        let engine = Engine::new(streams, options);
+        let engine = Engine::new(&models, options);
         engine.start();
         Hub { engine }
     }
@@ -203,7 +211,9 @@ impl Hub {
         }
         let (model, row) = (M::MODEL, row.to_row());
         let change = Change { model, action, row };
-        self.engine.publisher.publish(vec![change]);
+        if let Some(lane) = self.engine.lanes.get(model.stream) {
+            lane.queue.publish(vec![change]);
+        }
     }
 
     /// The limits that the hub was built with.
@@ -232,14 +242,14 @@ impl Hub {
 
     /// Whether this very model is registered. By value: a constant has no single address.
     pub(crate) fn has_model(&self, model: &Model) -> bool {
-        let known = self.engine.streams.get(model.stream);
+        let known = self.engine.lanes.get(model.stream);
         known
             .is_some_and(|known| (known.model.name, known.model.label) == (model.name, model.label))
     }
 
     /// The model whose two-channel subscription field has this name.
     pub(crate) fn model_of_field(&self, field: &str) -> Option<&'static Model> {
-        let mut models = self.engine.streams.values().map(|stream| stream.model);
+        let mut models = self.engine.lanes.values().map(|lane| lane.model);
         models.find(|model| model.field == field || model.changes == field)
     }
 
@@ -252,6 +262,17 @@ impl Hub {
     /// Reserves the place of a transaction that is about to commit.
     #[cfg(feature = "diesel")]
     pub(crate) fn reserve(&self, changes: Vec<Change>) -> Ticket {
-        self.engine.publisher.reserve(changes)
+        let mut of_streams = HashMap::<_, Vec<_>>::new();
+        for change in changes {
+            let stream = change.model.stream;
+            of_streams.entry(stream).or_default().push(change);
+        }
+        let mut ticket = Ticket::default();
+        for (stream, changes) in of_streams {
+            if let Some(lane) = self.engine.lanes.get(stream) {
+                ticket.add(&lane.queue, changes);
+            }
+        }
+        ticket
     }
 }

@@ -1,16 +1,17 @@
 //! Plans: equal subscribers share one, which is evaluated and encoded once per change.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use indexmap::IndexMap;
 
-use super::channel::Channel;
+use super::backlog::Backlog;
+use super::budget::Budgets;
 use super::index::EqualityIndex;
-use super::operation::Envelope;
+use super::owner::Owner;
 use super::slab::{BLOCK, Block, Slab};
+use super::subscriber::Member;
 use crate::change::{Action, Row};
 use crate::layer::Listening;
 use crate::predicate::Predicate;
@@ -25,42 +26,14 @@ pub(crate) struct Plan {
     pub(crate) projection: Projection,
 }
 
-/// A subscription's place in the plans of its stream. It outlives a change of plan, so that
-/// a delivery under way when `data` is replaced still arrives, and only once.
-#[derive(Debug)]
-pub(crate) struct Member {
-    pub(crate) channel: Arc<Channel>,
-    /// What its frames have around the payload.
-    pub(super) envelope: Envelope,
-    /// Cleared under the outbox lock when the subscription ends.
-    pub(crate) live: AtomicBool,
-}
-
-impl Member {
-    pub(crate) fn new(channel: Arc<Channel>, envelope: Envelope) -> Arc<Self> {
-        Arc::new(Self {
-            channel,
-            envelope,
-            live: AtomicBool::new(true),
-        })
-    }
-}
-
 /// The members of a plan, shared with deliveries under way: copied on a change only while
 /// one of those still reads them.
-pub(crate) type Members = Arc<IndexMap<MemberKey, Arc<Member>>>;
-
-/// A member's address, which is its own for as long as the plan holds it.
-type MemberKey = usize;
-
-fn member_key(member: &Arc<Member>) -> MemberKey {
-    Arc::as_ptr(member).addr()
-}
+pub(crate) type Members = Arc<IndexMap<usize, Member>>;
 
 /// Where a member is listed.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    pub(crate) member: Arc<Member>,
+    member: Member,
     plan: Arc<Plan>,
     /// Keeps the topics of the plan coming.
     pub(super) listening: Listening,
@@ -71,6 +44,8 @@ pub(crate) struct Seat {
 pub(crate) struct Listed {
     pub(crate) plan: Arc<Plan>,
     pub(crate) members: Members,
+    /// Where what a row does not tell cheaply is decided.
+    pub(crate) backlog: Option<Arc<Backlog>>,
 }
 
 /// The plans of one stream, found by the topics they listen on and the values they pin.
@@ -83,6 +58,9 @@ pub(crate) struct PlanTable {
     /// One of each, and how many plans have it: for a hundred thousand plans there is one template
     /// in the processor's cache.
     projections: HashMap<Projection, usize>,
+    /// One for each predicate that has something to decide, and how many plans have it: their
+    /// decisions come in the order of the changes.
+    backlogs: HashMap<Predicate, (Arc<Backlog>, usize)>,
 }
 
 /// Where a plan is listed.
@@ -122,13 +100,23 @@ impl Candidates {
 impl PlanTable {
     /// Lists the member under the plan, which is made if it is the first. Equal plans have
     /// equal topics.
-    pub(crate) fn join(&mut self, topics: Vec<Topic>, plan: Plan, member: Arc<Member>) -> Seat {
+    pub(crate) fn join(
+        &mut self,
+        topics: Vec<Topic>,
+        plan: Plan,
+        member: Member,
+        budgets: &Budgets,
+    ) -> Seat {
+        let owner = &member.subscriber.channel.owner;
         let plan = match self.plans.get_key_value(&plan) {
             Some((plan, _)) => Arc::clone(plan),
-            None => self.list(topics, plan),
+            None => self.list(topics, plan, owner, budgets),
         };
-        if let Some(members) = self.members(&plan) {
-            Arc::make_mut(members).insert(member_key(&member), Arc::clone(&member));
+        if let Some(listed) = self.listed(&plan) {
+            if let Some(backlog) = &listed.backlog {
+                backlog.share(owner, budgets);
+            }
+            Arc::make_mut(&mut listed.members).insert(member.key(), member.clone());
         }
         Seat {
             member,
@@ -137,12 +125,26 @@ impl PlanTable {
         }
     }
 
-    fn list(&mut self, topics: Vec<Topic>, mut plan: Plan) -> Arc<Plan> {
+    fn list(
+        &mut self,
+        topics: Vec<Topic>,
+        mut plan: Plan,
+        owner: &Owner,
+        budgets: &Budgets,
+    ) -> Arc<Plan> {
         plan.projection = self.share(plan.projection);
         let plan = Arc::new(plan);
+        let backlog = plan.predicate.is_costly().then(|| {
+            let backlogs = self.backlogs.entry(plan.predicate.clone());
+            let (backlog, plans) =
+                backlogs.or_insert_with(|| (Arc::new(Backlog::new(owner, budgets)), 0));
+            *plans += 1;
+            Arc::clone(backlog)
+        });
         let listed = Listed {
             plan: Arc::clone(&plan),
             members: Members::default(),
+            backlog,
         };
         // What an index cannot find listens on the coarse topic alone: it does not pin all index
         // fields, or to more values than there may be topics.
@@ -178,40 +180,38 @@ impl PlanTable {
         shared
     }
 
-    fn unshare(&mut self, projection: &Projection) {
-        let Entry::Occupied(mut plans) = self.projections.entry(projection.clone()) else {
-            return;
-        };
-        *plans.get_mut() -= 1;
-        if *plans.get() == 0 {
-            plans.remove();
+    /// The plan has no members any more.
+    fn unshare(&mut self, plan: &Plan) {
+        release(&mut self.projections, &plan.projection, |plans| plans);
+        if plan.predicate.is_costly() {
+            release(&mut self.backlogs, &plan.predicate, |(_, plans)| plans);
         }
     }
 
-    fn members(&mut self, plan: &Plan) -> Option<&mut Members> {
+    fn listed(&mut self, plan: &Plan) -> Option<&mut Listed> {
         let listing = self.plans.get(plan)?;
         let slab = match &listing.scanned_on {
             Some(topic) => &mut self.topics.get_mut(topic)?.scanned,
             None => &mut self.found,
         };
-        Some(&mut slab.get_mut(listing.place)?.members)
+        slab.get_mut(listing.place)
     }
 
     /// Takes the member from its plan; the last one takes the plan with it.
     pub(crate) fn leave(&mut self, seat: &Seat) {
         let plan = &*seat.plan;
-        let Some(members) = self.members(plan) else {
+        let Some(listed) = self.listed(plan) else {
             return;
         };
-        let members = Arc::make_mut(members);
-        members.swap_remove(&member_key(&seat.member));
+        let members = Arc::make_mut(&mut listed.members);
+        members.swap_remove(&seat.member.key());
         if !members.is_empty() {
             return;
         }
         let Some(listing) = self.plans.remove(plan) else {
             return;
         };
-        self.unshare(&plan.projection);
+        self.unshare(plan);
         if listing.scanned_on.is_none() {
             self.found.take(listing.place);
         }
@@ -245,6 +245,21 @@ impl PlanTable {
     /// Topics and plans listed.
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.topics.len(), self.plans.len())
+    }
+}
+
+/// Counts down how many plans have something; the last one takes it along.
+fn release<K: Eq + Hash + Clone, V>(
+    shared: &mut HashMap<K, V>,
+    key: &K,
+    plans: impl Fn(&mut V) -> &mut usize,
+) {
+    if let Some(value) = shared.get_mut(key) {
+        let plans = plans(value);
+        *plans -= 1;
+        if *plans == 0 {
+            shared.remove(key);
+        }
     }
 }
 

@@ -259,8 +259,8 @@ impl Hub {
         let identity = request
             .identity
             .map_or_else(Identity::anonymous, Identity::new);
-        let stream = self.engine.streams.get(request.stream.as_str());
-        let model = stream.map(|stream| stream.model);
+        let stream = self.engine.lanes.get(request.stream.as_str());
+        let model = stream.map(|lane| lane.model);
         let Some(model) = model else {
             // Whether there is the channel comes first, as where it asks for what there is.
             self.find(&request.channel, &identity)?;

@@ -20,8 +20,8 @@ pub struct Stats {
     /// Changes handed to the layer.
     pub changes_published: u64,
     /// Changes dropped because
-    /// [`Limits::publisher_queue`](crate::Limits::publisher_queue) was full. Every subscription,
-    /// of every process, is told that it may have missed changes.
+    /// [`Limits::publisher_queue`](crate::Limits::publisher_queue) was full. Every subscription of
+    /// the stream, in every process, is told that it may have missed changes.
     pub changes_lost: u64,
     /// Changes dropped because their model was not registered with the hub.
     pub changes_unregistered: u64,
@@ -29,9 +29,21 @@ pub struct Stats {
     pub frames_encoded: u64,
     /// Frames queued to channels.
     pub frames_queued: u64,
-    /// Custom lookups that failed, panicked, took too long or found no room to wait; their
-    /// subscribers were not told of the change.
+    /// Custom lookups that failed, panicked or took too long; their subscribers were told that
+    /// they may have missed a change.
     pub lookups_failed: u64,
+    /// Changes dropped for one plan because too many waited for its owner's custom lookups and
+    /// regular expressions ([`Limits::decision_queue`](crate::Limits::decision_queue)); its
+    /// subscribers were told.
+    pub decisions_dropped: u64,
+    /// Changes not tested for one plan because its owner had spent
+    /// [`Limits::pattern_work`](crate::Limits::pattern_work); its subscribers were told.
+    pub budgets_spent: u64,
+    /// Frames not encoded because their subscription repeats a large value too often; its
+    /// subscribers were told.
+    pub frames_too_large: u64,
+    /// Times in which a subscription lost frames because its client read too slowly, and was told.
+    pub overflows: u64,
     /// Channels closed because their client read too slowly.
     pub slow_readers_closed: u64,
     /// Subscriptions that were told that they may have missed changes, each time they were.
@@ -57,6 +69,10 @@ pub(crate) struct Counters {
     pub(crate) frames_encoded: Counter,
     pub(crate) frames_queued: Counter,
     pub(crate) lookups_failed: Counter,
+    pub(crate) decisions_dropped: Counter,
+    pub(crate) budgets_spent: Counter,
+    pub(crate) frames_too_large: Counter,
+    pub(crate) overflows: Counter,
     pub(crate) slow_readers_closed: Counter,
     pub(crate) resyncs: Counter,
     pub(crate) messages_unreadable: Counter,

@@ -20,13 +20,13 @@ impl MemoryLayer {
     }
 }
 
-/// Flushes when dropped, however delivery has ended.
-struct Flush<'l>(&'l Weak<dyn Inbox>);
+/// Flushes a stream when dropped, however delivery has ended.
+struct Flush<'l>(&'l Weak<dyn Inbox>, &'static str);
 
 impl Drop for Flush<'_> {
     fn drop(&mut self) {
         if let Some(inbox) = self.0.upgrade() {
-            inbox.flush();
+            inbox.flush(self.1);
         }
     }
 }
@@ -34,7 +34,8 @@ impl Drop for Flush<'_> {
 impl Layer for MemoryLayer {
     fn publish<'a>(&'a self, changes: &'a mut VecDeque<Arc<Change>>) -> BoxFuture<'a> {
         Box::pin(async move {
-            let _flushed = Flush(&self.inbox);
+            let Some(first) = changes.front() else { return };
+            let _flushed = Flush(&self.inbox, first.model.stream);
             while let Some(change) = changes.pop_front() {
                 let Some(inbox) = self.inbox.upgrade() else {
                     return;
@@ -45,10 +46,10 @@ impl Layer for MemoryLayer {
         })
     }
 
-    fn announce_loss(&self) -> BoxFuture<'_> {
+    fn announce_loss(&self, stream: &'static str) -> BoxFuture<'_> {
         Box::pin(async move {
             if let Some(inbox) = self.inbox.upgrade() {
-                inbox.missed(None).await;
+                inbox.missed(Some(stream)).await;
             }
         })
     }

@@ -49,12 +49,12 @@ pub(crate) type BoxFuture<'a, T = ()> = Pin<Box<dyn Future<Output = T> + Send + 
 
 /// Carries changes between processes; see the [contract](self).
 pub(crate) trait Layer: Send + Sync + 'static {
-    /// Publishes the changes in order. It takes each from the front when it begins with it,
+    /// Publishes changes of one stream, in order; called by one task for each stream. It takes each from the front when it begins with it,
     /// so that what is left when it is dropped or panics was not published.
     fn publish<'a>(&'a self, changes: &'a mut VecDeque<Arc<Change>>) -> BoxFuture<'a>;
 
-    /// Tells all nodes, this one too, that changes of this one were lost.
-    fn announce_loss(&self) -> BoxFuture<'_>;
+    /// Tells all nodes, this one too, that changes of this stream were lost.
+    fn announce_loss(&self, stream: &'static str) -> BoxFuture<'_>;
 
     /// Listens to these topics for as long as the handle is held.
     fn listen(&self, topics: Vec<Topic>) -> BoxFuture<'_, Result<Listening, Unavailable>>;
@@ -85,8 +85,9 @@ pub(crate) trait Inbox: Send + Sync + 'static {
     /// be held back until [`Inbox::flush`].
     fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a>;
 
-    /// Hands out what was held back. A layer calls it when it has no more to deliver for now.
-    fn flush(&self);
+    /// Hands out what was held back of a stream. A layer calls it when it has no more of it to
+    /// deliver for now.
+    fn flush(&self, stream: &str);
 
     /// Tells every subscription, or those of one stream, that it may have missed changes.
     fn missed<'a>(&'a self, stream: Option<&'a str>) -> BoxFuture<'a>;

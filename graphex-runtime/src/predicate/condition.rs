@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use super::pattern::Pattern;
 use super::subject::Subject;
 use crate::value::{Date, Part, Value};
 
@@ -25,8 +24,6 @@ pub(crate) enum Test {
     Text(Place, Box<str>),
     /// The text in upper case has this, which is in upper case, in this place.
     Folded(Place, Box<str>),
-    /// The text matches.
-    Pattern(Pattern),
     /// A part of the date or time equals this.
     Part(Part, i128),
     /// The calendar date equals this.
@@ -72,16 +69,12 @@ impl Condition {
                     && value.compare(high).is_some_and(Ordering::is_le)
             }
             Test::Text(place, operand) => match value {
-                Value::Text(text) => place.has(text, operand),
+                Value::Text(text) => place.has(text, operand, subject),
                 _ => false,
             },
             Test::Folded(place, operand) => subject
                 .upper_case(self.field)
-                .is_some_and(|text| place.has(text, operand)),
-            Test::Pattern(pattern) => match value {
-                Value::Text(text) => pattern.matches(text),
-                _ => false,
-            },
+                .is_some_and(|text| place.has(text, operand, subject)),
             Test::Part(part, operand) => value
                 .part(*part)
                 .is_some_and(|part| i128::from(part) == *operand),
@@ -103,7 +96,11 @@ impl Relation {
 }
 
 impl Place {
-    fn has(self, text: &str, operand: &str) -> bool {
+    fn has(self, text: &str, operand: &str, subject: &Subject<'_>) -> bool {
+        if self == Self::Anywhere {
+            // A search looks at many bytes at once.
+            subject.spend(text.len() / 8);
+        }
         match self {
             Self::Whole => text == operand,
             Self::Start => text.starts_with(operand),

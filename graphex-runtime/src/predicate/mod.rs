@@ -9,11 +9,12 @@ mod pin;
 mod subject;
 
 pub(crate) use condition::{Condition, Place, Relation, Test};
-pub(crate) use pattern::Pattern;
+pub(crate) use pattern::{Pattern, PatternCondition};
 pub(crate) use pin::Pin;
 pub use pin::Pins;
 pub(crate) use subject::Subject;
 
+use crate::change::Row;
 use crate::filters::{Asked, Filters};
 use crate::value::Value;
 
@@ -27,7 +28,17 @@ pub(crate) struct Predicate {
     /// One for each pinned field, in the order of the fields.
     pins: Box<[Pin]>,
     conditions: Box<[Condition]>,
+    patterns: Box<[PatternCondition]>,
     custom: Box<[Demand]>,
+}
+
+/// What a row tells of a predicate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Yes,
+    No,
+    /// It matches but for what is too costly to find out here: patterns, or custom lookups.
+    Undecided,
 }
 
 /// A custom lookup, by its position in the model, and what it is asked.
@@ -42,11 +53,12 @@ impl Predicate {
     pub(crate) fn new(scope: Pins, id: Option<Pin>, filters: &Filters) -> Self {
         let mut pins = scope.into_inner();
         pins.extend(id);
-        let (mut conditions, mut custom) = (Vec::new(), Vec::new());
+        let (mut conditions, mut patterns, mut custom) = (Vec::new(), Vec::new(), Vec::new());
         for (asked, operand) in filters.asked() {
             match asked {
                 Asked::Pin(pin) => pins.push(pin.clone()),
                 Asked::Condition(condition) => conditions.push(condition.clone()),
+                Asked::Pattern(pattern) => patterns.push(pattern.clone()),
                 Asked::Custom(lookup) => custom.push(Demand {
                     lookup: *lookup,
                     operand: operand.clone(),
@@ -56,14 +68,50 @@ impl Predicate {
         Self {
             pins: pin::merged(pins),
             conditions: conditions.into(),
+            patterns: patterns.into(),
             custom: custom.into(),
         }
     }
 
-    /// Whether the row satisfies all but the custom lookups.
-    pub(crate) fn matches(&self, subject: &Subject<'_>) -> bool {
+    /// What the row tells. Patterns are tested if they may be and the row has not cost too much
+    /// already.
+    pub(crate) fn decide(&self, subject: &Subject<'_>, may_test_patterns: bool) -> Decision {
         let pinned = |pin: &Pin| pin.holds(subject.value(pin.field));
-        self.pins.iter().all(pinned) && self.conditions.iter().all(|one| one.holds(subject))
+        let holds =
+            self.pins.iter().all(pinned) && self.conditions.iter().all(|one| one.holds(subject));
+        if !holds {
+            return Decision::No;
+        }
+        if !self.patterns.is_empty() {
+            let work = self.pattern_work(subject.row());
+            if !may_test_patterns || !subject.spend_pattern_work(work) {
+                return Decision::Undecided;
+            }
+            if !self.patterns_hold(subject.row()) {
+                return Decision::No;
+            }
+        }
+        if self.custom.is_empty() {
+            Decision::Yes
+        } else {
+            Decision::Undecided
+        }
+    }
+
+    /// Whether there is something that a row may not tell cheaply.
+    pub(crate) fn is_costly(&self) -> bool {
+        !self.patterns.is_empty() || !self.custom.is_empty()
+    }
+
+    /// The most that testing the patterns can cost: their states × bytes of the texts.
+    pub(crate) fn pattern_work(&self, row: &Row) -> u64 {
+        let work = self.patterns.iter().map(|pattern| pattern.work(row));
+        work.fold(0, u64::saturating_add)
+    }
+
+    /// Whether the row matches all patterns, whatever it costs.
+    pub(crate) fn patterns_hold(&self, row: &Row) -> bool {
+        self.patterns.iter().all(|pattern| pattern.holds(row))
     }
 
     /// The fields that can have only certain values, each once, in order.
@@ -86,7 +134,6 @@ impl Predicate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::Row;
 
     fn row(tenant: i64, room: Option<i64>) -> Row {
         Row::from([
@@ -100,7 +147,11 @@ mod tests {
     }
 
     fn matches(scope: Pins, row: &Row) -> bool {
-        scoped(scope).matches(&Subject::new(row))
+        decides(&scoped(scope), row)
+    }
+
+    fn decides(predicate: &Predicate, row: &Row) -> bool {
+        predicate.decide(&Subject::new(row), true) == Decision::Yes
     }
 
     #[test]
@@ -140,9 +191,9 @@ mod tests {
             let id = Pin::new(0, vec![Value::Int(id)]);
             Predicate::new(Pins::new().equal(0, &1_i64), Some(id), &Filters::default())
         };
-        assert!(both(1).matches(&Subject::new(&row(1, None))));
-        assert!(!both(2).matches(&Subject::new(&row(1, None))));
-        assert!(!both(2).matches(&Subject::new(&row(2, None))));
+        assert!(decides(&both(1), &row(1, None)));
+        assert!(!decides(&both(2), &row(1, None)));
+        assert!(!decides(&both(2), &row(2, None)));
         assert_eq!(both(2).pinned(0), Some(&[][..]));
     }
 

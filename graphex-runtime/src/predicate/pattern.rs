@@ -3,8 +3,12 @@
 use std::hash::{Hash, Hasher};
 
 use regex::{Regex, RegexBuilder};
+use regex_automata::nfa::thompson;
+use regex_automata::util::syntax;
 
+use crate::change::Row;
 use crate::limits::Limits;
+use crate::value::Value;
 
 const TOO_LARGE: &str = "is too large a regular expression";
 
@@ -16,6 +20,39 @@ const NESTING: u32 = 50;
 pub(crate) struct Pattern {
     regex: Regex,
     ignore_case: bool,
+    /// States of its automaton: the most that each byte of a text can cost.
+    states: u64,
+}
+
+/// A pattern and the field it is on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PatternCondition {
+    /// Position in the model's fields.
+    pub(crate) field: usize,
+    pub(crate) pattern: Pattern,
+}
+
+impl PatternCondition {
+    /// Whether the row's text matches.
+    pub(super) fn holds(&self, row: &Row) -> bool {
+        self.text(row)
+            .is_some_and(|text| self.pattern.regex.is_match(text))
+    }
+
+    /// The most that testing the row can cost: states of the pattern × bytes of the text.
+    pub(super) fn work(&self, row: &Row) -> u64 {
+        let bytes = self.text(row).map_or(0, str::len);
+        // At least one for an empty text, so that there is always something to do.
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).max(1);
+        self.pattern.states.saturating_mul(bytes)
+    }
+
+    fn text<'r>(&self, row: &'r Row) -> Option<&'r str> {
+        match row.value(self.field) {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 impl Pattern {
@@ -40,7 +77,11 @@ impl Pattern {
             .dfa_size_limit(size)
             .build();
         match regex {
-            Ok(regex) => Ok(Self { regex, ignore_case }),
+            Ok(regex) => Ok(Self {
+                states: states(source, ignore_case, size)?,
+                regex,
+                ignore_case,
+            }),
             Err(regex::Error::CompiledTooBig(_)) => Err(TOO_LARGE.to_owned()),
             Err(error) => {
                 // The last of several lines says what; those before show where.
@@ -52,13 +93,25 @@ impl Pattern {
         }
     }
 
-    pub(super) fn matches(&self, text: &str) -> bool {
-        self.regex.is_match(text)
-    }
-
     fn identity(&self) -> (&str, bool) {
         (self.regex.as_str(), self.ignore_case)
     }
+}
+
+/// The engine does not tell how large its automaton is, so the first stage is built once more. It
+/// has read the pattern already.
+fn states(source: &str, ignore_case: bool, size: usize) -> Result<u64, String> {
+    let syntax = syntax::Config::new()
+        .case_insensitive(ignore_case)
+        .dot_matches_new_line(true)
+        .nest_limit(NESTING);
+    let mut compiler = thompson::Compiler::new();
+    let nfa = compiler
+        .syntax(syntax)
+        .configure(thompson::Config::new().nfa_size_limit(Some(size)))
+        .build(source);
+    let nfa = nfa.map_err(|_| TOO_LARGE.to_owned())?;
+    Ok(u64::try_from(nfa.states().len()).unwrap_or(u64::MAX))
 }
 
 impl PartialEq for Pattern {

@@ -64,6 +64,17 @@ impl Value {
         matches!(self, Self::Null)
     }
 
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let beside = match self {
+            Self::Text(text) => text.len(),
+            Self::List(values) => values.iter().map(Self::bytes).sum(),
+            Self::Json(json) => json_bytes(json),
+            _ => 0,
+        };
+        size_of::<Self>() + beside
+    }
+
     /// Appends the value as JSON: integers exact, decimals as strings with their scale,
     /// instants as RFC 3339 in UTC, a float that is no number as `null`.
     pub fn write_json(&self, out: &mut Vec<u8>) {
@@ -138,6 +149,19 @@ impl Value {
 }
 
 /// Appends text as a JSON string.
+fn json_bytes(json: &serde_json::Value) -> usize {
+    let beside = match json {
+        serde_json::Value::String(text) => text.len(),
+        serde_json::Value::Array(values) => values.iter().map(json_bytes).sum(),
+        serde_json::Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| key.len() + json_bytes(value))
+            .sum(),
+        _ => 0,
+    };
+    size_of::<serde_json::Value>() + beside
+}
+
 pub(crate) fn write_json_text(out: &mut Vec<u8>, text: &str) {
     json(out, text);
 }

@@ -1,10 +1,8 @@
 use super::*;
 use crate::filters::Filters;
-use crate::hub::Identity;
-use crate::hub::channel::ChannelId;
+use crate::hub::operation::Envelope;
 use crate::limits::Limits;
 use crate::model::{Model, Payload};
-use crate::node::NodeId;
 use crate::predicate::Pins;
 use crate::value::{Field as _, Value};
 
@@ -25,15 +23,14 @@ fn join(table: &mut PlanTable, room: i64, data: &[usize]) -> Seat {
 }
 
 fn join_pinned(table: &mut PlanTable, pins: Pins, data: &[usize]) -> Seat {
-    let id = ChannelId::random(NodeId(1)).unwrap();
-    let channel = Channel::new(id, Identity::anonymous(), None, &Limits::default());
     let plan = Plan {
         action: Action::Create,
         predicate: Predicate::new(pins, None, &Filters::default()),
         projection: Projection::notification(&MODEL, Some(data)),
     };
-    let member = Member::new(Arc::new(channel), Envelope::default());
-    table.join(topics(), plan, member)
+    let (member, _) = Member::sample(Envelope::default(), plan.action);
+    let budgets = Budgets::new(&Limits::default());
+    table.join(topics(), plan, member, &budgets)
 }
 
 fn candidates(table: &PlanTable, row: &Row) -> Vec<Listed> {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::change::{Action, Row};
 use crate::model::{Model, Payload};
-use crate::value::Field as _;
+use crate::value::{Field as _, Value};
 
 static MODEL: Model = Model::sample(Payload::IdOnly, &[i64::TYPE.named("id", "ID")], &[]);
 
@@ -13,15 +13,24 @@ fn change(id: i64) -> Change {
     }
 }
 
-fn publisher(capacity: usize) -> Arc<Publisher> {
-    let publisher = Publisher::new(capacity, Arc::default());
-    publisher.set_fed();
-    Arc::new(publisher)
+fn queue(capacity: usize) -> Arc<Queue> {
+    let queue = Queue::new(capacity, Arc::default());
+    queue.set_fed();
+    Arc::new(queue)
 }
 
-fn taken(publisher: &Publisher) -> Vec<i64> {
-    let batch = lock(&publisher.queue).take();
-    batch
+fn reserve(queue: &Arc<Queue>, changes: Vec<Change>) -> Ticket {
+    let mut ticket = Ticket::default();
+    ticket.add(queue, changes);
+    ticket
+}
+
+fn take(queue: &Queue) -> Batch {
+    lock(&queue.state).take()
+}
+
+fn taken(queue: &Queue) -> Vec<i64> {
+    take(queue)
         .changes
         .iter()
         .map(|change| match change.key() {
@@ -33,90 +42,116 @@ fn taken(publisher: &Publisher) -> Vec<i64> {
 
 #[test]
 fn changes_of_one_row_wait_for_an_earlier_commit_and_others_do_not() {
-    let publisher = publisher(100);
-    let slow = publisher.reserve(vec![change(1), change(2)]);
-    publisher.publish(vec![change(2), change(3)]);
-    publisher.publish(vec![change(3)]);
-    publisher.publish(vec![change(4)]);
+    let queue = queue(100);
+    let slow = reserve(&queue, vec![change(1), change(2)]);
+    queue.publish(vec![change(2), change(3)]);
+    queue.publish(vec![change(3)]);
+    queue.publish(vec![change(4)]);
     // 3 waits as well: its transaction waits as a whole, and what follows it on row 3.
-    assert_eq!(taken(&publisher), [4]);
+    assert_eq!(taken(&queue), [4]);
     slow.commit();
-    assert_eq!(taken(&publisher), [1, 2, 2, 3, 3]);
-    assert_eq!(lock(&publisher.queue).changes, 0);
+    assert_eq!(taken(&queue), [1, 2, 2, 3, 3]);
+    assert_eq!(lock(&queue.state).waiting, 0);
+    assert!(lock(&queue.state).places.is_empty());
 }
 
 #[test]
 fn a_dropped_ticket_publishes_nothing_and_lets_others_pass() {
-    let publisher = publisher(100);
-    let aborted = publisher.reserve(vec![change(1)]);
-    publisher.publish(vec![change(1)]);
+    let queue = queue(100);
+    let aborted = reserve(&queue, vec![change(1)]);
+    queue.publish(vec![change(1)]);
     drop(aborted);
-    assert_eq!(taken(&publisher), [1]);
-    assert_eq!(lock(&publisher.queue).changes, 0);
+    assert_eq!(taken(&queue), [1]);
+    assert_eq!(lock(&queue.state).waiting, 0);
+    assert!(lock(&queue.state).places.is_empty());
 }
 
 #[test]
-fn what_has_no_room_is_counted_when_it_is_committed() {
-    let publisher = publisher(2);
-    let kept = publisher.reserve(vec![change(1), change(2)]);
-    drop(publisher.reserve(vec![change(3)]));
-    assert_eq!(publisher.counters.changes_lost.get(), 0);
-    publisher.reserve(vec![change(4), change(5)]).commit();
-    publisher.publish(vec![change(6)]);
-    assert_eq!(publisher.counters.changes_lost.get(), 3);
-    // What was lost is told after what came before it.
-    assert!(!lock(&publisher.queue).take().lost);
-    kept.commit();
-    let batch = lock(&publisher.queue).take();
-    assert_eq!((batch.changes.len(), batch.lost), (2, true));
-    assert!(!lock(&publisher.queue).take().lost);
+fn an_open_transaction_takes_nobodys_room() {
+    let queue = queue(2);
+    let bulk = reserve(&queue, (10..80).map(change).collect());
+    queue.publish(vec![change(1)]);
+    queue.publish(vec![change(2)]);
+    assert_eq!(taken(&queue), [1, 2]);
+    bulk.commit();
+    assert_eq!(taken(&queue).len(), 70);
+    assert_eq!(queue.counters.changes_lost.get(), 0);
 }
 
 #[test]
-fn every_loss_is_told_after_what_came_before_it() {
-    let publisher = publisher(2);
-    let lost = || lock(&publisher.queue).take().lost;
-    let early = publisher.reserve(vec![change(1)]);
-    publisher.publish(vec![change(2), change(2)]);
-    let late = publisher.reserve(vec![change(3)]);
-    publisher.publish(vec![change(4)]);
-    assert_eq!(publisher.counters.changes_lost.get(), 3);
-    assert!(!lost());
-    drop(early);
-    assert!(lost());
-    assert!(!lost());
-    drop(late);
-    assert!(lost());
-    assert!(!lost());
+fn what_has_no_room_is_counted_when_it_is_committed_and_told_after_what_had() {
+    let queue = queue(2);
+    drop(reserve(&queue, vec![change(1), change(2), change(3)]));
+    reserve(&queue, vec![change(4), change(5)]).commit();
+    queue.publish(vec![change(6)]);
+    reserve(&queue, vec![change(7), change(8)]).commit();
+    assert_eq!(queue.counters.changes_lost.get(), 3);
+    let batch = take(&queue);
+    assert_eq!((batch.changes.len(), batch.gap), (2, true));
+    assert!(!take(&queue).gap);
+}
+
+#[test]
+fn a_loss_is_told_at_once_however_long_a_commit_hangs() {
+    let queue = queue(1);
+    let hangs = reserve(&queue, vec![change(1)]);
+    queue.publish(vec![change(2)]);
+    queue.publish(vec![change(3)]);
+    let batch = take(&queue);
+    assert_eq!((batch.changes.len(), batch.gap), (1, true));
+    // It is younger than what was lost.
+    hangs.commit();
+    assert_eq!(taken(&queue), [1]);
+}
+
+#[test]
+fn what_is_held_back_goes_with_the_gap_and_is_told_again_if_it_commits_later() {
+    let queue = queue(2);
+    let hangs = reserve(&queue, vec![change(1)]);
+    // The database has let the next writer of row 1 commit, so it has seen the commit that hangs.
+    queue.publish(vec![change(1)]);
+    queue.publish(vec![change(2)]);
+    queue.publish(vec![change(3)]);
+    assert_eq!(queue.counters.changes_lost.get(), 2);
+    let batch = take(&queue);
+    assert_eq!((batch.changes.len(), batch.gap), (1, true));
+    hangs.commit();
+    let batch = take(&queue);
+    assert_eq!((batch.changes.len(), batch.gap), (0, true));
+    assert_eq!(queue.counters.changes_lost.get(), 3);
+    assert!(lock(&queue.state).places.is_empty());
+    assert_eq!(lock(&queue.state).waiting, 0);
 }
 
 #[test]
 fn a_transaction_larger_than_the_queue_has_room_alone() {
-    let publisher = publisher(2);
-    publisher.reserve((1..4).map(change).collect()).commit();
-    publisher.publish(vec![change(4)]);
-    assert_eq!(publisher.counters.changes_lost.get(), 1);
-    assert_eq!(taken(&publisher), [1, 2, 3]);
+    let queue = queue(2);
+    reserve(&queue, (1..4).map(change).collect()).commit();
+    queue.publish(vec![change(4)]);
+    assert_eq!(queue.counters.changes_lost.get(), 1);
+    assert_eq!(taken(&queue), [1, 2, 3]);
 }
 
 #[test]
 fn what_is_committed_before_there_can_be_a_subscriber_is_not_kept() {
-    let publisher = Arc::new(Publisher::new(2, Arc::default()));
-    let early = publisher.reserve(vec![change(1)]);
-    let late = publisher.reserve(vec![change(2)]);
+    let queue = Arc::new(Queue::new(2, Arc::default()));
+    let early = reserve(&queue, vec![change(1)]);
+    let late = reserve(&queue, vec![change(2)]);
     early.commit();
-    publisher.publish(vec![change(3)]);
-    publisher.set_fed();
+    queue.publish(vec![change(3)]);
+    // Nothing stays of what nobody will ever take.
+    assert_eq!(lock(&queue.state).places.len(), 1);
+    queue.set_fed();
     late.commit();
-    assert_eq!(taken(&publisher), [2]);
-    assert_eq!(publisher.counters.changes_lost.get(), 0);
+    assert_eq!(taken(&queue), [2]);
+    assert_eq!(queue.counters.changes_lost.get(), 0);
 }
 
 #[tokio::test]
 async fn a_batch_waits_for_the_commit() {
-    let publisher = publisher(100);
-    let ticket = publisher.reserve(vec![change(1)]);
-    let waiting = Arc::clone(&publisher);
+    let queue = queue(100);
+    let ticket = reserve(&queue, vec![change(1)]);
+    let waiting = Arc::clone(&queue);
     let batch = tokio::spawn(async move { waiting.batch().await.changes.len() });
     tokio::task::yield_now().await;
     assert!(!batch.is_finished());

@@ -39,6 +39,8 @@ pub(super) struct Delivery {
     interest: Arc<Interest>,
     /// The last message of each publisher, by topic.
     last: HashMap<Topic, HashMap<NodeId, Last>>,
+    /// Streams to flush.
+    delivered: std::collections::HashSet<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +62,7 @@ impl Delivery {
             counters,
             interest,
             last: HashMap::new(),
+            delivered: Default::default(),
         }
     }
 
@@ -80,7 +83,9 @@ impl Delivery {
                     return;
                 };
                 self.deliver(&*inbox, &batch).await;
-                inbox.flush();
+                for stream in std::mem::take(&mut self.delivered) {
+                    inbox.flush(stream);
+                }
                 if arrivals.are_done(&mut batch) {
                     inbox.missed(None).await;
                 }
@@ -136,6 +141,7 @@ impl Delivery {
         let stream = changes.stream;
         let model = inbox.model(stream);
         let model = model.ok_or_else(|| Unread::Stream(stream.to_owned()))?;
+        self.delivered.insert(model.stream);
         for change in changes.changes(model)? {
             inbox.deliver(&topics, &Arc::new(change)).await;
         }
@@ -212,7 +218,7 @@ mod tests {
             Box::pin(std::future::ready(()))
         }
 
-        fn flush(&self) {}
+        fn flush(&self, _: &str) {}
 
         fn receive(&self, _: Bytes) {}
     }

@@ -79,7 +79,7 @@ impl Layer for Node {
         })
     }
 
-    fn announce_loss(&self) -> BoxFuture<'_> {
+    fn announce_loss(&self, _stream: &'static str) -> BoxFuture<'_> {
         let message = |name| Message {
             names: vec![name],
             payload: wire::loss(),

@@ -1,0 +1,167 @@
+//! Lanes: each stream's way from its queue to the outboxes, which no other stream shares.
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+
+use super::lock;
+use super::plan::PlanTable;
+use super::publisher::{Batch, Queue};
+use super::stats::Counters;
+use super::subscriber::Subscriber;
+use crate::change::Change;
+use crate::layer::Layer;
+use crate::limits::Limits;
+use crate::model::Model;
+use crate::projection::{resync_event, resync_frame};
+
+/// What delivery may cost before other tasks have the processor, in bytes of frames.
+const BUDGET: usize = 64 * 1024;
+/// What may be delivered before the writers of the channels are woken. One write of many frames
+/// costs little more than one of one frame, but nobody should wait for his first.
+const WRITE_BUDGET: usize = 64 * 1024 * 1024;
+
+/// A registered model with its subscribers, and what is on the way to them.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) model: &'static Model,
+    pub(super) plans: RwLock<PlanTable>,
+    /// From the writers of this process.
+    pub(super) queue: Arc<Queue>,
+    pub(super) clock: Clock,
+    /// Held for the delivery of one change. Whoever holds it sees no change half delivered.
+    pub(super) delivering: tokio::sync::Mutex<Budget>,
+    /// Whose channels' writers are to be woken when delivery rests.
+    unwoken: Mutex<Vec<Arc<Subscriber>>>,
+    unwritten: AtomicUsize,
+    /// What tells subscribers of a gap, in the two-channel protocol and in the others.
+    resyncs: [Bytes; 2],
+}
+
+/// Numbers the changes of a lane: how many deliveries have begun.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    /// The number of the change whose delivery begins.
+    pub(super) fn tick(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The number of the last change whose delivery has begun.
+    pub(super) fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a lane's deliveries have cost since other tasks had the processor.
+#[derive(Debug, Default)]
+pub(super) struct Budget(usize);
+
+impl Budget {
+    /// Lets other tasks run when enough was spent.
+    pub(super) async fn spend(&mut self, cost: usize) {
+        self.0 += cost;
+        if self.0 >= BUDGET {
+            self.rest().await;
+        }
+    }
+
+    /// Lets other tasks run now.
+    pub(super) async fn rest(&mut self) {
+        self.0 = 0;
+        tokio::task::yield_now().await;
+    }
+}
+
+impl Lane {
+    pub(super) fn new(model: &'static Model, limits: &Limits, counters: &Arc<Counters>) -> Self {
+        let queue = Queue::new(limits.publisher_queue, Arc::clone(counters));
+        Self {
+            model,
+            plans: RwLock::default(),
+            queue: Arc::new(queue),
+            clock: Clock::default(),
+            delivering: tokio::sync::Mutex::default(),
+            unwoken: Mutex::default(),
+            unwritten: AtomicUsize::new(0),
+            resyncs: [resync_frame(model), resync_event()],
+        }
+    }
+
+    /// What tells a subscriber of a gap.
+    pub(super) fn resync(&self, is_two_channel: bool) -> Bytes {
+        let [frame, event] = &self.resyncs;
+        if is_two_channel { frame } else { event }.clone()
+    }
+
+    /// Notes that the writer of this subscriber's channel has something to write.
+    pub(super) fn wake_later(&self, subscriber: &Arc<Subscriber>) {
+        lock(&self.unwoken).push(Arc::clone(subscriber));
+    }
+
+    /// Wakes the writers when enough waits for them.
+    pub(super) fn queued(&self, bytes: usize) {
+        if self.unwritten.fetch_add(bytes, Ordering::Relaxed) + bytes >= WRITE_BUDGET {
+            self.flush();
+        }
+    }
+
+    /// Wakes the writers of the channels that something was delivered to.
+    pub(super) fn flush(&self) {
+        self.unwritten.store(0, Ordering::Relaxed);
+        let unwoken = std::mem::take(&mut *lock(&self.unwoken));
+        for subscriber in &unwoken {
+            subscriber.channel.outbox.wake();
+        }
+    }
+
+    /// Feeds the layer from the queue, in order, for as long as it is polled.
+    pub(super) async fn feed(self: Arc<Self>, layer: Arc<dyn Layer>, counters: Arc<Counters>) {
+        loop {
+            let Batch { changes, gap } = self.queue.batch().await;
+            let mut batch = Publishing {
+                changes,
+                gap,
+                queue: &self.queue,
+            };
+            while !batch.changes.is_empty() {
+                let before = batch.changes.len();
+                let publishing = AssertUnwindSafe(layer.publish(&mut batch.changes));
+                // A panic costs the change it was about, not all that follows.
+                let panicked = publishing.catch_unwind().await.is_err();
+                let published = before - batch.changes.len() - usize::from(panicked);
+                counters.changes_published.add(published);
+                if panicked {
+                    counters.changes_lost.add(1);
+                    tracing::error!(stream = self.model.stream, "publishing a change panicked");
+                    layer.announce_loss(self.model.stream).await;
+                }
+            }
+            if batch.gap {
+                layer.announce_loss(self.model.stream).await;
+                batch.gap = false;
+            }
+        }
+    }
+}
+
+/// What was taken from the queue. What is left when the runtime ends is lost, and told when there
+/// is another.
+struct Publishing<'q> {
+    changes: VecDeque<Arc<Change>>,
+    gap: bool,
+    queue: &'q Queue,
+}
+
+impl Drop for Publishing<'_> {
+    fn drop(&mut self) {
+        if self.gap || !self.changes.is_empty() {
+            self.queue.lose(self.changes.len());
+        }
+    }
+}

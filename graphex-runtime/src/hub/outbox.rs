@@ -1,0 +1,320 @@
+//! The bounded queue of frames between the hub and one channel's writer.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::lock;
+use super::stats::Counters;
+use super::subscriber::{Currency, Member, Subscriber};
+use crate::change::Action;
+use crate::limits::{Limits, SlowReader};
+
+/// Why the hub closed a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// Its outbox was full: the client reads slower than its subscriptions deliver.
+    #[error("the client reads slower than its subscriptions deliver")]
+    SlowReader,
+}
+
+/// What became of a pushed frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It waits for the writer, who has to be woken.
+    Queued {
+        /// Whether nothing waited before.
+        is_first: bool,
+        /// Whether it is time to wake the writer, whatever may follow.
+        is_due: bool,
+    },
+    /// The subscriber is told of a gap that this is part of.
+    Covered,
+    /// The subscription was given another plan since; what it was to get is lost to it.
+    Replaced,
+    /// The subscription or the channel has ended; nobody waits for it.
+    Ended,
+    /// It did not fit. The subscriber will be told of the gap, or the outbox is closed now.
+    Overflowed { closed: bool },
+}
+
+/// Frames that wait for one channel's writer, limited in number and bytes, and which subscribers
+/// are to be told of a gap.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    /// Wakes the one writer.
+    wake: Notify,
+    /// Whether the writer has something to do besides frames.
+    notified: AtomicBool,
+    max_frames: usize,
+    max_bytes: usize,
+    /// The writer is due whenever so many more wait.
+    due_frames: usize,
+    due_bytes: usize,
+    slow_reader: SlowReader,
+    resync_interval: Duration,
+    counters: Arc<Counters>,
+}
+
+/// What there is for a writer.
+pub(crate) struct Taken<F> {
+    /// In order, each made when it is asked for.
+    pub(crate) frames: F,
+    /// Whether it was [notified](Outbox::notify) since it was asked last.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
+    pub(crate) notified: bool,
+}
+
+/// Who is never told of a gap would never get anything again.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// The writer is due long before the outbox is full, in this many steps, so that a client that
+/// reads loses nothing to a bulk statement.
+const STEPS: usize = 8;
+
+#[derive(Debug, Default)]
+struct State {
+    frames: VecDeque<Waiting>,
+    bytes: usize,
+    closed: Option<CloseReason>,
+    /// Who is to be told of a gap, and from when on. Until the writer takes that, nothing else is
+    /// queued for them: what they miss meanwhile is part of the gap.
+    behind: Vec<(Instant, Arc<Subscriber>)>,
+}
+
+/// A payload, whose it is, and of which action; of none if it tells of a gap.
+#[derive(Debug)]
+struct Waiting {
+    subscriber: Arc<Subscriber>,
+    action: Option<Action>,
+    payload: Bytes,
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.subscriber.envelope.len() + self.payload.len()
+    }
+
+    /// Its length if it has to be written anew, for an envelope.
+    fn enveloped(&self) -> usize {
+        let has_envelope = self.subscriber.envelope.len() > 0;
+        if has_envelope { self.len() } else { 0 }
+    }
+}
+
+impl Outbox {
+    pub(crate) fn new(limits: &Limits, counters: Arc<Counters>) -> Self {
+        Self {
+            state: Mutex::default(),
+            wake: Notify::new(),
+            notified: AtomicBool::new(false),
+            max_frames: limits.outbox_frames,
+            max_bytes: limits.outbox_bytes,
+            due_frames: (limits.outbox_frames / STEPS).max(1),
+            due_bytes: (limits.outbox_bytes / STEPS).max(1),
+            slow_reader: limits.slow_reader,
+            resync_interval: limits.resync_interval.min(LONGEST_INTERVAL),
+            counters,
+        }
+    }
+
+    /// Queues the payload of a change, by its number in the lane, for a member of the channel. The
+    /// writer sleeps on: who has delivered what there is calls [`Outbox::wake`], so that one write
+    /// has it all.
+    pub(crate) fn push(
+        &self,
+        member: &Member,
+        action: Action,
+        change: u64,
+        payload: Bytes,
+    ) -> Pushed {
+        let mut state = lock(&self.state);
+        if state.closed.is_some() {
+            return Pushed::Ended;
+        }
+        // Read under the lock that `seat` and `retire` take: after they returned nothing is queued.
+        match member.currency(action) {
+            Currency::Current => {}
+            Currency::Replaced => return Pushed::Replaced,
+            Currency::Ended => return Pushed::Ended,
+        }
+        let subscriber = &member.subscriber;
+        if subscriber.is_covered(change) {
+            return Pushed::Covered;
+        }
+        let length = subscriber.envelope.len() + payload.len();
+        let (frames, bytes) = (state.frames.len() + 1, state.bytes + length);
+        // One alone has room, however large it is.
+        if frames > 1 && (frames > self.max_frames || bytes > self.max_bytes) {
+            return self.overflow(state, subscriber);
+        }
+        let is_due = frames.is_multiple_of(self.due_frames)
+            || bytes / self.due_bytes != state.bytes / self.due_bytes;
+        state.bytes = bytes;
+        state.frames.push_back(Waiting {
+            subscriber: Arc::clone(subscriber),
+            action: Some(action),
+            payload,
+        });
+        let is_first = frames == 1;
+        Pushed::Queued { is_first, is_due }
+    }
+
+    fn overflow(&self, mut state: MutexGuard<'_, State>, subscriber: &Arc<Subscriber>) -> Pushed {
+        let closed = self.slow_reader == SlowReader::Close;
+        if closed {
+            *state = State {
+                closed: Some(CloseReason::SlowReader),
+                ..State::default()
+            };
+        } else {
+            self.fall_behind(&mut state, subscriber);
+        }
+        drop(state);
+        self.wake();
+        Pushed::Overflowed { closed }
+    }
+
+    /// Tells the subscriber that it may have missed changes: at once, or as soon after it was
+    /// told before as it may be told again. What is queued for it is older and comes first; what
+    /// comes until it is told is part of the gap.
+    pub(crate) fn gap(&self, subscriber: &Arc<Subscriber>) {
+        let mut state = lock(&self.state);
+        if state.closed.is_none() && self.fall_behind(&mut state, subscriber) {
+            drop(state);
+            self.wake();
+        }
+    }
+
+    /// Whether this is news.
+    fn fall_behind(&self, state: &mut State, subscriber: &Arc<Subscriber>) -> bool {
+        if subscriber.is_behind() {
+            return false;
+        }
+        subscriber.fall_behind();
+        let told = *lock(&subscriber.told);
+        let due = told.map_or_else(Instant::now, |told| told + self.resync_interval);
+        state.behind.push((due, Arc::clone(subscriber)));
+        true
+    }
+
+    /// Wakes the writer.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Gives a subscriber its plan for an action; the one that it had gets nothing more. What is
+    /// queued stays.
+    pub(crate) fn seat(&self, subscriber: &Arc<Subscriber>, action: Action) -> Member {
+        let _state = lock(&self.state);
+        subscriber.seat(action)
+    }
+
+    /// Ends a subscription to an action: its frames are neither queued nor handed out afterwards.
+    pub(crate) fn retire(&self, subscriber: &Arc<Subscriber>, action: Action) {
+        let mut state = lock(&self.state);
+        subscriber.unseat(action);
+        let mut freed = 0;
+        state.frames.retain(|frame| {
+            let is_its_own = Arc::ptr_eq(&frame.subscriber, subscriber);
+            let kept = !is_its_own || frame.action != Some(action);
+            freed += if kept { 0 } else { frame.len() };
+            kept
+        });
+        state.bytes -= freed;
+        if !subscriber.is_live() {
+            let is_other = |(_, behind): &(_, Arc<_>)| !Arc::ptr_eq(behind, subscriber);
+            state.behind.retain(is_other);
+        }
+    }
+
+    /// Gives the writer something to do besides frames.
+    #[cfg(any(feature = "axum", test))]
+    pub(crate) fn notify(&self) {
+        self.notified.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Waits for frames, or to be notified, and takes all that is there. Only the channel's writer
+    /// calls this. It is all that a writer has to wait for: polling a second source for each frame
+    /// would cost as much as the rest of its work.
+    pub(crate) async fn take(
+        &self,
+    ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
+        loop {
+            let (taken, due) = self.try_take()?;
+            let notified = self.notified.load(Ordering::Relaxed)
+                && self.notified.swap(false, Ordering::Acquire);
+            if !taken.is_empty() || notified {
+                let sizes = taken.iter().map(Waiting::enveloped);
+                let mut buffer = BytesMut::with_capacity(sizes.sum());
+                let whole = move |waiting: Waiting| {
+                    let envelope = &waiting.subscriber.envelope;
+                    envelope.around(waiting.payload, &mut buffer)
+                };
+                let frames = taken.into_iter().map(whole);
+                return Ok(Taken { frames, notified });
+            }
+            let woken = self.wake.notified();
+            match due {
+                // Either way there may be something now.
+                Some(due) => drop(timeout_at(due, woken).await),
+                None => woken.await,
+            }
+        }
+    }
+
+    /// Waits until the outbox is closed.
+    pub(crate) async fn closed(&self) -> CloseReason {
+        loop {
+            if let Some(reason) = lock(&self.state).closed {
+                return reason;
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    /// What is there, and when there may be more by itself.
+    fn try_take(&self) -> Result<(VecDeque<Waiting>, Option<Instant>), CloseReason> {
+        let mut state = lock(&self.state);
+        if let Some(reason) = state.closed {
+            return Err(reason);
+        }
+        if state.frames.is_empty() && state.behind.is_empty() {
+            return Ok((VecDeque::new(), None));
+        }
+        state.bytes = 0;
+        // As many will soon wait again, most often.
+        let room = VecDeque::with_capacity(state.frames.len());
+        let mut taken = std::mem::replace(&mut state.frames, room);
+        if state.behind.is_empty() {
+            return Ok((taken, None));
+        }
+        // After what is queued, which is older than the gap.
+        let now = Instant::now();
+        let is_due = |(due, _): &mut (Instant, _)| *due <= now;
+        for (_, subscriber) in state.behind.extract_if(.., is_due) {
+            subscriber.catch_up();
+            *lock(&subscriber.told) = Some(now);
+            self.counters.resyncs.add(1);
+            let payload = subscriber.resync.clone();
+            taken.push_back(Waiting {
+                subscriber,
+                action: None,
+                payload,
+            });
+        }
+        let next = state.behind.iter().map(|(due, _)| *due).min();
+        Ok((taken, next))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+use super::*;
+use crate::hub::lane::Clock;
+use crate::hub::operation::Envelope;
+
+const ACTION: Action = Action::Create;
+
+fn outbox(change: impl FnOnce(&mut Limits)) -> Outbox {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    Outbox::new(&limits, Arc::default())
+}
+
+fn sized(frames: usize, bytes: usize) -> Outbox {
+    outbox(|limits| {
+        limits.outbox_frames = frames;
+        limits.outbox_bytes = bytes;
+    })
+}
+
+/// A subscriber on a lane.
+struct Listener {
+    member: Member,
+    clock: Clock,
+}
+
+fn listener() -> Listener {
+    enveloped(Envelope::default())
+}
+
+fn enveloped(envelope: Envelope) -> Listener {
+    let (member, clock) = Member::sample(envelope, ACTION);
+    Listener { member, clock }
+}
+
+impl Listener {
+    /// Delivers the next change of the lane.
+    fn push(&self, outbox: &Outbox, payload: &'static str) -> Pushed {
+        self.push_older(outbox, self.clock.tick(), payload)
+    }
+
+    fn push_older(&self, outbox: &Outbox, change: u64, payload: &'static str) -> Pushed {
+        outbox.push(&self.member, ACTION, change, payload.into())
+    }
+}
+
+async fn taken(outbox: &Outbox) -> Vec<Bytes> {
+    outbox.take().await.unwrap().frames.collect()
+}
+
+fn is_queued(pushed: Pushed) -> bool {
+    matches!(pushed, Pushed::Queued { .. })
+}
+
+const OVERFLOWED: Pushed = Pushed::Overflowed { closed: false };
+
+#[test]
+fn the_writer_is_due_in_steps_of_frames_and_of_bytes() {
+    let due = |outbox: &Outbox, payload: &'static str| {
+        let listener = listener();
+        let due = |(number, pushed)| match pushed {
+            Pushed::Queued { is_first, is_due } => {
+                assert_eq!(is_first, number == 1);
+                is_due.then_some(number)
+            }
+            _ => None,
+        };
+        let pushed = (1..=64).map(|number| (number, listener.push(outbox, payload)));
+        pushed.filter_map(due).collect::<Vec<_>>()
+    };
+    assert_eq!(due(&sized(80, 10_000), "a"), [10, 20, 30, 40, 50, 60]);
+    assert_eq!(
+        due(&sized(10_000, 160), "aaaaa"),
+        [4, 8, 12, 16, 20, 24, 28, 32]
+    );
+    assert_eq!(due(&sized(2, 2), "a"), [1, 2]);
+}
+
+#[tokio::test]
+async fn frames_come_out_in_order_all_at_once() {
+    let (outbox, listener) = (sized(10, 100), listener());
+    for frame in ["a", "b", "c"] {
+        assert!(is_queued(listener.push(&outbox, frame)));
+    }
+    assert_eq!(taken(&outbox).await, ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_notified_writer_has_what_is_there_and_is_told_once() {
+    let (outbox, listener) = (sized(10, 100), listener());
+    outbox.notify();
+    listener.push(&outbox, "a");
+    let taken = outbox.take().await.unwrap();
+    assert!(taken.notified);
+    assert_eq!(taken.frames.count(), 1);
+    outbox.notify();
+    outbox.notify();
+    let taken = outbox.take().await.unwrap();
+    assert!(taken.notified);
+    assert_eq!(taken.frames.count(), 0);
+    listener.push(&outbox, "b");
+    assert!(!outbox.take().await.unwrap().notified);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_a_gap_that_is_told_after_what_did() {
+    let (outbox, listener) = (sized(2, 100), listener());
+    listener.push(&outbox, "a");
+    listener.push(&outbox, "b");
+    assert_eq!(listener.push(&outbox, "c"), OVERFLOWED);
+    assert_eq!(listener.push(&outbox, "d"), Pushed::Covered);
+    assert_eq!(taken(&outbox).await, ["a", "b", "resync"]);
+    listener.push(&outbox, "e");
+    assert_eq!(taken(&outbox).await, ["e"]);
+}
+
+#[tokio::test]
+async fn bytes_are_counted_with_their_envelopes_and_one_frame_alone_has_room() {
+    let (outbox, listener) = (sized(100, 4), enveloped(Envelope::new("<", ">")));
+    assert!(is_queued(listener.push(&outbox, "much more than four")));
+    assert_eq!(listener.push(&outbox, ""), OVERFLOWED);
+    assert_eq!(taken(&outbox).await, ["<much more than four>", "<resync>"]);
+    assert!(is_queued(listener.push(&outbox, "ab")));
+    assert_eq!(taken(&outbox).await, ["<ab>"]);
+}
+
+#[tokio::test]
+async fn a_gap_is_the_subscribers_own() {
+    let outbox = sized(2, 100);
+    let (much, little) = (listener(), listener());
+    for _ in 0..5 {
+        much.push(&outbox, "much");
+    }
+    assert_eq!(taken(&outbox).await, ["much", "much", "resync"]);
+    assert!(is_queued(little.push(&outbox, "little")));
+    assert_eq!(taken(&outbox).await, ["little"]);
+}
+
+#[tokio::test]
+async fn nothing_older_follows_a_resync() {
+    let (outbox, listener) = (sized(10, 100), listener());
+    let undecided = listener.clock.tick();
+    let under_way = listener.clock.tick();
+    outbox.gap(&listener.member.subscriber);
+    assert_eq!(taken(&outbox).await, ["resync"]);
+    for older in [undecided, under_way] {
+        let pushed = listener.push_older(&outbox, older, "older");
+        assert_eq!(pushed, Pushed::Covered);
+    }
+    listener.push(&outbox, "younger");
+    assert_eq!(taken(&outbox).await, ["younger"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_is_told_of_gaps_once_in_an_interval_and_of_the_last() {
+    let (outbox, listener) = (sized(10, 100), listener());
+    let subscriber = &listener.member.subscriber;
+    let began = Instant::now();
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..60 {
+            outbox.gap(subscriber);
+            assert_eq!(listener.push(&outbox, "missed"), Pushed::Covered);
+        }
+        assert_eq!(taken(&outbox).await, ["resync"]);
+        told.push(began.elapsed().as_secs());
+    }
+    assert_eq!(told, [0, 1, 2]);
+    assert_eq!(outbox.counters.resyncs.get(), 3);
+}
+
+#[tokio::test]
+async fn where_gaps_cannot_be_told_one_frame_too_many_closes() {
+    let (outbox, listener) = (
+        outbox(|limits| {
+            limits.outbox_frames = 2;
+            limits.slow_reader = SlowReader::Close;
+        }),
+        listener(),
+    );
+    listener.push(&outbox, "a");
+    listener.push(&outbox, "b");
+    let closed = Pushed::Overflowed { closed: true };
+    assert_eq!(listener.push(&outbox, "c"), closed);
+    assert_eq!(listener.push(&outbox, "d"), Pushed::Ended);
+    assert_eq!(outbox.take().await.err(), Some(CloseReason::SlowReader));
+    assert_eq!(outbox.closed().await, CloseReason::SlowReader);
+}
+
+#[tokio::test]
+async fn each_member_has_its_envelope_around_the_same_payload() {
+    let outbox = sized(10, 100);
+    let listeners = ["1:", "2:"].map(|head| enveloped(Envelope::new(head, ";")));
+    for listener in listeners.iter().chain([&listener()]) {
+        listener.push(&outbox, "a");
+    }
+    assert_eq!(taken(&outbox).await, ["1:a;", "2:a;", "a"]);
+}
+
+#[tokio::test]
+async fn nothing_of_a_retired_member_is_queued_or_left() {
+    let (outbox, ended, other) = (sized(10, 4), listener(), listener());
+    ended.push(&outbox, "aa");
+    other.push(&outbox, "b");
+    outbox.retire(&ended.member.subscriber, ACTION);
+    assert_eq!(ended.push(&outbox, "c"), Pushed::Ended);
+    // The room that it took is free again.
+    assert!(is_queued(other.push(&outbox, "ddd")));
+    assert_eq!(taken(&outbox).await, ["b", "ddd"]);
+}
+
+#[tokio::test]
+async fn who_has_left_is_not_told_of_a_gap() {
+    let (outbox, ended, other) = (sized(10, 100), listener(), listener());
+    outbox.gap(&ended.member.subscriber);
+    outbox.retire(&ended.member.subscriber, ACTION);
+    other.push(&outbox, "b");
+    assert_eq!(taken(&outbox).await, ["b"]);
+}
+
+#[tokio::test]
+async fn a_replaced_member_gets_nothing_more_but_what_is_queued() {
+    let (outbox, listener) = (sized(10, 100), listener());
+    listener.push(&outbox, "before");
+    let subscriber = &listener.member.subscriber;
+    let member = outbox.seat(subscriber, ACTION);
+    assert_eq!(listener.push(&outbox, "late"), Pushed::Replaced);
+    outbox.push(&member, ACTION, listener.clock.tick(), "after".into());
+    assert_eq!(taken(&outbox).await, ["before", "after"]);
+    outbox.retire(subscriber, ACTION);
+    assert_eq!(listener.push(&outbox, "later"), Pushed::Ended);
+}

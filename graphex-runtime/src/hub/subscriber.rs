@@ -1,0 +1,161 @@
+//! A subscription as deliveries see it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::channel::Channel;
+use super::lane::Clock;
+use super::operation::Envelope;
+use crate::change::Action;
+
+/// A subscription of a channel. All that changes here changes under the lock of its outbox.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    pub(crate) channel: Arc<Channel>,
+    /// What its frames have around the payload.
+    pub(super) envelope: Envelope,
+    /// What tells it of a gap.
+    pub(super) resync: Bytes,
+    clock: Clock,
+    /// For each action, how often it was given a plan or lost it: odd while it has one.
+    generations: [AtomicU64; Action::ALL.len()],
+    /// Changes of the lane up to this number are part of a gap; all, until it is told.
+    covered: AtomicU64,
+    /// When it was last told.
+    pub(super) told: Mutex<Option<Instant>>,
+}
+
+/// A subscriber as it is listed in one plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) subscriber: Arc<Subscriber>,
+    /// Its generation for the action of the plan when it joined.
+    generation: u64,
+}
+
+/// Whether a member is what the subscriber has for its action now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Currency {
+    Current,
+    /// The subscriber has another plan for the action.
+    Replaced,
+    Ended,
+}
+
+impl Subscriber {
+    pub(super) fn new(
+        channel: Arc<Channel>,
+        envelope: Envelope,
+        resync: Bytes,
+        clock: Clock,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            channel,
+            envelope,
+            resync,
+            clock,
+            generations: Default::default(),
+            covered: AtomicU64::new(0),
+            told: Mutex::default(),
+        })
+    }
+
+    /// Gives it a plan for the action. What was listed for the action before gets nothing more.
+    pub(super) fn seat(self: &Arc<Self>, action: Action) -> Member {
+        let generation = &self.generations[action as usize];
+        let before = generation.load(Ordering::Relaxed);
+        let now = if is_seated(before) {
+            before + 2
+        } else {
+            before + 1
+        };
+        generation.store(now, Ordering::Relaxed);
+        Member {
+            subscriber: Arc::clone(self),
+            generation: now,
+        }
+    }
+
+    /// Takes its plan for the action away.
+    pub(super) fn unseat(&self, action: Action) {
+        let generation = &self.generations[action as usize];
+        let before = generation.load(Ordering::Relaxed);
+        if is_seated(before) {
+            generation.store(before + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it has a plan for any action.
+    pub(super) fn is_live(&self) -> bool {
+        let mut generations = self.generations.iter();
+        generations.any(|generation| is_seated(generation.load(Ordering::Relaxed)))
+    }
+
+    /// Whether this change of the lane is part of a gap.
+    pub(super) fn is_covered(&self, change: u64) -> bool {
+        change <= self.covered.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is to be told of a gap, which grows until it is.
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_covered(u64::MAX)
+    }
+
+    pub(super) fn fall_behind(&self) {
+        self.covered.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// It is told of the gap now. Who is told loads again, and has then whatever was committed by
+    /// now: so nothing older may follow.
+    pub(super) fn catch_up(&self) {
+        self.covered.store(self.clock.now(), Ordering::Relaxed);
+    }
+}
+
+fn is_seated(generation: u64) -> bool {
+    !generation.is_multiple_of(2)
+}
+
+impl Member {
+    /// A subscriber is listed in a plan once, and this is its own for as long as it is.
+    pub(super) fn key(&self) -> usize {
+        Arc::as_ptr(&self.subscriber).addr()
+    }
+
+    /// Whether somebody waits for what it gets.
+    pub(super) fn is_asking(&self, action: Action) -> bool {
+        self.currency(action) != Currency::Ended
+    }
+
+    pub(super) fn currency(&self, action: Action) -> Currency {
+        let now = self.subscriber.generations[action as usize].load(Ordering::Relaxed);
+        if now == self.generation {
+            Currency::Current
+        } else if is_seated(now) {
+            Currency::Replaced
+        } else {
+            Currency::Ended
+        }
+    }
+}
+
+#[cfg(test)]
+impl Member {
+    /// A member of the plan of an action, on a channel of its own, with the clock of its lane.
+    pub(super) fn sample(envelope: Envelope, action: Action) -> (Self, Clock) {
+        use crate::hub::channel::ChannelId;
+        use crate::hub::{Identity, Limits};
+        use crate::node::NodeId;
+
+        let id = ChannelId::random(NodeId(1)).unwrap();
+        let limits = Limits::default();
+        let channel = Channel::new(id, Identity::anonymous(), None, &limits, &Arc::default());
+        let clock = Clock::default();
+        let resync = Bytes::from_static(b"resync");
+        let subscriber = Subscriber::new(Arc::new(channel), envelope, resync, clock.clone());
+        (subscriber.seat(action), clock)
+    }
+}
