@@ -28,6 +28,7 @@ pub(crate) fn fallback(mut model: Model, errors: &syn::Error) -> TokenStream {
             type Scope = #scope;
             const MODEL: &'static #private::Model = &#private::Model {
                 name: "", stream: "", label: "", field: "", changes: "", description: "",
+                table: ::core::option::Option::None,
                 payload: #private::Payload::IdOnly,
                 key: 0, fields: &[], index: &[], lookups: &[],
             };

@@ -28,6 +28,7 @@ pub(crate) const CONTAINER: &[Key] = &[
         "lookup",
         "#[graphex(lookup(author_name(author): String, tagged: Vec<String>))]",
     ),
+    key("table", r#"#[graphex(table = "chat.messages")]"#),
     key("field", r#"#[graphex(field = "messageSubscription")]"#),
     key("name", r#"#[graphex(name = "Message")]"#),
     key("label", r#"#[graphex(label = "chat.message")]"#),
@@ -42,6 +43,7 @@ pub(crate) const CONTAINER: &[Key] = &[
 pub(crate) const FIELD: &[Key] = &[
     key("skip", "#[graphex(skip)]"),
     key("rename", r#"#[graphex(rename = "text")]"#),
+    key("column", r#"#[graphex(column = "tenant_id")]"#),
     key("opaque", "#[graphex(opaque)]"),
     key("expose", "#[graphex(expose)]"),
 ];

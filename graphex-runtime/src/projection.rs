@@ -231,6 +231,8 @@ mod tests {
                 Value::Text("h\"i".into()),
                 Value::Null,
             ]),
+            before: None,
+            cursor: None,
         };
         let frame = projection.frame(&change, usize::MAX).unwrap();
         String::from_utf8(frame.to_vec()).unwrap()

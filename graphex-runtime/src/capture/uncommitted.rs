@@ -148,6 +148,8 @@ mod tests {
             model: &MODEL,
             action: Action::Create,
             row: Row::from([Value::Int(id.into())]),
+            before: None,
+            cursor: None,
         }
     }
 

@@ -1,10 +1,10 @@
 //! What the change log asks of a Diesel connection, whichever database it is of.
 
-use diesel::RunQueryDsl;
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
-use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::deserialize::{self, FromSql};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::Error::DeserializationError;
 use diesel::result::QueryResult;
 use diesel::row::Row;
 use diesel::serialize::ToSql;
@@ -46,11 +46,13 @@ where
     }
 
     fn texts(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Texts>> {
-        statement.load(self)
+        let rows = LoadConnection::load(self, statement)?;
+        rows.map(|row| Texts::read(&row?).map_err(DeserializationError)).collect()
     }
 
     fn entries(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Entry>> {
-        statement.load(self)
+        let rows = LoadConnection::load(self, statement)?;
+        rows.map(|row| Entry::read(&row?).map_err(DeserializationError)).collect()
     }
 }
 
@@ -63,7 +65,7 @@ pub struct Statement<'a> {
 
 /// A value of a statement.
 #[derive(Clone, Copy, Debug)]
-pub enum Bind<'a> {
+pub(super) enum Bind<'a> {
     /// A `BIGINT`.
     Int(i64),
     /// A `TEXT`.
@@ -84,8 +86,6 @@ impl QueryId for Statement<'_> {
 impl Query for Statement<'_> {
     type SqlType = Untyped;
 }
-
-impl<C> RunQueryDsl<C> for Statement<'_> {}
 
 impl<DB> QueryFragment<DB> for Statement<'_>
 where
@@ -135,12 +135,11 @@ impl Texts {
     }
 }
 
-impl<DB> FromSqlRow<Untyped, DB> for Texts
-where
-    DB: Backend + HasSqlType<Text>,
-    String: FromSql<Text, DB>,
-{
-    fn build_from_row<'a>(row: &impl Row<'a, DB>) -> deserialize::Result<Self> {
+impl Texts {
+    fn read<'r, DB: Backend>(row: &impl Row<'r, DB>) -> deserialize::Result<Self>
+    where
+        String: FromSql<Text, DB>,
+    {
         let columns = 0..row.field_count();
         let text = |column| row.get_value::<Nullable<Text>, Option<String>, usize>(column);
         columns.map(text).collect::<Result<_, _>>().map(Self)
@@ -163,13 +162,12 @@ pub struct Entry {
     pub(super) new: Option<String>,
 }
 
-impl<DB> FromSqlRow<Untyped, DB> for Entry
-where
-    DB: Backend + HasSqlType<Text> + HasSqlType<BigInt>,
-    i64: FromSql<BigInt, DB>,
-    String: FromSql<Text, DB>,
-{
-    fn build_from_row<'a>(row: &impl Row<'a, DB>) -> deserialize::Result<Self> {
+impl Entry {
+    fn read<'r, DB: Backend>(row: &impl Row<'r, DB>) -> deserialize::Result<Self>
+    where
+        i64: FromSql<BigInt, DB>,
+        String: FromSql<Text, DB>,
+    {
         let op: String = row.get_value::<Text, _, _>(4)?;
         Ok(Self {
             xid: row.get_value::<BigInt, _, _>(0)?,

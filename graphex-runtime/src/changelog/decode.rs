@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::connection::Entry;
-use super::cursor::Cursor;
+use crate::cursor::Cursor;
 use crate::change::{Action, Change, Row};
 use crate::model::{Model, UnreadableRow};
 use crate::value::Database;
@@ -34,6 +34,12 @@ impl Decoder {
             database,
             models: models.collect(),
         }
+    }
+
+    /// What is told of a row that cannot be read.
+    pub(super) fn gap_of(&self, entry: &Entry) -> Told {
+        let model = self.models.get(&*entry.stream);
+        model.map_or(Told::Foreign, |model| Told::Gap(model.stream))
     }
 
     /// What the row tells. `before` is where whoever has not seen all of it goes on.

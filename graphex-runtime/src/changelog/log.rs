@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use diesel::result::{ConnectionError, Error};
 
 use super::connection::Entry;
-use super::cursor::Cursor;
+use crate::cursor::Cursor;
 use super::schema::Retention;
 
 /// How many changes are read at once. One transaction of one batch may be read in several pages.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 
 use super::connection::{Bind, Entry, LogConnection, Statement, Texts};
-use super::cursor::Cursor;
+use crate::cursor::Cursor;
 use super::log::{Batch, Batches, Group, Log, LogError, Mark, PAGE, Read, Visible};
 use super::schema::Retention;
 
@@ -12,17 +12,17 @@ use super::schema::Retention;
 const BATCH: i64 = 10_000;
 
 /// The log on a connection to PostgreSQL.
-pub(super) struct PostgresLog<C> {
-    conn: C,
+pub(super) struct PostgresLog {
+    conn: Box<dyn LogConnection + Send>,
     log: u64,
     /// A standby makes no batches: it lists nothing as in progress, so that a snapshot of it is
     /// wrong. It follows those of the primary.
     is_standby: bool,
 }
 
-impl<C: LogConnection + Send> PostgresLog<C> {
+impl PostgresLog {
     /// The log on this connection; it is installed.
-    pub(super) fn open(mut conn: C, retention: Retention) -> Result<Self, LogError> {
+    pub(super) fn open(mut conn: Box<dyn LogConnection + Send>, retention: Retention) -> Result<Self, LogError> {
         // A tick needs a new snapshot for each statement, whatever the server's default is.
         conn.run(
             "SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning",
@@ -243,7 +243,7 @@ impl<C: LogConnection + Send> PostgresLog<C> {
 
 type Numbered = (Cursor, Entry);
 
-impl<C: LogConnection + Send> Log for PostgresLog<C> {
+impl Log for PostgresLog {
     fn end(&mut self) -> Result<Mark, LogError> {
         if !self.is_standby {
             let tick = [Bind::Int(BATCH)];

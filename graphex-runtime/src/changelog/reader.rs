@@ -1,13 +1,16 @@
 //! The thread that follows a change log and hands over what it reads.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
+use super::connection::Entry;
 use super::decode::{Decoder, Told};
 use super::log::{Log, LogError, Mark, Read};
 use super::schema::Retention;
 use crate::change::Change;
+use crate::cursor::Cursor;
 use crate::hub::Sink;
 
 /// Makes a connection to the log, on which it is ready to be read.
@@ -244,13 +247,16 @@ impl Following {
 
     fn hand_over(
         &mut self,
-        mut before: super::Cursor,
-        page: &[(super::Cursor, super::connection::Entry)],
+        mut before: Cursor,
+        page: &[(Cursor, Entry)],
     ) {
         let mut changes: Vec<Change> = Vec::with_capacity(page.len());
         let mut told = None;
         for (cursor, entry) in page {
-            match self.decoder.decode(entry, before, *cursor) {
+            // A `Field` of the user's reads the values.
+            let decoding = || self.decoder.decode(entry, before, *cursor);
+            let decoded = catch_unwind(AssertUnwindSafe(decoding));
+            match decoded.unwrap_or_else(|_| self.decoder.gap_of(entry)) {
                 Told::Changes(first, second) => {
                     told = None;
                     changes.push(first);

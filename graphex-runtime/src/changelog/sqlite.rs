@@ -1,21 +1,21 @@
 //! Reading the change log of SQLite, where the row number is the position.
 
 use super::connection::{Bind, Entry, LogConnection, Statement, Texts};
-use super::cursor::Cursor;
+use crate::cursor::Cursor;
 use super::log::{Batches, Log, LogError, Mark, PAGE, Read};
 use super::schema::Retention;
 
 /// The log on a connection to SQLite.
-pub(super) struct SqliteLog<C> {
-    conn: C,
+pub(super) struct SqliteLog {
+    conn: Box<dyn LogConnection + Send>,
     log: u64,
     /// SQLite's number for what other connections have written, when everything was read.
     exhausted_at: Option<i64>,
 }
 
-impl<C: LogConnection + Send> SqliteLog<C> {
+impl SqliteLog {
     /// The log on this connection; it is installed.
-    pub(super) fn open(mut conn: C) -> Result<Self, LogError> {
+    pub(super) fn open(mut conn: Box<dyn LogConnection + Send>) -> Result<Self, LogError> {
         conn.run("PRAGMA busy_timeout = 5000")?;
         let mut log = Self {
             conn,
@@ -78,7 +78,7 @@ impl<C: LogConnection + Send> SqliteLog<C> {
     }
 }
 
-impl<C: LogConnection + Send> Log for SqliteLog<C> {
+impl Log for SqliteLog {
     fn end(&mut self) -> Result<Mark, LogError> {
         self.read_id()?;
         self.exhausted_at = None;

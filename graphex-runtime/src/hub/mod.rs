@@ -27,6 +27,11 @@ mod plan;
 mod publisher;
 mod remote;
 mod slab;
+#[cfg_attr(
+    not(feature = "diesel"),
+    allow(dead_code, reason = "a change log is read through Diesel")
+)]
+mod source;
 mod stats;
 mod subscriber;
 
@@ -47,6 +52,9 @@ pub use outbox::CloseReason;
 pub(crate) use outbox::Taken;
 #[cfg(feature = "diesel")]
 pub(crate) use publisher::Ticket;
+pub(crate) use source::{Open, OpenError};
+#[cfg(feature = "diesel")]
+pub(crate) use source::{Opened, Sink, Source};
 pub use stats::Stats;
 
 use engine::{Engine, Options};
@@ -80,7 +88,6 @@ pub struct Hub {
 }
 
 /// Collects the models and limits of a [`Hub`].
-#[derive(Debug)]
 #[must_use = "call `build` to get the hub"]
 pub struct HubBuilder {
     models: Vec<&'static Model>,
@@ -88,6 +95,30 @@ pub struct HubBuilder {
     data: Data,
     layer: Setup,
     resync: bool,
+    source: Option<Open>,
+}
+
+impl std::fmt::Debug for HubBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let streams: Vec<_> = self.models.iter().map(|model| model.stream).collect();
+        f.debug_struct("HubBuilder")
+            .field("streams", &streams)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The hub could not be built: its change log cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the hub cannot be built: {0}")]
+pub struct BuildError(OpenError);
+
+impl BuildError {
+    /// What is behind it: with a change log a [`ChangeLogError`](crate::ChangeLogError).
+    #[must_use]
+    pub fn reason(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        &*self.0
+    }
 }
 
 impl HubBuilder {
@@ -129,6 +160,19 @@ impl HubBuilder {
         self
     }
 
+    /// Reads changes from what this opens.
+    #[cfg(feature = "diesel")]
+    pub(crate) fn source(mut self, open: Open) -> Self {
+        self.source = Some(open);
+        self
+    }
+
+    /// The models so far.
+    #[cfg(feature = "diesel")]
+    pub(crate) fn models(&self) -> &[&'static Model] {
+        &self.models
+    }
+
     /// Makes the hub.
     ///
     /// Its tasks run on the tokio runtime that this is called in or, outside of one, on
@@ -137,10 +181,31 @@ impl HubBuilder {
     /// # Panics
     ///
     /// When two of the models have one stream name, and would deliver each other's rows, or one
-    /// GraphQL field, of which a schema could serve only the first.
+    /// GraphQL field, of which a schema could serve only the first. Where
+    /// [`try_build`](Self::try_build) gives an error.
     #[must_use]
     #[track_caller]
     pub fn build(self) -> Hub {
+        match self.try_build() {
+            Ok(hub) => hub,
+            #[expect(clippy::panic, reason = "documented: a mistake in the program's set-up")]
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Makes the hub, like [`build`](Self::build).
+    ///
+    /// With a change log this connects to its database, and blocks meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When there is a change log that cannot be read, or that would not tell everything.
+    ///
+    /// # Panics
+    ///
+    /// When two of the models clash: see [`build`](Self::build).
+    #[track_caller]
+    pub fn try_build(self) -> Result<Hub, BuildError> {
         let mut models: Vec<&'static Model> = Vec::new();
         for model in self.models {
             let mut others = models.iter().copied();
@@ -177,8 +242,11 @@ impl HubBuilder {
             resync: self.resync,
         };
         let engine = Engine::new(&models, options);
+        if let Some(open) = self.source {
+            engine.open(open, &models).map_err(BuildError)?;
+        }
         engine.start();
-        Hub { engine }
+        Ok(Hub { engine })
     }
 }
 
@@ -191,6 +259,7 @@ impl Hub {
             data: Data::default(),
             layer: Setup::default(),
             resync: true,
+            source: None,
         }
     }
 
@@ -210,7 +279,7 @@ impl Hub {
             return;
         }
         let (model, row) = (M::MODEL, row.to_row());
-        let change = Change { model, action, row };
+        let change = Change::unlogged(model, action, row);
         if let Some(lane) = self.engine.lanes.get(model.stream) {
             lane.queue.publish(vec![change]);
         }
@@ -222,8 +291,9 @@ impl Hub {
         &self.engine.limits
     }
 
-    /// Whether the hub hears its layer: it is false while Redis is away, and until it has
-    /// answered for the first time. On the in-memory layer it is always true.
+    /// Whether the hub hears its layer and its change log: it is false while Redis or the database
+    /// is away, and until Redis has answered for the first time. On the in-memory layer and
+    /// without a change log it is always true.
     ///
     /// For a health endpoint that tells a load balancer where to send new clients. Those who are
     /// connected stay connected, and are served when the layer is back.
@@ -231,7 +301,7 @@ impl Hub {
     pub fn ready(&self) -> bool {
         // A hub that was built outside of a runtime begins where it is first asked.
         self.engine.start();
-        self.engine.layer.is_ready()
+        self.engine.layer.is_ready() && self.engine.source().is_none_or(|opened| opened.source.is_ready())
     }
 
     /// What the hub holds and what it did.
@@ -257,6 +327,27 @@ impl Hub {
     #[cfg(feature = "diesel")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.engine, &other.engine)
+    }
+
+    /// Whether the changes of this model come from a change log.
+    #[cfg(feature = "diesel")]
+    pub(crate) fn is_logged(&self, model: &Model) -> bool {
+        let opened = self.engine.source();
+        opened.is_some_and(|opened| opened.streams.contains(&model.stream))
+    }
+
+    /// What connections that write have to run first, for the sake of the change log.
+    #[cfg(feature = "diesel")]
+    pub(crate) fn writers_run(&self) -> Option<&'static str> {
+        self.engine.source()?.writers_run
+    }
+
+    /// A writer of this process has committed: the change log is read at once.
+    #[cfg(feature = "diesel")]
+    pub(crate) fn committed(&self) {
+        if let Some(opened) = self.engine.source() {
+            opened.source.wake();
+        }
     }
 
     /// Reserves the place of a transaction that is about to commit.

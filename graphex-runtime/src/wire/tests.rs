@@ -41,6 +41,8 @@ fn change(model: &'static Model, values: impl Into<Vec<Value>>) -> Arc<Change> {
         model,
         action: Action::Update,
         row: Row::new(values.into()),
+        before: None,
+        cursor: None,
     })
 }
 

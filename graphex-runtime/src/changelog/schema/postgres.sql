@@ -102,24 +102,24 @@ CREATE OR REPLACE FUNCTION graphex.arrive(keep interval, most bigint) RETURNS vo
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $graphex$
 DECLARE
   state graphex.state;
-  system bigint := (SELECT c.system_identifier FROM pg_control_system() c);
-  database oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
-  trimmed bigint;
+  this_system bigint := (SELECT c.system_identifier FROM pg_control_system() c);
+  this_database oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
+  trims bigint;
 BEGIN
   PERFORM pg_advisory_xact_lock(7235422, 0);
   SELECT * INTO state FROM graphex.state FOR UPDATE;
-  trimmed := graphex.trims();
-  IF state.system <> system OR state.database <> database THEN
+  trims := graphex.trims();
+  IF state.system <> this_system OR state.database <> this_database THEN
     PERFORM set_config('lock_timeout', '2s', true);
     TRUNCATE graphex.log;
     DELETE FROM graphex.batch;
     PERFORM graphex.skip();
     state.log := (random() * 9007199254740991)::bigint;
-  ELSIF state.trimmed <> trimmed OR NOT EXISTS (SELECT 1 FROM graphex.batch) THEN
+  ELSIF state.trimmed <> trims OR NOT EXISTS (SELECT 1 FROM graphex.batch) THEN
     PERFORM graphex.skip();
   END IF;
-  UPDATE graphex.state t SET log = state.log, system = arrive.system, database = arrive.database,
-    trimmed = arrive.trimmed, alive = clock_timestamp(), keep = arrive.keep, most = arrive.most;
+  UPDATE graphex.state t SET log = state.log, system = this_system, database = this_database,
+    trimmed = trims, alive = clock_timestamp(), keep = arrive.keep, most = arrive.most;
 END $graphex$;
 
 -- Makes the next batch, of at least one transaction and about `most` changes; returns how many

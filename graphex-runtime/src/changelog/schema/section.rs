@@ -32,6 +32,11 @@ impl Section {
         }
     }
 
+    /// What installs it, over an older version too.
+    pub(in crate::changelog) fn sql(&self) -> &str {
+        &self.sql
+    }
+
     /// The text as a migration has it, so that [`read`] finds it there.
     pub(super) fn write(&self, text: &mut String) {
         let (version, sql) = (&self.version, &self.sql);

@@ -49,11 +49,6 @@ impl LoggedTable {
         }
     }
 
-    /// The names of the columns that are logged.
-    pub(in crate::changelog) fn columns(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.new.iter().map(|(name, _)| *name)
-    }
-
     /// A name of our own for this stream that is no longer than an identifier may be.
     pub(in crate::changelog) fn object(&self, prefix: &str) -> String {
         /// What PostgreSQL keeps of an identifier.

@@ -10,6 +10,8 @@ fn change(id: i64) -> Change {
         model: &MODEL,
         action: Action::Update,
         row: Row::from([Value::Int(id.into())]),
+        before: None,
+        cursor: None,
     }
 }
 

@@ -228,6 +228,8 @@ mod tests {
             model: &MODEL,
             action: Action::Create,
             row: Row::from([Value::Int(number.into())]),
+            before: None,
+            cursor: None,
         };
         let node = NodeId(1);
         let topic = Topic::named("messages-create");

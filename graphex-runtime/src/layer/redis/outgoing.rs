@@ -103,6 +103,8 @@ mod tests {
             model: &MODEL,
             action,
             row: Row::new(vec![Value::Int(id.into()), room]),
+            before: None,
+            cursor: None,
         })
     }
 
