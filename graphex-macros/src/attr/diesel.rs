@@ -5,7 +5,6 @@ use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::ext::IdentExt as _;
 use syn::{Attribute, LitStr, Meta, Path, Token};
 
 use super::split;

@@ -68,8 +68,8 @@ impl PostgresLog {
     /// follow it. What is committed and in no batch is put into one.
     fn batches(&mut self, first: i64) -> Result<Vec<Texts>, LogError> {
         if self.is_standby {
-            let sql = "SELECT first::text, n::text, top::text, CASE WHEN first > ? THEN unseen::text END, token::text \
-                 FROM graphex.batch WHERE first >= ? ORDER BY first LIMIT 65";
+            let sql = "SELECT b.first::text, b.n::text, b.top::text, CASE WHEN b.first > ? THEN b.unseen::text END, b.token::text \
+                 FROM graphex.batch b WHERE b.first >= ? ORDER BY b.first LIMIT 65";
             self.texts(sql, &[Bind::Int(first), Bind::Int(first)])
         } else {
             let sql = "SELECT first, n, top, unseen, token FROM graphex.next(?, ?)";
@@ -235,6 +235,7 @@ impl PostgresLog {
         }
     }
 
+    /// `ORDER BY` in these queries names the table: an output column of the name is text.
     fn select_batches(&mut self, sql: &str, position: i64) -> Result<Vec<Batch>, LogError> {
         let rows = self.texts(sql, &[Bind::Int(position)])?;
         rows.iter().map(batch).collect()
@@ -250,8 +251,8 @@ impl Log for PostgresLog {
             while self.texts("SELECT graphex.tick(?)::text", &tick)?.first().and_then(|row| row.number(0)) > Some(0) {}
         }
         self.read_id()?;
-        let sql = "SELECT first::text, n::text, top::text, unseen::text, token::text FROM graphex.batch \
-             WHERE first >= ? ORDER BY first DESC LIMIT 1";
+        let sql = "SELECT b.first::text, b.n::text, b.top::text, b.unseen::text, b.token::text FROM graphex.batch b \
+             WHERE b.first >= ? ORDER BY b.first DESC LIMIT 1";
         let batch = self.select_batches(sql, 0)?.pop().ok_or(INCOMPLETE)?;
         Ok(self.mark(batch))
     }
@@ -261,8 +262,8 @@ impl Log for PostgresLog {
         let Ok(position) = i64::try_from(cursor.position) else {
             return Ok(None);
         };
-        let sql = "SELECT first::text, n::text, top::text, unseen::text, token::text FROM graphex.batch \
-             WHERE first <= ? ORDER BY first DESC LIMIT 2";
+        let sql = "SELECT b.first::text, b.n::text, b.top::text, b.unseen::text, b.token::text FROM graphex.batch b \
+             WHERE b.first <= ? ORDER BY b.first DESC LIMIT 2";
         let mut found = self.select_batches(sql, position)?.into_iter();
         let (Some(batch), before) = (found.next(), found.next()) else {
             return Ok(None);

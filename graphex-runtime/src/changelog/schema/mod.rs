@@ -6,8 +6,6 @@ pub(super) mod sqlite;
 pub(super) mod table;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 use std::time::Duration;
