@@ -122,7 +122,7 @@ impl Reading {
             let mut conn = PgConnection::establish(&url).unwrap();
             conn.batch_execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                 WHERE query LIKE '%graphex.next%' AND datname = current_database() \
+                 WHERE query LIKE 'SELECT first, n, top%' AND datname = current_database() \
                    AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1",
             )
             .unwrap();

@@ -17,8 +17,7 @@ pub(super) fn problems(
     conn: &mut dyn LogConnection,
 ) -> QueryResult<Vec<Problem>> {
     let base = schema.base();
-    let is_there = ask(conn, "SELECT (to_regclass('graphex.state') IS NOT NULL)::text", &[])?;
-    if !is_there.first().is_some_and(|row| row.is(0)) {
+    if !is_installed(conn)? {
         let sentence = "the change log is not installed in this database";
         return Ok(vec![Problem::of_log(sentence, schema.install_sql())]);
     }
@@ -36,6 +35,13 @@ pub(super) fn problems(
         of_table(schema, model, &table, conn, &mut problems)?;
     }
     Ok(problems)
+}
+
+/// Also for a role that may not use the schema, so not by a name in it.
+fn is_installed(conn: &mut dyn LogConnection) -> QueryResult<bool> {
+    let sql = "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = 'graphex' AND c.relname = 'state'";
+    Ok(!ask(conn, sql, &[])?.is_empty())
 }
 
 fn privileges(conn: &mut dyn LogConnection) -> QueryResult<Option<Problem>> {
@@ -353,8 +359,7 @@ fn version_of(source: &str) -> Option<(&str, &str)> {
 
 pub(super) fn installed(conn: &mut dyn LogConnection) -> QueryResult<Installed> {
     let mut installed = Installed::default();
-    let is_there = ask(conn, "SELECT (to_regclass('graphex.state') IS NOT NULL)::text", &[])?;
-    if !is_there.first().is_some_and(|row| row.is(0)) {
+    if !is_installed(conn)? {
         return Ok(installed);
     }
     for row in ask(conn, "SELECT version FROM graphex.state", &[])? {

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use graphex::prelude::*;
 use graphex::{LogSchema, ModelType};
 
 diesel::table! {
