@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The top row first. A module that is in no row may not exist.
 const RUNTIME: &[&[&str]] = &[
-    &["error", "limits", "node", "value"],
+    &["deadline", "error", "limits", "node", "value"],
     &[
         "change",
         "custom",
@@ -67,6 +67,48 @@ fn files_are_short() {
                 file.display()
             );
         }
+    }
+}
+
+/// A request reaches the parser and the schema in these files alone, which take none that the
+/// guard has not looked at.
+#[test]
+fn documents_are_parsed_and_executed_behind_the_guard() {
+    const BEHIND: &[&str] = &["graphql/execute.rs", "graphql/guard"];
+    let mut found = 0;
+    for file in files(Path::new("graphex-runtime/src")) {
+        let path = file.strip_prefix("graphex-runtime/src").unwrap();
+        let source = fs::read_to_string(&file).unwrap();
+        let code = source
+            .lines()
+            .map(|line| line.split("//").next().unwrap_or_default());
+        for line in code {
+            let calls = [
+                "parse_query(",
+                "parsed_query(",
+                "schema.execute(",
+                "execute_batch(",
+                "execute_stream(",
+            ];
+            if calls.iter().any(|call| line.contains(call)) {
+                let is_behind = BEHIND.iter().any(|behind| path.starts_with(behind));
+                assert!(is_behind, "{}: {line}", file.display());
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 0, "this looks for calls that are no longer there");
+}
+
+/// A limit may be as long as `Duration::MAX`, and such a sum panics.
+#[test]
+fn only_one_place_adds_a_time_to_now() {
+    for file in files(Path::new("graphex-runtime/src")) {
+        let source = fs::read_to_string(&file).unwrap();
+        let code = source.lines().map(|line| line.split("//").next().unwrap());
+        let sums = code.filter(|line| line.contains("now() +")).count();
+        let allowed = usize::from(file.ends_with("deadline.rs"));
+        assert_eq!(sums, allowed, "{} has to call `deadline`", file.display());
     }
 }
 

@@ -7,7 +7,7 @@ mod harness;
 
 use async_graphql::{EmptyMutation, Object};
 use graphex::prelude::*;
-use graphex::{Limits, Stats};
+use graphex::{Limits, SlowReader, Stats};
 use harness::{Server, endpoints};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -46,7 +46,11 @@ fn note(id: i32, text: &str) -> Note {
 
 #[tokio::test]
 async fn a_slow_reader_is_closed_with_1013_and_nobody_waits_for_it() {
-    let server = server(|limits| limits.outbox_frames = 64).await;
+    let server = server(|limits| {
+        limits.outbox_frames = 64;
+        limits.slow_reader = SlowReader::Close;
+    })
+    .await;
     let mut slow = server.connect(None).await;
     let mut healthy = server.connect(None).await;
     server.done(&slow, "noteSubscription", SUBSCRIBE).await;
@@ -77,6 +81,7 @@ async fn a_slow_reader_is_closed_with_1013_and_nobody_waits_for_it() {
 async fn a_reader_that_never_takes_its_close_frame_is_dropped() {
     let server = server(|limits| {
         limits.outbox_frames = 8;
+        limits.slow_reader = SlowReader::Close;
         limits.close_wait = std::time::Duration::from_millis(50);
     })
     .await;
@@ -347,15 +352,75 @@ async fn changes_that_nobody_hears_leave_the_runtime_to_others() {
 }
 
 #[tokio::test]
+async fn one_large_row_has_room_and_disconnects_nobody() {
+    let server = server(|_| {}).await;
+    let mut idle = server.connect(None).await;
+    server.done(&idle, "noteSubscription", SUBSCRIBE).await;
+    let large = "x".repeat(3 * 1024 * 1024);
+    for id in 0..3 {
+        server.hub.publish(Action::Create, &note(id, &large));
+        let frame = idle.json().await;
+        assert_eq!(frame["payload"]["data"]["id"], id);
+        assert_eq!(frame["payload"]["data"]["text"], large);
+    }
+    assert_eq!(server.hub.stats().overflows, 0);
+}
+
+#[tokio::test]
 async fn bytes_that_wait_are_limited_too() {
-    let server = server(|limits| limits.outbox_bytes = 100_000).await;
+    let server = server(|limits| {
+        limits.outbox_bytes = 100_000;
+        limits.slow_reader = SlowReader::Close;
+    })
+    .await;
     let mut slow = server.connect(None).await;
     server.done(&slow, "noteSubscription", SUBSCRIBE).await;
-    server
-        .hub
-        .publish(Action::Create, &note(1, &"x".repeat(100_001)));
+    // On this runtime of one thread the channel's writer cannot run in between.
+    for id in 0..2 {
+        server
+            .hub
+            .publish(Action::Create, &note(id, &"x".repeat(60_000)));
+    }
     assert_eq!(slow.closed().await.code, CloseCode::Again);
     server.until_empty().await;
+}
+
+#[tokio::test]
+async fn a_bulk_that_is_too_fast_for_a_client_is_a_gap_and_not_the_end() {
+    let server = server(|limits| limits.outbox_frames = 64).await;
+    let mut slow = server.connect(None).await;
+    let mut other = server.connect(None).await;
+    server.done(&slow, "noteSubscription", SUBSCRIBE).await;
+    server
+        .done(&other, "noteSubscription", &format!("{SUBSCRIBE}, id: -1"))
+        .await;
+    // Until the sockets' buffers and the outbox are full.
+    let text = "x".repeat(16 * 1024);
+    let mut last = 0;
+    while server.hub.stats().overflows == 0 {
+        last += 1;
+        server.hub.publish(Action::Create, &note(last, &text));
+        tokio::task::yield_now().await;
+        assert!(last < 100_000, "the slow reader never loses anything");
+    }
+    // Nobody else waits or loses.
+    server.hub.publish(Action::Create, &note(-1, ""));
+    assert_eq!(other.json().await["payload"]["data"]["id"], -1);
+    // It gets what had room, in order, then the one resync.
+    let mut id = 1;
+    loop {
+        let frame = slow.json().await;
+        if frame["payload"]["action"] == "resync" {
+            break;
+        }
+        assert_eq!(frame["payload"]["data"]["id"], id);
+        id += 1;
+    }
+    assert!(id <= last);
+    server.hub.publish(Action::Create, &note(last + 1, ""));
+    assert_eq!(slow.json().await["payload"]["data"]["id"], last + 1);
+    let stats = server.hub.stats();
+    assert_eq!((stats.resyncs, stats.slow_readers_closed), (1, 0));
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 //! have one `REDIS_URL` and one `DATABASE_URL`, the path of an SQLite file.
 //!
 //! Where to read on: `models.rs` declares the streams, `mutations/` writes rows with
-//! `.broadcast()`, `database.rs` attaches the connections to the hub, and this file puts it
-//! together.
+//! `.broadcast()`, `database.rs` attaches the connections to the hub, `serve.rs` bounds what a client
+//! can do before it asks for something, and this file puts it together.
 
 #![expect(
     clippy::print_stdout,
@@ -18,6 +18,7 @@ mod models;
 mod mutations;
 mod queries;
 mod schema;
+mod serve;
 mod viewer;
 mod welcome;
 
@@ -26,7 +27,6 @@ use std::error::Error;
 use async_graphql::Data;
 use axum::response::Redirect;
 use axum::routing::get;
-use axum::serve::ListenerExt as _;
 use graphex::HubBuilder;
 use graphex::prelude::*;
 #[cfg(feature = "redis")]
@@ -89,14 +89,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     let listener = listen().await?;
     println!("{}", welcome::text(listener.local_addr()?));
-    // An event leaves at once, also while the client has not yet acknowledged the last one.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            eprintln!("TCP_NODELAY is not to be had: {error}");
-        }
-    });
-    axum::serve(listener, app).await?;
-    Ok(())
+    match serve::serve(listener, app, serve::Limits::default()).await {}
 }
 
 /// Makes this process one of several, if `REDIS_URL` says where they meet.

@@ -37,6 +37,18 @@ pub(crate) enum Refusal {
         /// [`Limits::subscriptions_per_channel`](crate::Limits::subscriptions_per_channel).
         limit: usize,
     },
+    /// Whoever pays for the channel holds as much as it may.
+    #[error("too much is held: subscriptions and connections may take {limit} bytes; end some")]
+    TooMuchHeld {
+        /// [`Limits::bytes_per_identity`](crate::Limits::bytes_per_identity) or one beside it.
+        limit: usize,
+    },
+    /// The selection of events has more aliases than it may.
+    #[error("too many aliases: a subscription's events may have {limit}")]
+    TooManyAliases {
+        /// [`Limits::document_aliases`](crate::Limits::document_aliases).
+        limit: usize,
+    },
     /// The layer did not confirm that it listens.
     #[error("live updates are not available at the moment; try again")]
     Unavailable,
@@ -72,10 +84,80 @@ impl Refusal {
             Self::InvalidId { .. } | Self::InvalidFilter(_) | Self::FiltersTooLarge { .. } => {
                 "BAD_USER_INPUT"
             }
-            Self::TooManySubscriptions { .. } | Self::NoChannel(_) => "LIMIT_EXCEEDED",
+            Self::TooManySubscriptions { .. }
+            | Self::TooMuchHeld { .. }
+            | Self::TooManyAliases { .. }
+            | Self::NoChannel(_) => "LIMIT_EXCEEDED",
             Self::Denied(_) | Self::Elsewhere(_) => "FORBIDDEN",
             Self::Unavailable | Self::NoAnswer | Self::OtherVersion => "UNAVAILABLE",
             Self::Internal => "INTERNAL_SERVER_ERROR",
+        }
+    }
+}
+
+/// Why a document is not executed. Its text is what the client reads.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unfit {
+    /// [`Limits::document_bytes`](crate::Limits::document_bytes).
+    #[error("the document is too large: it may have {limit} bytes")]
+    Bytes { limit: usize },
+    /// [`Limits::document_tokens`](crate::Limits::document_tokens).
+    #[error(
+        "the document is too large: it may have {limit} tokens, where a fragment counts as often \
+         as it is spread"
+    )]
+    Tokens { limit: usize },
+    /// [`Limits::document_name`](crate::Limits::document_name).
+    #[error("a name in the document is too long: it may have {limit} bytes")]
+    Name { limit: usize },
+    /// [`Limits::document_nesting`](crate::Limits::document_nesting).
+    #[error(
+        "the document is nested too deeply: {limit} brackets may be open at once, those around \
+         the spread of a fragment included"
+    )]
+    Nesting { limit: usize },
+    /// [`Limits::document_selections`](crate::Limits::document_selections).
+    #[error(
+        "the document selects too much: it may have {limit} selections, where a fragment counts \
+         as often as it is spread"
+    )]
+    Selections { limit: usize },
+    /// [`Limits::document_aliases`](crate::Limits::document_aliases).
+    #[error(
+        "the document has too many aliases: it may have {limit}, where a fragment counts as often \
+         as it is spread"
+    )]
+    Aliases { limit: usize },
+    /// [`Limits::document_values`](crate::Limits::document_values).
+    #[error(
+        "the arguments are too large: they may come to {limit} bytes, where a variable counts as \
+         often as it is used"
+    )]
+    Values { limit: usize },
+    /// [`Limits::introspection_selections`](crate::Limits::introspection_selections).
+    #[error("the introspection is too large: it may have {limit} selections")]
+    Introspection { limit: usize },
+    /// [`Limits::introspection_lists`](crate::Limits::introspection_lists).
+    #[error(
+        "the introspection is nested too deeply: `fields`, `inputFields`, `interfaces` and \
+         `possibleTypes` may be {limit} within each other"
+    )]
+    IntrospectionLists { limit: usize },
+    /// The parser would look for its end again and again.
+    #[error("a block string is not ended")]
+    BlockString,
+    /// Its expansion has no end.
+    #[error("fragment `{name}` spreads itself")]
+    Cycle { name: String },
+}
+
+impl Unfit {
+    /// What GraphQL errors carry as `extensions.code`.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::BlockString => "GRAPHQL_PARSE_FAILED",
+            Self::Cycle { .. } => "GRAPHQL_VALIDATION_FAILED",
+            _ => "LIMIT_EXCEEDED",
         }
     }
 }
@@ -88,6 +170,37 @@ pub enum ConnectError {
     #[error("too many connections: close one of the {limit} that are open")]
     TooManyChannels {
         /// [`Limits::channels_per_identity`](crate::Limits::channels_per_identity).
+        limit: usize,
+    },
+    /// As many channels are open from the client's address as may be.
+    #[error("too many connections from this address: {limit} may be open; close one")]
+    TooManyFromPeer {
+        /// [`Limits::channels_per_peer`](crate::Limits::channels_per_peer).
+        limit: usize,
+    },
+    /// All anonymous clients together have as many open channels as they may.
+    #[error("too many clients are not logged in: {limit} may be connected; log in, or try later")]
+    TooManyAnonymous {
+        /// [`Limits::anonymous_channels`](crate::Limits::anonymous_channels).
+        limit: usize,
+    },
+    /// The process has as many open channels as it may.
+    #[error("this server is full: {limit} connections are open; try again later")]
+    Full {
+        /// [`Limits::channels`](crate::Limits::channels).
+        limit: usize,
+    },
+    /// As many streams are reserved and not connected to as may be.
+    #[error("too many streams are reserved: connect to one of the {limit} first")]
+    TooManyReservations {
+        /// [`Limits::reservations_per_identity`](crate::Limits::reservations_per_identity) or one
+        /// beside it.
+        limit: usize,
+    },
+    /// What is open takes as much memory as it may.
+    #[error("too much is held: subscriptions and connections may take {limit} bytes; end some")]
+    TooMuchHeld {
+        /// [`Limits::bytes_per_identity`](crate::Limits::bytes_per_identity) or one beside it.
         limit: usize,
     },
     /// The operating system gave no random bits for a channel id.

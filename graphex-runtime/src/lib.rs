@@ -7,6 +7,8 @@
 mod change;
 mod cursor;
 mod custom;
+#[cfg(any(feature = "axum", feature = "redis", test))]
+mod deadline;
 mod error;
 mod filters;
 mod graphql;
@@ -69,7 +71,7 @@ pub use cursor::{Cursor, InvalidCursor};
 pub use custom::LookupContext;
 pub use error::ConnectError;
 pub use filters::Filters;
-pub use graphql::{ModelChanges, ModelSubscription, execute};
+pub use graphql::{DocumentGuard, ModelChanges, ModelSubscription, execute};
 pub use hub::{BuildError, ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
 pub use limits::{Limits, SlowReader};
 pub use lookup::Lookup;

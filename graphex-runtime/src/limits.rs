@@ -23,8 +23,55 @@ pub struct Limits {
     /// Largest body of an HTTP request, in bytes. A larger one is answered with 413.
     /// Default: 1,048,576 (1 MiB).
     pub http_body: usize,
+    /// Time a client has for the body of an HTTP request; one that takes longer is answered with
+    /// 408. Zero waits for ever. Default: 30 s.
+    pub body_wait: Duration,
     /// Most operations in one HTTP batch; 0 turns batches off. Default: 20.
     pub batch: usize,
+    /// Largest GraphQL document, in bytes. Default: 262,144 (256 KiB).
+    ///
+    /// This and the limits below are held before a document is parsed or executed, whichever way
+    /// it comes. A document beyond one of them is answered with an error that names the limit, and
+    /// counted in [`Stats::documents_refused`](crate::Stats::documents_refused). Requests to
+    /// [`execute`](crate::execute) without a hub in their data have the defaults;
+    /// [`DocumentGuard`](crate::DocumentGuard) guards a schema behind other endpoints too.
+    ///
+    /// What async-graphql has of this kind is not enough: its parser recurses into each bracket
+    /// before anything is counted, and `limit_depth`, `limit_complexity`, `limit_recursive_depth`
+    /// and `limit_directives` expand every fragment as often as it is spread in order to count,
+    /// which takes as long as what they guard against. They bound what a valid query costs your
+    /// resolvers, and are worth setting beside these.
+    pub document_bytes: usize,
+    /// Most tokens of a document, where a fragment counts as often as it is spread. Names,
+    /// numbers, strings and punctuators are tokens; commas, white space and comments are not.
+    /// Default: 15,000.
+    pub document_tokens: usize,
+    /// Longest name in a document, in bytes: what is unknown is compared with all that is known.
+    /// Default: 256.
+    pub document_name: usize,
+    /// Most brackets of a document that may be open at once, of any kind; the brackets of a
+    /// fragment count where it is spread. async-graphql's parser recurses for each, and with 2 MiB
+    /// of stack ends the process at some hundreds. Default: 64.
+    pub document_nesting: usize,
+    /// Most fields, spreads and inline fragments of a document, where a fragment counts as often as
+    /// it is spread. Default: 5,000.
+    pub document_selections: usize,
+    /// Most fields with an alias of a document, where a fragment counts as often as it is spread:
+    /// each is one more answer of the same field. The events of one subscription have no more
+    /// either. Default: 1,000.
+    pub document_aliases: usize,
+    /// Most bytes that the arguments of one operation come to with its variables, where a
+    /// variable counts as often as it is used: async-graphql makes a copy for each use. A number
+    /// is 32, a text its length more. Default: 16,777,216 (16 MiB).
+    pub document_values: usize,
+    /// Most selections below `__schema` and `__type`, where a fragment counts as often as it is
+    /// spread: each is multiplied with the size of the schema. Default: 500; what GraphiQL sends
+    /// has about 200.
+    pub introspection_selections: usize,
+    /// Most lists of types within each other in introspection (`fields`, `inputFields`,
+    /// `interfaces` and `possibleTypes`): each multiplies the answer by its length.
+    /// Default: 2, as graphql-js has it; what GraphiQL sends has 1.
+    pub introspection_lists: usize,
     /// Most subscriptions of one channel. `ALL_ACTIONS` on one `id` counts as one.
     /// Default: 100.
     pub subscriptions_per_channel: usize,
@@ -58,10 +105,35 @@ pub struct Limits {
     pub decision_queue: usize,
     /// The same in bytes of the rows. Default: 67,108,864 (64 MiB).
     pub decision_bytes: usize,
-    /// Most open channels of one named [`Identity`](crate::Identity) in this process; one more is
-    /// answered with 429. The anonymous identity is not limited, since it is everybody's.
+    /// Most open channels of this process, which are WebSockets and streams; one more is answered
+    /// with 503. So is what goes over any of the limits of channels below with 429.
+    /// Default: 20,000.
+    pub channels: usize,
+    /// Most open channels of one named [`Identity`](crate::Identity) in this process.
     /// Default: 100.
     pub channels_per_identity: usize,
+    /// Most open channels from one address, where the application gives one with
+    /// [`Identity::with_peer`](crate::Identity::with_peer). Default: 500.
+    pub channels_per_peer: usize,
+    /// Most open channels of all anonymous clients together. Default: 10,000.
+    pub anonymous_channels: usize,
+    /// Most memory that what one named identity holds may take, in bytes: 16 KiB for a channel,
+    /// and its subscriptions, each with its filters, patterns and topics as if nobody shared them.
+    /// Of anonymous clients without an address each channel has as much. What waits for a slow
+    /// reader has limits of its own. Default: 16,777,216 (16 MiB).
+    pub bytes_per_identity: usize,
+    /// The same from one address. Default: 16,777,216 (16 MiB).
+    pub bytes_per_peer: usize,
+    /// The same of all anonymous clients together. Default: 268,435,456 (256 MiB).
+    pub anonymous_bytes: usize,
+    /// Most streams that one named identity has reserved (the single-connection mode of GraphQL
+    /// over SSE) and is not connected to; each counts as a channel too. One more is answered
+    /// with 429. Default: 20.
+    pub reservations_per_identity: usize,
+    /// The same from one address. Default: 100.
+    pub reservations_per_peer: usize,
+    /// The same of all anonymous clients together. Default: 1,000.
+    pub anonymous_reservations: usize,
     /// Most frames that wait for one slow reader; [`slow_reader`](Self::slow_reader) says what
     /// happens to more. Default: 1,024.
     pub outbox_frames: usize,
@@ -90,10 +162,11 @@ pub struct Limits {
     /// [`join_time`](Self::join_time), which is part of it. Default: 5 s.
     pub answer_time: Duration,
     /// Time between two messages that a process sends to itself through the layer. A link on
-    /// which it has not heard itself for two of these is given up and made anew. Default: 2 s.
+    /// which none of them has come for two of these is given up and made anew. Default: 2 s.
     pub probe_interval: Duration,
-    /// Most bytes of messages from the layer that wait for delivery. Further ones are dropped and
-    /// counted, and every subscription of the process is told. Default: 67,108,864 (64 MiB).
+    /// Most bytes of messages of one stream from the layer that wait for delivery. Further ones are
+    /// dropped and counted, and the process's subscriptions of that stream are told.
+    /// Default: 67,108,864 (64 MiB).
     pub layer_queue_bytes: usize,
     /// Time a graphql-transport-ws client has for its `connection_init`, before its socket is
     /// closed with 4408; zero waits for ever. Default: 3 s.
@@ -101,6 +174,9 @@ pub struct Limits {
     /// Most operations that run at once on one connection of a standard protocol. One more is
     /// answered with an error. Default: 100.
     pub operations_per_connection: usize,
+    /// Most operations that run at once for a reserved stream that no client has connected to; one
+    /// more is answered with 429. Default: 10.
+    pub operations_per_reservation: usize,
     /// Time between two signs of life on a stream of GraphQL over SSE (comments) or of Apollo's
     /// multipart protocol (empty parts); zero turns them off. Default: 12 s.
     pub stream_heartbeat: Duration,
@@ -134,7 +210,17 @@ impl Default for Limits {
         Self {
             inbound_frame: 64 * 1024,
             http_body: 1024 * 1024,
+            body_wait: Duration::from_secs(30),
             batch: 20,
+            document_bytes: 256 * 1024,
+            document_tokens: 15_000,
+            document_name: 256,
+            document_nesting: 64,
+            document_selections: 5_000,
+            document_aliases: 1_000,
+            document_values: 16 * 1024 * 1024,
+            introspection_selections: 500,
+            introspection_lists: 2,
             subscriptions_per_channel: 100,
             filter_bytes: 64 * 1024,
             pattern_bytes: 64 * 1024,
@@ -145,7 +231,16 @@ impl Default for Limits {
             pattern_work: 20_000_000,
             decision_queue: 8192,
             decision_bytes: 64 * 1024 * 1024,
+            channels: 20_000,
             channels_per_identity: 100,
+            channels_per_peer: 500,
+            anonymous_channels: 10_000,
+            bytes_per_identity: 16 * 1024 * 1024,
+            bytes_per_peer: 16 * 1024 * 1024,
+            anonymous_bytes: 256 * 1024 * 1024,
+            reservations_per_identity: 20,
+            reservations_per_peer: 100,
+            anonymous_reservations: 1_000,
             outbox_frames: 1024,
             outbox_bytes: 1024 * 1024,
             slow_reader: SlowReader::Resync,
@@ -158,6 +253,7 @@ impl Default for Limits {
             layer_queue_bytes: 64 * 1024 * 1024,
             init_wait: Duration::from_secs(3),
             operations_per_connection: 100,
+            operations_per_reservation: 10,
             stream_heartbeat: Duration::from_secs(12),
             reservation_wait: Duration::from_secs(30),
             ping_interval: Duration::from_secs(15),

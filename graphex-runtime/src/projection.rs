@@ -61,6 +61,18 @@ impl Projection {
         template.finish()
     }
 
+    /// What it takes in memory, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let pieces = self.0.iter().map(|piece| {
+            size_of::<Piece>()
+                + match piece {
+                    Piece::Text(text) => text.capacity(),
+                    _ => 0,
+                }
+        });
+        pieces.sum()
+    }
+
     /// The frame of a change, as JSON text; none if it is larger than `limit` bytes. What it shows
     /// for the first time does not count: a row that may be written may be sent. But it may
     /// not be multiplied.
@@ -171,7 +183,12 @@ impl Template {
         self.piece(Piece::Field(field));
     }
 
-    pub(crate) fn finish(self) -> Projection {
+    pub(crate) fn finish(mut self) -> Projection {
+        for piece in &mut self.0 {
+            if let Piece::Text(text) = piece {
+                text.shrink_to_fit();
+            }
+        }
         Projection(self.0.into())
     }
 

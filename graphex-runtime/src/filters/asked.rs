@@ -1,5 +1,7 @@
 //! From a lookup and its operand to what is tested on rows.
 
+use std::sync::Arc;
+
 use crate::limits::Limits;
 use crate::lookup::Lookup;
 use crate::predicate::{Condition, Pattern, PatternCondition, Pin, Place, Relation, Test};
@@ -19,7 +21,8 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
-    /// A lookup of a field, with an operand of the kind that [`Lookup::operand`] names.
+    /// A lookup of a field, with an operand of the kind that [`Lookup::operand`] names; that of
+    /// [`Lookup::In`] is [sorted](crate::predicate::sort).
     ///
     /// # Errors
     ///
@@ -27,12 +30,12 @@ impl Asked {
     pub(crate) fn new(
         field: usize,
         lookup: Lookup,
-        operand: &Value,
+        operand: &Arc<Value>,
         limits: &Limits,
     ) -> Result<Self, String> {
-        Ok(match (lookup, operand) {
-            (Lookup::Exact, value) => Self::Pin(Pin::new(field, vec![value.clone()])),
-            (Lookup::In, Value::List(values)) => Self::Pin(Pin::new(field, values.clone())),
+        Ok(match (lookup, &**operand) {
+            (Lookup::Exact, _) => Self::Pin(Pin::one(field, Arc::clone(operand))),
+            (Lookup::In, _) => Self::Pin(Pin::sorted(field, Arc::clone(operand))),
             (Lookup::Regex | Lookup::IRegex, Value::Text(text)) => {
                 let pattern = Pattern::new(text, lookup == Lookup::IRegex, limits)?;
                 Self::Pattern(PatternCondition { field, pattern })
@@ -45,21 +48,21 @@ impl Asked {
     }
 }
 
-fn test(lookup: Lookup, operand: &Value) -> Result<Test, String> {
-    let order = |relation| Ok(Test::Order(relation, operand.clone()));
-    match (lookup, operand) {
+fn test(lookup: Lookup, operand: &Arc<Value>) -> Result<Test, String> {
+    let order = |relation| Ok(Test::Order(relation, Arc::clone(operand)));
+    match (lookup, &**operand) {
         (Lookup::Gt, _) => order(Relation::Greater),
         (Lookup::Gte, _) => order(Relation::GreaterOrEqual),
         (Lookup::Lt, _) => order(Relation::Less),
         (Lookup::Lte, _) => order(Relation::LessOrEqual),
-        (Lookup::Range, Value::List(bounds)) => match bounds.as_slice() {
-            [low, high] => Ok(Test::Between(low.clone(), high.clone())),
+        (Lookup::Range, Value::List(bounds)) => match bounds.len() {
+            2 => Ok(Test::Between(Arc::clone(operand))),
             _ => Err("must have two bounds".to_owned()),
         },
         (Lookup::IsNull, Value::Bool(expected)) => Ok(Test::IsNull(*expected)),
         (Lookup::Date, Value::Date(date)) => Ok(Test::Date(*date)),
         (_, Value::Int(number)) => part_test(lookup, *number),
-        (_, Value::Text(text)) => text_test(lookup, text),
+        (_, Value::Text(text)) => text_test(lookup, operand, text),
         _ => Err(MISMATCH.to_owned()),
     }
 }
@@ -81,8 +84,8 @@ fn part_test(lookup: Lookup, number: i128) -> Result<Test, String> {
     Ok(Test::Part(part, number))
 }
 
-fn text_test(lookup: Lookup, text: &str) -> Result<Test, String> {
-    let exactly = |place| Ok(Test::Text(place, text.into()));
+fn text_test(lookup: Lookup, operand: &Arc<Value>, text: &str) -> Result<Test, String> {
+    let exactly = |place| Ok(Test::Text(place, Arc::clone(operand)));
     let folded = |place| Ok(Test::Folded(place, text.to_uppercase().into()));
     match lookup {
         Lookup::IExact => folded(Place::Whole),

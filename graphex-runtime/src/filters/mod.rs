@@ -5,6 +5,7 @@ mod key;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 pub(crate) use asked::Asked;
 pub(crate) use key::{Key, Target, keys};
@@ -12,9 +13,11 @@ pub(crate) use key::{Key, Target, keys};
 use crate::limits::Limits;
 use crate::lookup::Lookup;
 use crate::model::Model;
+use crate::predicate::sort;
 use crate::value::Value;
 
 /// The `filters` of a subscription, checked and typed: all of them hold for each row it gets.
+/// A clone shares their operands.
 ///
 /// Hooks read them to deny or to count; the boundary is the scope.
 ///
@@ -26,14 +29,14 @@ use crate::value::Value;
 /// # assert!(!asks_for_room(&Filters::default(), 7));
 /// ```
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Filters(Box<[Filter]>);
+pub struct Filters(Arc<[Filter]>);
 
 /// One key of the filters.
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
     /// As the client writes it, but `room` for `room__exact`.
     pub(crate) key: String,
-    pub(crate) operand: Value,
+    pub(crate) operand: Arc<Value>,
     pub(crate) asked: Asked,
 }
 
@@ -46,10 +49,15 @@ impl Filter {
     pub(crate) fn new(
         model: &Model,
         key: &Key,
-        operand: Value,
+        mut operand: Value,
         limits: &Limits,
     ) -> Result<Self, String> {
         let Key { name, target, .. } = key;
+        // A set: its pin shares it.
+        if let (Target::Field(_, Lookup::In), Value::List(values)) = (target, &mut operand) {
+            sort(values);
+        }
+        let operand = Arc::new(operand);
         let asked = match *target {
             Target::Field(field, lookup) => Asked::new(field, lookup, &operand, limits)
                 .map_err(|reason| format!("the filter `{name}` {reason}"))?,
@@ -97,7 +105,7 @@ impl Filters {
     }
 
     /// The operand of a key, as `room` or `text__icontains`: a [`Value::List`] where the lookup
-    /// takes several. `room__exact` is found as `room`.
+    /// takes several, for `in` sorted and without doubles. `room__exact` is found as `room`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.iter()
@@ -108,7 +116,7 @@ impl Filters {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0
             .iter()
-            .map(|filter| (filter.key.as_str(), &filter.operand))
+            .map(|filter| (filter.key.as_str(), &*filter.operand))
     }
 }
 
@@ -129,8 +137,26 @@ impl Filters {
     }
 
     /// What they ask, with their operands.
-    pub(crate) fn asked(&self) -> impl Iterator<Item = (&Asked, &Value)> {
+    pub(crate) fn asked(&self) -> impl Iterator<Item = (&Asked, &Arc<Value>)> {
         self.0.iter().map(|filter| (&filter.asked, &filter.operand))
+    }
+}
+
+impl Filters {
+    /// About what they take in memory, in bytes, with what is made of them for testing rows.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.iter().map(Filter::bytes).sum()
+    }
+}
+
+impl Filter {
+    fn bytes(&self) -> usize {
+        let ready = match &self.asked {
+            Asked::Condition(condition) => condition.bytes(),
+            Asked::Pattern(pattern) => pattern.pattern.bytes(),
+            Asked::Pin(_) | Asked::Custom(_) => 0,
+        };
+        size_of::<Self>() + self.key.len() + self.operand.bytes() + ready
     }
 }
 

@@ -120,7 +120,8 @@ async fn join(
             let anonymous = Identity::anonymous();
             let identity = ctx.data_opt::<Identity>().unwrap_or(&anonymous);
             let connection = hub.connect(identity.clone())?;
-            let operation = Operation::new(&connection, Envelope::default());
+            // Another transport's executor has the document.
+            let operation = Operation::new(&connection, Envelope::default(), 0)?;
             let registration = operation.registration();
             (Source::Own(connection, operation), registration)
         }
@@ -128,7 +129,7 @@ async fn join(
     registration.check(model)?;
     let subscription = arguments::subscription(model, &mut args, filters, hub.limits())?;
     let permit = hooks.permit(model, ctx, args).await?;
-    let projection = projection(model, ctx.field());
+    let projection = projection(model, ctx.field(), hub.limits())?;
     registration
         .join(permit, &subscription, &projection)
         .await?;

@@ -29,7 +29,7 @@ pub(super) fn parse_filters(
         let key = known.iter().find(|key| key.name == *name);
         let key = key.ok_or_else(|| Refusal::InvalidFilter(unknown(&known, name)))?;
         let operand = operand(key, sent).map_err(Refusal::InvalidFilter)?;
-        bytes += size(&operand);
+        bytes += operand.bytes();
         filters.push((key, operand));
     }
     let limit = limits.filter_bytes;
@@ -222,18 +222,6 @@ fn described(kind: Kind) -> String {
         Kind::Json => "any JSON".to_owned(),
         Kind::List(item) => format!("a list, each of it {}", described(item.kind)),
     }
-}
-
-/// About what an operand takes in memory.
-fn size(operand: &Value) -> usize {
-    size_of::<Value>()
-        + match operand {
-            Value::Text(text) => text.len(),
-            Value::Decimal(decimal) => decimal.as_str().len(),
-            Value::List(items) => items.iter().map(size).sum(),
-            Value::Json(json) => json.to_string().len(),
-            _ => 0,
-        }
 }
 
 #[cfg(test)]

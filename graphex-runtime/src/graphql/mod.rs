@@ -5,12 +5,19 @@ mod changes;
 mod control;
 mod execute;
 mod filters;
+mod guard;
+mod operation;
 mod registry;
 mod selection;
+#[cfg(feature = "axum")]
+mod size;
 mod suggest;
 
 pub use changes::ModelChanges;
 pub use control::ModelSubscription;
 pub use execute::execute;
 #[cfg(feature = "axum")]
-pub(crate) use execute::{Responses, is_event_stream, operation, stream};
+pub(crate) use execute::{Responses, answer, stream};
+pub use guard::DocumentGuard;
+#[cfg(feature = "axum")]
+pub(crate) use guard::{Guarded, hub_in};

@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use super::connection::Subscription;
+use super::holdings::{Held, Holdings, Quota};
 use super::lock;
 use super::outbox::Outbox;
-use super::owner::Owner;
+use super::owner::{Owner, Peer};
 use super::plan::Seat;
 use super::stats::Counters;
 use super::subscriber::Subscriber;
@@ -22,7 +24,8 @@ use crate::value::Value;
 /// Who opened a channel or asks something of it.
 ///
 /// The application reads it from the request; a channel obeys only requests of the identity
-/// that opened it. Two requests are of one identity when their texts are equal.
+/// that opened it. Two requests are of one identity when their texts are equal, from wherever
+/// they come.
 ///
 /// ```
 /// use graphex_runtime::Identity;
@@ -30,36 +33,84 @@ use crate::value::Value;
 /// assert_eq!(Identity::new("user:1"), Identity::new(String::from("user:1")));
 /// assert_ne!(Identity::new("user:1"), Identity::anonymous());
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Identity(Option<Arc<str>>);
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    name: Option<Arc<str>>,
+    peer: Option<Peer>,
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Identity {}
+
+impl std::hash::Hash for Identity {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
 
 impl Identity {
     /// A named identity, for example a user's or a session's id.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self(Some(name.into()))
+        Self {
+            name: Some(name.into()),
+            peer: None,
+        }
     }
 
     /// Everybody who has no name. Channels of anonymous clients are guarded by their
-    /// unguessable ids alone.
+    /// unguessable ids alone. Give their [address](Self::with_peer), so that one of them
+    /// cannot take what there is for all.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self(None)
+        Self::default()
+    }
+
+    /// The address that the client comes from: what it holds is counted on that too, up to
+    /// [`Limits::channels_per_peer`](crate::Limits::channels_per_peer) and the limits beside it.
+    /// It is no part of who the client is, so that one that moves from one network to another
+    /// keeps its channel.
+    ///
+    /// Give one for anonymous clients; those with a name are counted by it, and hundreds of them
+    /// may share an office's address. Clients of one IPv6 network, the first 64 bits, count as
+    /// one.
+    ///
+    /// ```
+    /// use std::net::{IpAddr, Ipv4Addr};
+    ///
+    /// use graphex_runtime::Identity;
+    ///
+    /// let here = Identity::anonymous().with_peer(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    /// assert_eq!(here, Identity::anonymous());
+    /// ```
+    #[must_use]
+    pub fn with_peer(mut self, address: IpAddr) -> Self {
+        self.peer = Some(address.into());
+        self
     }
 
     /// The name, if it has one.
     pub(crate) fn name(&self) -> Option<&str> {
-        self.0.as_deref()
+        self.name.as_deref()
     }
 
     pub(super) fn shared_name(&self) -> Option<&Arc<str>> {
-        self.0.as_ref()
+        self.name.as_ref()
+    }
+
+    pub(super) fn peer(&self) -> Option<Peer> {
+        self.peer
     }
 
     /// Whether this is [`Identity::anonymous`].
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
-        self.0.is_none()
+        self.name.is_none()
     }
 }
 
@@ -114,6 +165,7 @@ pub(crate) struct Channel {
     pub(crate) id: ChannelId,
     pub(crate) identity: Identity,
     pub(crate) owner: Owner,
+    pub(super) quota: Quota,
     /// The streams its endpoint serves; all of the hub's without a list.
     served: Option<Arc<HashSet<String>>>,
     pub(crate) outbox: Outbox,
@@ -126,7 +178,7 @@ pub(crate) struct Channel {
 pub(super) struct Subscriptions {
     /// Set once; nothing joins afterwards.
     pub(super) closed: bool,
-    pub(super) held: HashMap<SubscriptionKey, Held>,
+    pub(super) held: HashMap<SubscriptionKey, Joined>,
 }
 
 impl Subscriptions {
@@ -182,7 +234,7 @@ impl SubscriptionKey {
 
 /// A subscription with what it has joined.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Joined {
     pub(super) subscriber: Arc<Subscriber>,
     /// The seat for each action, by `action as usize`.
     pub(super) seats: [Option<Seat>; Action::ALL.len()],
@@ -193,14 +245,17 @@ impl Channel {
         id: ChannelId,
         identity: Identity,
         served: Option<Arc<HashSet<String>>>,
+        holdings: &Arc<Holdings>,
         limits: &Limits,
         counters: &Arc<Counters>,
     ) -> Self {
         let owner = Owner::of(&identity, &id);
+        let quota = holdings.quota(&identity, &id);
         Self {
             id,
             identity,
             owner,
+            quota,
             served,
             outbox: Outbox::new(limits, Arc::clone(counters)),
             subscriptions: Mutex::default(),
@@ -224,46 +279,24 @@ impl Channel {
     }
 }
 
-/// The open channels and how many each named identity has.
+/// The open channels, each with its place among all that may be open.
 #[derive(Debug, Default)]
-pub(super) struct Channels {
-    by_id: HashMap<ChannelId, Arc<Channel>>,
-    per_identity: HashMap<Identity, usize>,
-}
+pub(super) struct Channels(HashMap<ChannelId, (Arc<Channel>, Held)>);
 
 impl Channels {
     pub(super) fn get(&self, id: &str) -> Option<&Arc<Channel>> {
-        self.by_id.get(id)
+        self.0.get(id).map(|(channel, _)| channel)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Channel>> {
-        self.by_id.values()
+        self.0.values().map(|(channel, _)| channel)
     }
 
-    /// How many channels the identity has; none for the anonymous one, which has no limit.
-    pub(super) fn count(&self, identity: &Identity) -> usize {
-        self.per_identity.get(identity).copied().unwrap_or(0)
-    }
-
-    pub(super) fn insert(&mut self, channel: Arc<Channel>) {
-        if !channel.identity.is_anonymous() {
-            *self
-                .per_identity
-                .entry(channel.identity.clone())
-                .or_default() += 1;
-        }
-        self.by_id.insert(channel.id.clone(), channel);
+    pub(super) fn insert(&mut self, channel: Arc<Channel>, place: Held) {
+        self.0.insert(channel.id.clone(), (channel, place));
     }
 
     pub(super) fn remove(&mut self, channel: &Channel) {
-        if self.by_id.remove(&channel.id).is_none() {
-            return;
-        }
-        if let Some(count) = self.per_identity.get_mut(&channel.identity) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_identity.remove(&channel.identity);
-            }
-        }
+        self.0.remove(&channel.id);
     }
 }

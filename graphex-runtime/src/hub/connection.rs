@@ -1,26 +1,19 @@
-//! Opening and closing channels, joining and leaving streams.
+//! Opening, finding and closing channels.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
 
-use super::channel::{Channel, ChannelId, Held, Identity, SubscriptionKey};
-use super::operation::Envelope;
+use super::channel::{Channel, ChannelId, Identity};
+use super::engine::Engine;
+use super::holdings::Held;
 use super::outbox::{CloseReason, Taken};
-use super::plan::Plan;
-use super::subscriber::Subscriber;
 use super::{Hub, lock};
 use crate::change::Action;
 use crate::error::{ConnectError, Refusal};
 use crate::filters::Filters;
-use crate::hooks::Permit;
-use crate::layer::Unavailable;
 use crate::model::Model;
-use crate::predicate::{Pin, Predicate};
-use crate::projection::Projection;
-use crate::topic::Topic;
 use crate::value::Value;
 
 /// An open channel, for transports: send its id to the client, then what [`Connection::take`]
@@ -116,10 +109,11 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// When the identity has [`Limits::channels_per_identity`](crate::Limits) channels, or
-    /// the operating system has no random bits.
+    /// When there are as many channels as [`Limits`](crate::Limits) allows, of this identity, of
+    /// its address or in all, or the operating system has no random bits.
     pub fn connect(&self, identity: Identity) -> Result<Connection, ConnectError> {
-        self.open(identity, None)
+        let place = self.engine.holdings.channel(&identity)?;
+        self.open(identity, None, place)
     }
 
     /// Opens a channel for this identity, on which it can subscribe to these streams alone.
@@ -132,34 +126,41 @@ impl Hub {
         identity: Identity,
         streams: Arc<HashSet<String>>,
     ) -> Result<Connection, ConnectError> {
-        self.open(identity, Some(streams))
+        let place = self.engine.holdings.channel(&identity)?;
+        self.open(identity, Some(streams), place)
     }
 
-    fn open(
+    /// A place for a channel that is opened later, and one among those that wait for that.
+    #[cfg(feature = "axum")]
+    pub(crate) fn reserve_channel(
+        &self,
+        identity: &Identity,
+    ) -> Result<(Held, Held), ConnectError> {
+        let holdings = &self.engine.holdings;
+        Ok((holdings.channel(identity)?, holdings.reservation(identity)?))
+    }
+
+    /// Opens a channel that has its place.
+    pub(crate) fn open(
         &self,
         identity: Identity,
         served: Option<Arc<HashSet<String>>>,
+        place: Held,
     ) -> Result<Connection, ConnectError> {
         self.engine.start();
         let id = ChannelId::random(self.engine.node).map_err(|error| {
             tracing::error!(%error, "no random bits for a channel id");
             ConnectError::NoRandomness
         })?;
-        let limits = &self.engine.limits;
-        let mut channels = lock(&self.engine.channels);
-        let limit = limits.channels_per_identity;
-        if channels.count(&identity) >= limit && !identity.is_anonymous() {
-            return Err(ConnectError::TooManyChannels { limit });
-        }
-        let channel = Arc::new(Channel::new(
-            id,
-            identity,
-            served,
+        let Engine {
+            holdings,
             limits,
-            &self.engine.counters,
-        ));
-        channels.insert(Arc::clone(&channel));
-        drop(channels);
+            counters,
+            ..
+        } = &*self.engine;
+        let channel = Channel::new(id, identity, served, holdings, limits, counters);
+        let channel = Arc::new(channel);
+        lock(&self.engine.channels).insert(Arc::clone(&channel), place);
         Ok(Connection {
             hub: self.clone(),
             channel,
@@ -212,125 +213,6 @@ impl Hub {
         Err(Refusal::NotServed { stream })
     }
 
-    /// Joins the permitted stream for a subscription of the two-channel protocol. One that is
-    /// there already keeps its place and takes the new predicate and projection.
-    pub(crate) async fn subscribe(
-        &self,
-        channel: &Arc<Channel>,
-        permit: Permit,
-        subscription: &Subscription,
-        projection: &Projection,
-    ) -> Result<(), Refusal> {
-        let key = SubscriptionKey::asked(permit.model, subscription);
-        let bare = Envelope::default();
-        self.join(channel, key, permit, subscription, projection, &bare)
-            .await
-    }
-
-    /// Joins the permitted stream: when the layer has confirmed the topics, in one step with the
-    /// whole predicate in force.
-    pub(super) async fn join(
-        &self,
-        channel: &Arc<Channel>,
-        key: SubscriptionKey,
-        permit: Permit,
-        subscription: &Subscription,
-        projection: &Projection,
-        envelope: &Envelope,
-    ) -> Result<(), Refusal> {
-        let Permit { model, scope, .. } = permit;
-        let Some(lane) = self.engine.lanes.get(model.stream) else {
-            let stream = model.stream;
-            return Err(Refusal::NotServed { stream });
-        };
-        let id = subscription.id.clone();
-        let id = id.map(|value| Pin::new(model.key, vec![value]));
-        let predicate = Predicate::new(scope, id, &subscription.filters);
-        let limits = &self.engine.limits;
-        // Topics and plans are built before anything is locked.
-        let joins = subscription.actions.iter().map(|&action| {
-            let topics = Topic::listened(model, action, &predicate, limits.narrowed_topics);
-            let (predicate, projection) = (predicate.clone(), projection.clone());
-            let plan = Plan {
-                action,
-                predicate,
-                projection,
-            };
-            (topics, plan)
-        });
-        // Before the layer is asked for anything, and again when it has answered.
-        lock(&channel.subscriptions).has_room(&key, limits)?;
-        let listen = |(topics, plan): (Vec<Topic>, Plan)| async {
-            let listening = self.engine.layer.listen(topics.clone()).await;
-            listening.map(|listening| (topics, plan, listening))
-        };
-        let joins = try_join_all(joins.map(listen)).await;
-        let joins = joins.map_err(|Unavailable| Refusal::Unavailable)?;
-        // A change is delivered by the plan that is replaced or by the new one, and when this
-        // returns it is the new one: so no change is half delivered meanwhile.
-        let replaces = lock(&channel.subscriptions).held.contains_key(&key);
-        let _delivering = if replaces {
-            Some(lane.delivering.lock().await)
-        } else {
-            None
-        };
-        let mut subscriptions = lock(&channel.subscriptions);
-        subscriptions.has_room(&key, limits)?;
-        let resync = lane.resync(key.is_asked());
-        let held = subscriptions.held.entry(key).or_insert_with(|| Held {
-            subscriber: Subscriber::new(
-                Arc::clone(channel),
-                envelope.clone(),
-                resync,
-                lane.clock.clone(),
-            ),
-            seats: Default::default(),
-        });
-        let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);
-        for (topics, plan, listening) in joins {
-            let seat = &mut held.seats[plan.action as usize];
-            if let Some(replaced) = seat.take() {
-                plans.leave(&replaced);
-            }
-            let member = channel.outbox.seat(&held.subscriber, plan.action);
-            let joined = seat.insert(plans.join(topics, plan, member, &self.engine.budgets));
-            joined.listening = listening;
-        }
-        Ok(())
-    }
-
-    /// Ends exactly this subscription; no frame of it is queued afterwards. What the scope was
-    /// does not matter: it is not part of what a subscription is called by.
-    pub(crate) fn unsubscribe(
-        &self,
-        channel: &Channel,
-        model: &'static Model,
-        subscription: &Subscription,
-    ) -> Result<(), Refusal> {
-        let actions = &subscription.actions;
-        let key = SubscriptionKey::asked(model, subscription);
-        let mut subscriptions = lock(&channel.subscriptions);
-        let held = subscriptions
-            .held
-            .get_mut(&key)
-            .ok_or(Refusal::NoSuchSubscription)?;
-        if self.leave(model.stream, held, actions) == 0 {
-            return Err(Refusal::NoSuchSubscription);
-        }
-        if held.seats.iter().all(Option::is_none) {
-            subscriptions.held.remove(&key);
-        }
-        Ok(())
-    }
-
-    /// Ends the subscription of this key, if there is one.
-    pub(super) fn end(&self, channel: &Channel, key: &SubscriptionKey) {
-        let mut subscriptions = lock(&channel.subscriptions);
-        if let Some(mut held) = subscriptions.held.remove(key) {
-            self.leave(key.stream, &mut held, &Action::ALL);
-        }
-    }
-
     /// Closes the channel: it leaves everything, and nothing finds or joins it afterwards.
     #[expect(
         clippy::mutable_key_type,
@@ -344,24 +226,5 @@ impl Hub {
         for (key, mut held) in held {
             self.leave(key.stream, &mut held, &Action::ALL);
         }
-    }
-
-    /// Leaves the plans of these actions; how many there were. Called with the channel's
-    /// subscriptions locked.
-    fn leave(&self, stream: &str, held: &mut Held, actions: &[Action]) -> usize {
-        let Some(lane) = self.engine.lanes.get(stream) else {
-            return 0;
-        };
-        let subscriber = &held.subscriber;
-        let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);
-        let mut left = 0;
-        for action in actions {
-            if let Some(seat) = held.seats[*action as usize].take() {
-                plans.leave(&seat);
-                subscriber.channel.outbox.retire(subscriber, *action);
-                left += 1;
-            }
-        }
-        left
     }
 }

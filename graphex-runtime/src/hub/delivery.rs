@@ -74,7 +74,8 @@ impl Engine {
                 self.counters.decisions_dropped.add(dropped.len());
                 tracing::warn!(
                     stream = lane.model.stream,
-                    "too many changes wait for the custom lookups or regular expressions of one                      subscriber, who is told of a gap; see `Limits::decision_queue`"
+                    "too many changes wait for the custom lookups or regular expressions of one \
+                     subscriber, who is told of a gap; see `Limits::decision_queue`"
                 );
                 dropped.iter().for_each(|one| tell_gap(&one.members));
             }

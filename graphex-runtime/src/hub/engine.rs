@@ -9,6 +9,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::backlog::Backlog;
 use super::budget::Budgets;
 use super::channel::{Channel, Channels};
+use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
 use super::remote::Remote;
@@ -31,6 +32,7 @@ pub(super) struct Options {
 pub(super) struct Engine {
     pub(super) lanes: HashMap<&'static str, Arc<Lane>>,
     pub(super) channels: Mutex<Channels>,
+    pub(super) holdings: Arc<Holdings>,
     pub(super) limits: Limits,
     /// What this process is called by, among those that share the layer.
     pub(super) node: NodeId,
@@ -110,6 +112,7 @@ impl Engine {
                 channels: Mutex::default(),
                 budgets: Budgets::new(&limits),
                 decisions: Mutex::default(),
+                holdings: Holdings::new(&limits),
                 limits,
                 data,
                 node,
@@ -211,12 +214,14 @@ impl Engine {
             frames_too_large: self.counters.frames_too_large.get(),
             overflows: self.counters.overflows.get(),
             slow_readers_closed: self.counters.slow_readers_closed.get(),
+            documents_refused: self.counters.documents_refused.get(),
             resyncs: self.counters.resyncs.get(),
             layer_outages: layer.outages,
             messages_unreadable: self.counters.messages_unreadable.get()
                 + layer.messages_unreadable,
             messages_repeated: layer.messages_repeated,
             messages_dropped: self.counters.messages_dropped.get() + layer.messages_dropped,
+            messages_refused: layer.messages_refused,
         }
     }
 }

@@ -2,18 +2,21 @@
 //!
 //! # Lock order
 //!
-//! A channel's subscriptions, then a lane's plans, then a backlog or an outbox. The table of
-//! channels is locked alone. None of these is held while a frame is encoded or across an `await`.
-//! What is: `Lane::delivering`, an asynchronous mutex that a lane holds for one change. It comes
-//! before all others.
+//! A channel's subscriptions, then a lane's plans, then a backlog or an outbox. What is
+//! [held](holdings) is locked last, and the table of channels alone. None of these is held while a
+//! frame is encoded or across an `await`. What is: `Lane::delivering`, an asynchronous mutex that a
+//! lane holds for one change. It comes before all others.
 
 mod backlog;
 mod budget;
 mod channel;
 mod connection;
+mod cost;
 mod delivery;
 mod engine;
+mod holdings;
 mod index;
+mod join;
 mod lane;
 mod lookups;
 mod operation;
@@ -46,6 +49,8 @@ pub(crate) use channel::secret;
 pub use channel::{ChannelId, Identity};
 pub use connection::Connection;
 pub(crate) use connection::Subscription;
+#[cfg(feature = "axum")]
+pub(crate) use holdings::Held;
 pub(crate) use operation::{Envelope, Operation, Registration};
 pub use outbox::CloseReason;
 #[cfg(feature = "axum")]
@@ -308,6 +313,11 @@ impl Hub {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.engine.stats()
+    }
+
+    /// Counts a document that is not executed.
+    pub(crate) fn count_refused_document(&self) {
+        self.engine.counters.documents_refused.add(1);
     }
 
     /// Whether this very model is registered. By value: a constant has no single address.

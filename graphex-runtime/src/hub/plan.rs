@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 
 use super::backlog::Backlog;
 use super::budget::Budgets;
+use super::holdings::Held;
 use super::index::EqualityIndex;
 use super::owner::Owner;
 use super::slab::{BLOCK, Block, Slab};
@@ -37,6 +38,8 @@ pub(crate) struct Seat {
     plan: Arc<Plan>,
     /// Keeps the topics of the plan coming.
     pub(super) listening: Listening,
+    /// The subscription's, with its other actions.
+    pub(super) held: Option<Arc<Held>>,
 }
 
 /// A plan with its members as of one moment.
@@ -122,6 +125,7 @@ impl PlanTable {
             member,
             plan,
             listening: Listening::default(),
+            held: None,
         }
     }
 

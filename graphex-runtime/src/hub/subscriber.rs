@@ -147,12 +147,15 @@ impl Member {
     /// A member of the plan of an action, on a channel of its own, with the clock of its lane.
     pub(super) fn sample(envelope: Envelope, action: Action) -> (Self, Clock) {
         use crate::hub::channel::ChannelId;
+        use crate::hub::holdings::Holdings;
         use crate::hub::{Identity, Limits};
         use crate::node::NodeId;
 
         let id = ChannelId::random(NodeId(1)).unwrap();
         let limits = Limits::default();
-        let channel = Channel::new(id, Identity::anonymous(), None, &limits, &Arc::default());
+        let holdings = Holdings::new(&limits);
+        let identity = Identity::anonymous();
+        let channel = Channel::new(id, identity, None, &holdings, &limits, &Arc::default());
         let clock = Clock::default();
         let resync = Bytes::from_static(b"resync");
         let subscriber = Subscriber::new(Arc::new(channel), envelope, resync, clock.clone());

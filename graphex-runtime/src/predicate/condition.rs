@@ -1,6 +1,7 @@
 //! One condition on the value of one field.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::subject::Subject;
 use crate::value::{Date, Part, Value};
@@ -13,15 +14,16 @@ pub(crate) struct Condition {
     pub(crate) test: Test,
 }
 
-/// What must hold for a value. Null satisfies [`Test::IsNull`] alone.
+/// What must hold for a value. Null satisfies [`Test::IsNull`] alone. Operands are shared with the
+/// filter that asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Test {
     /// It stands so to the operand.
-    Order(Relation, Value),
-    /// It lies between these two, both included.
-    Between(Value, Value),
-    /// The text has this in this place.
-    Text(Place, Box<str>),
+    Order(Relation, Arc<Value>),
+    /// It lies between the two of this [`Value::List`], both included.
+    Between(Arc<Value>),
+    /// The text has this [`Value::Text`] in this place.
+    Text(Place, Arc<Value>),
     /// The text in upper case has this, which is in upper case, in this place.
     Folded(Place, Box<str>),
     /// A part of the date or time equals this.
@@ -50,6 +52,14 @@ pub(crate) enum Place {
 }
 
 impl Condition {
+    /// What it takes in memory besides its operand, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.test {
+            Test::Folded(_, text) => text.len(),
+            _ => 0,
+        }
+    }
+
     /// Whether it holds for the row.
     pub(super) fn holds(&self, subject: &Subject<'_>) -> bool {
         let value = subject.value(self.field);
@@ -64,12 +74,18 @@ impl Condition {
             Test::Order(relation, operand) => value
                 .compare(operand)
                 .is_some_and(|order| relation.includes(order)),
-            Test::Between(low, high) => {
-                value.compare(low).is_some_and(Ordering::is_ge)
-                    && value.compare(high).is_some_and(Ordering::is_le)
-            }
-            Test::Text(place, operand) => match value {
-                Value::Text(text) => place.has(text, operand, subject),
+            Test::Between(bounds) => match &**bounds {
+                Value::List(bounds) => {
+                    let [low, high] = bounds.as_slice() else {
+                        return false;
+                    };
+                    value.compare(low).is_some_and(Ordering::is_ge)
+                        && value.compare(high).is_some_and(Ordering::is_le)
+                }
+                _ => false,
+            },
+            Test::Text(place, operand) => match (value, &**operand) {
+                (Value::Text(text), Value::Text(operand)) => place.has(text, operand, subject),
                 _ => false,
             },
             Test::Folded(place, operand) => subject

@@ -12,7 +12,10 @@ pub(crate) use condition::{Condition, Place, Relation, Test};
 pub(crate) use pattern::{Pattern, PatternCondition};
 pub(crate) use pin::Pin;
 pub use pin::Pins;
+pub(crate) use pin::sort;
 pub(crate) use subject::Subject;
+
+use std::sync::Arc;
 
 use crate::change::Row;
 use crate::filters::{Asked, Filters};
@@ -22,9 +25,13 @@ use crate::value::Value;
 /// not more: on topics, and in the index of plans.
 pub(crate) const MOST_COMBINATIONS: usize = 64;
 
-/// Which rows a subscriber gets: everything in it holds.
+/// Which rows a subscriber gets: everything in it holds. A clone is the same one, whose operands
+/// are those of the filters that it was made of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Predicate {
+pub(crate) struct Predicate(Arc<Conjunction>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Conjunction {
     /// One for each pinned field, in the order of the fields.
     pins: Box<[Pin]>,
     conditions: Box<[Condition]>,
@@ -45,7 +52,7 @@ pub(crate) enum Decision {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Demand {
     pub(crate) lookup: usize,
-    pub(crate) operand: Value,
+    pub(crate) operand: Arc<Value>,
 }
 
 impl Predicate {
@@ -61,28 +68,28 @@ impl Predicate {
                 Asked::Pattern(pattern) => patterns.push(pattern.clone()),
                 Asked::Custom(lookup) => custom.push(Demand {
                     lookup: *lookup,
-                    operand: operand.clone(),
+                    operand: Arc::clone(operand),
                 }),
             }
         }
-        Self {
+        Self(Arc::new(Conjunction {
             pins: pin::merged(pins),
             conditions: conditions.into(),
             patterns: patterns.into(),
             custom: custom.into(),
-        }
+        }))
     }
 
     /// What the row tells. Patterns are tested if they may be and the row has not cost too much
     /// already.
     pub(crate) fn decide(&self, subject: &Subject<'_>, may_test_patterns: bool) -> Decision {
         let pinned = |pin: &Pin| pin.holds(subject.value(pin.field));
-        let holds =
-            self.pins.iter().all(pinned) && self.conditions.iter().all(|one| one.holds(subject));
+        let holds = self.0.pins.iter().all(pinned)
+            && self.0.conditions.iter().all(|one| one.holds(subject));
         if !holds {
             return Decision::No;
         }
-        if !self.patterns.is_empty() {
+        if !self.0.patterns.is_empty() {
             let work = self.pattern_work(subject.row());
             if !may_test_patterns || !subject.spend_pattern_work(work) {
                 return Decision::Undecided;
@@ -91,7 +98,7 @@ impl Predicate {
                 return Decision::No;
             }
         }
-        if self.custom.is_empty() {
+        if self.0.custom.is_empty() {
             Decision::Yes
         } else {
             Decision::Undecided
@@ -100,34 +107,34 @@ impl Predicate {
 
     /// Whether there is something that a row may not tell cheaply.
     pub(crate) fn is_costly(&self) -> bool {
-        !self.patterns.is_empty() || !self.custom.is_empty()
+        !self.0.patterns.is_empty() || !self.0.custom.is_empty()
     }
 
     /// The most that testing the patterns can cost: their states × bytes of the texts.
     pub(crate) fn pattern_work(&self, row: &Row) -> u64 {
-        let work = self.patterns.iter().map(|pattern| pattern.work(row));
+        let work = self.0.patterns.iter().map(|pattern| pattern.work(row));
         work.fold(0, u64::saturating_add)
     }
 
     /// Whether the row matches all patterns, whatever it costs.
     pub(crate) fn patterns_hold(&self, row: &Row) -> bool {
-        self.patterns.iter().all(|pattern| pattern.holds(row))
+        self.0.patterns.iter().all(|pattern| pattern.holds(row))
     }
 
     /// The fields that can have only certain values, each once, in order.
     pub(crate) fn pins(&self) -> &[Pin] {
-        &self.pins
+        &self.0.pins
     }
 
     /// The values that this field can have, if it is pinned.
     pub(crate) fn pinned(&self, field: usize) -> Option<&[Value]> {
-        let found = self.pins.binary_search_by_key(&field, |pin| pin.field);
-        found.ok().map(|position| self.pins[position].values())
+        let found = self.0.pins.binary_search_by_key(&field, |pin| pin.field);
+        found.ok().map(|position| self.0.pins[position].values())
     }
 
     /// What is asked of custom lookups.
     pub(crate) fn custom(&self) -> &[Demand] {
-        &self.custom
+        &self.0.custom
     }
 }
 

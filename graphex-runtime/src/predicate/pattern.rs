@@ -22,6 +22,8 @@ pub(crate) struct Pattern {
     ignore_case: bool,
     /// States of its automaton: the most that each byte of a text can cost.
     states: u64,
+    /// [`Limits::pattern_bytes`].
+    size: usize,
 }
 
 /// A pattern and the field it is on.
@@ -81,6 +83,7 @@ impl Pattern {
                 states: states(source, ignore_case, size)?,
                 regex,
                 ignore_case,
+                size,
             }),
             Err(regex::Error::CompiledTooBig(_)) => Err(TOO_LARGE.to_owned()),
             Err(error) => {
@@ -91,6 +94,12 @@ impl Pattern {
                 Err(format!("is no regular expression: {reason}"))
             }
         }
+    }
+
+    /// What it may take in memory, in bytes: the compiled pattern, and what matching keeps. How
+    /// much of it is used is the library's secret.
+    pub(crate) fn bytes(&self) -> usize {
+        self.regex.as_str().len() + 2 * self.size
     }
 
     fn identity(&self) -> (&str, bool) {

@@ -1,32 +1,83 @@
 //! Fields that can have only certain values: what plans and topics are found by.
 
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use crate::value::{Equality, Value};
 
 /// A field that must be one of these values.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pin {
     /// Position in the model's fields.
     pub(crate) field: usize,
-    /// Sorted, without doubles and without null, which equals nothing.
-    values: Box<[Value]>,
+    values: Values,
+}
+
+/// Shared with the filter that asks for them.
+#[derive(Clone, Debug)]
+enum Values {
+    One(Arc<Value>),
+    /// A [`Value::List`]: [sorted](sort), so without doubles and without null, which equals
+    /// nothing.
+    Any(Arc<Value>),
+}
+
+/// Brings the values of a pin into one order without doubles and null, so that equal demands are
+/// equal predicates.
+pub(crate) fn sort(values: &mut Vec<Value>) {
+    values.retain(|value| !value.is_null());
+    values.sort_by_cached_key(Value::canonical);
+    values.dedup();
+    values.shrink_to_fit();
 }
 
 impl Pin {
     pub(crate) fn new(field: usize, mut values: Vec<Value>) -> Self {
-        values.retain(|value| !value.is_null());
-        // One order without doubles, so that equal demands are equal predicates.
-        values.sort_by_cached_key(Value::canonical);
-        values.dedup();
-        let values = values.into();
+        sort(&mut values);
+        Self::sorted(field, Arc::new(Value::List(values)))
+    }
+
+    /// One value; null, which equals nothing, is no value.
+    pub(crate) fn one(field: usize, value: Arc<Value>) -> Self {
+        if value.is_null() {
+            return Self::new(field, Vec::new());
+        }
+        let values = Values::One(value);
+        Self { field, values }
+    }
+
+    /// The values of a [`Value::List`] that was [sorted](sort).
+    pub(crate) fn sorted(field: usize, list: Arc<Value>) -> Self {
+        let values = Values::Any(list);
         Self { field, values }
     }
 
     pub(crate) fn values(&self) -> &[Value] {
-        &self.values
+        match &self.values {
+            Values::One(value) => std::slice::from_ref(value),
+            Values::Any(list) => match &**list {
+                Value::List(values) => values,
+                _ => &[],
+            },
+        }
     }
 
     pub(super) fn holds(&self, value: &Value) -> bool {
-        self.values.contains(value)
+        self.values().contains(value)
+    }
+}
+
+impl PartialEq for Pin {
+    fn eq(&self, other: &Self) -> bool {
+        (self.field, self.values()) == (other.field, other.values())
+    }
+}
+
+impl Eq for Pin {}
+
+impl Hash for Pin {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.field, self.values()).hash(state);
     }
 }
 
@@ -38,8 +89,8 @@ pub(super) fn merged(mut pins: Vec<Pin>) -> Box<[Pin]> {
     for pin in pins {
         match merged.last_mut().filter(|last| last.field == pin.field) {
             Some(last) => {
-                let both = last.values.iter().filter(|value| pin.holds(value));
-                last.values = both.cloned().collect();
+                let both = last.values().iter().filter(|value| pin.holds(value));
+                *last = Pin::new(pin.field, both.cloned().collect());
             }
             None => merged.push(pin),
         }
@@ -61,7 +112,7 @@ impl Pins {
     /// `scope(field)`: equals `value`.
     #[must_use]
     pub fn equal<T: Equality>(self, field: usize, value: &T) -> Self {
-        self.with(field, vec![value.to_value()])
+        self.with(Pin::one(field, Arc::new(value.to_value())))
     }
 
     /// `scope(optional(field))`: equals the value, if there is one.
@@ -76,11 +127,11 @@ impl Pins {
     /// `scope(any_of(field))`: equals one of the values; no value, no row.
     #[must_use]
     pub fn any_of<T: Equality>(self, field: usize, values: &[T]) -> Self {
-        self.with(field, values.iter().map(T::to_value).collect())
+        self.with(Pin::new(field, values.iter().map(T::to_value).collect()))
     }
 
-    fn with(mut self, field: usize, values: Vec<Value>) -> Self {
-        self.0.push(Pin::new(field, values));
+    fn with(mut self, pin: Pin) -> Self {
+        self.0.push(pin);
         self
     }
 

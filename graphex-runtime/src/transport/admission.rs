@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::{IdentityOf, origin};
 use crate::error::ConnectError;
-use crate::hub::{Connection, Hub, Identity};
+use crate::hub::{Connection, Held, Hub, Identity};
 
 /// What every endpoint asks before it opens a connection.
 #[derive(Clone)]
@@ -35,12 +35,31 @@ impl Admission {
             Some(streams) => self.hub.connect_to(identity, Arc::clone(streams)),
             None => self.hub.connect(identity),
         };
-        opened.map_err(|error| {
-            let status = match error {
-                ConnectError::TooManyChannels { .. } => StatusCode::TOO_MANY_REQUESTS,
-                ConnectError::NoRandomness => StatusCode::SERVICE_UNAVAILABLE,
-            };
-            (status, error.to_string())
-        })
+        opened.map_err(refused)
     }
+
+    /// A connection's place, and its place among those that wait.
+    pub(super) fn reserve(
+        &self,
+        identity: &Identity,
+    ) -> Result<(Held, Held), (StatusCode, String)> {
+        self.hub.reserve_channel(identity).map_err(refused)
+    }
+
+    /// Opens the connection that has this place.
+    pub(super) fn connect_reserved(
+        &self,
+        identity: Identity,
+        place: Held,
+    ) -> Result<Connection, ConnectError> {
+        self.hub.open(identity, self.streams.clone(), place)
+    }
+}
+
+fn refused(error: ConnectError) -> (StatusCode, String) {
+    let status = match error {
+        ConnectError::Full { .. } | ConnectError::NoRandomness => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::TOO_MANY_REQUESTS,
+    };
+    (status, error.to_string())
 }

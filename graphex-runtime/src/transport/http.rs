@@ -9,25 +9,25 @@ use std::sync::Arc;
 use ::http::header::CACHE_CONTROL;
 use ::http::request::Parts;
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use async_graphql::parser::types::OperationType;
 use async_graphql::{Data, Executor, Request as GraphqlRequest, Response as GraphqlResponse};
 use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Request};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::admission::Admission;
 use super::format::{Format, streamed};
 use super::media::{Media, is_json};
 use super::page::{page, wants_page};
-use super::reservations::{Reservations, token};
+use super::reservations::{Reservation, Reservations, not_found, operation_id, token};
 use super::response::{
     Body, Rejection, append, bad_request, json_response, reject, rejected, respond,
 };
-use super::streaming::Feed;
+use super::streaming::{Feed, Run};
+use super::timing::period;
 use super::{AddData, request};
-use crate::graphql::{self, Responses, execute, is_event_stream, operation};
-use crate::hub::Registration;
+use crate::graphql::{self, Guarded, answer};
 
 /// The HTTP endpoint.
 #[derive(Clone)]
@@ -40,6 +40,11 @@ pub(super) struct Http<E> {
     /// The streams of graphql-sse's single-connection mode.
     pub(super) reservations: Arc<Reservations>,
 }
+
+/// The token of a stream that is not reserved, or by somebody else. It may be the application's,
+/// or older than this process: a request that is complete without a stream is answered.
+#[derive(Clone, Copy)]
+struct Unknown;
 
 /// What a request asks.
 enum Asked {
@@ -56,31 +61,57 @@ impl<E: Executor> Http<E> {
         // What a problem with the request is told in: never a stream.
         let media = Media::negotiate(headers, &Media::RESPONSES);
         let answer = match token(&request) {
-            Some(token) => self.reserved(token, request).await,
-            None if request.method() == Method::PUT => self.reserve(&request.into_parts().0),
-            None if media.is_none() && Media::negotiate(headers, &Media::STREAMS).is_none() => {
-                let names = Media::RESPONSES.into_iter().chain(Media::STREAMS);
-                let names: Vec<_> = names.map(Media::name).collect();
-                let message = format!("this endpoint answers with {}", names.join(", "));
-                Err(reject(StatusCode::NOT_ACCEPTABLE, message))
+            None => self.alone(request, None).await,
+            Some(token) => {
+                let (parts, body) = request.into_parts();
+                let identity = (self.admission.identity)(&parts);
+                let request = Request::from_parts(parts, body);
+                match self.reservations.find(&token, &identity) {
+                    Some(reservation) => self.reserved(reservation, request).await,
+                    None => self.alone(request, Some(Unknown)).await,
+                }
             }
-            None => self.ask(request).await,
         };
         let media = media.unwrap_or(Media::Json);
         answer.unwrap_or_else(|rejection| rejected(media, &rejection))
     }
 
-    async fn ask(self, request: Request) -> Result<Response, Rejection> {
+    /// Answers a request that belongs to no reserved stream.
+    async fn alone(self, request: Request, token: Option<Unknown>) -> Result<Response, Rejection> {
+        let offered: Vec<_> = Media::RESPONSES.into_iter().chain(Media::STREAMS).collect();
+        match *request.method() {
+            // A client that lost its stream, and brings the token of that.
+            Method::PUT => self.reserve(&request.into_parts().0),
+            Method::DELETE if token.is_some() => Err(not_found()),
+            _ if Media::negotiate(request.headers(), &offered).is_none() => {
+                let names: Vec<_> = offered.into_iter().map(Media::name).collect();
+                let message = format!("this endpoint answers with {}", names.join(", "));
+                Err(reject(StatusCode::NOT_ACCEPTABLE, message))
+            }
+            _ => self.ask(request, token).await,
+        }
+    }
+
+    async fn ask(self, request: Request, token: Option<Unknown>) -> Result<Response, Rejection> {
         let is_get = request.method() != Method::POST;
-        let (parts, asked) = self.read(request).await?;
+        let (parts, asked) = match self.read(request).await {
+            // It has come for the stream alone.
+            Err(_) if is_get && token.is_some() => return Err(not_found()),
+            read => read?,
+        };
         let accepted = |offered| Media::negotiate(&parts.headers, offered);
         match asked {
             Asked::Batch(requests) => match accepted(&Media::RESPONSES) {
                 Some(media) => Ok(self.batch(&parts, requests, media).await),
                 None => Err(bad_request("a batch cannot be streamed")),
             },
-            Asked::One(mut request) => {
-                let is_stream = is_event_stream(&mut request);
+            // Its answer would be looked for on the stream.
+            Asked::One(request) if token.is_some() && operation_id(&request).is_some() => {
+                Err(not_found())
+            }
+            Asked::One(request) => {
+                let request = self.guard(*request);
+                let is_stream = request.is_event_stream();
                 // Between what it likes equally well, a client gets what fits.
                 let [best, json] = Media::RESPONSES;
                 let [events, multipart] = Media::STREAMS;
@@ -92,12 +123,12 @@ impl<E: Executor> Http<E> {
                 let media = accepted(&offered).unwrap_or(Media::Json);
                 let may_stream = is_stream && media.is_stream();
                 if is_get && !may_stream {
-                    only_queries(&mut request)?;
+                    only_queries(&request)?;
                 }
                 match media {
-                    Media::EventStream => self.stream(&parts, *request, Format::Events),
-                    Media::Multipart => self.stream(&parts, *request, Format::Parts),
-                    media => Ok(self.respond(&parts, *request, media, is_get).await),
+                    Media::EventStream => self.stream(&parts, request, Format::Events),
+                    Media::Multipart => self.stream(&parts, request, Format::Parts),
+                    media => Ok(self.respond(&parts, request, media, is_get).await),
                 }
             }
         }
@@ -126,8 +157,13 @@ impl<E: Executor> Http<E> {
         }
         let (parts, body) = request.into_parts();
         let request = Request::from_parts(parts.clone(), body);
-        let body = Bytes::from_request(request, &())
+        let reading = Bytes::from_request(request, &());
+        let body = timeout(period(self.admission.hub.limits().body_wait), reading)
             .await
+            .map_err(|_| {
+                let message = "the body took too long to arrive";
+                reject(StatusCode::REQUEST_TIMEOUT, message)
+            })?
             .map_err(|rejection| reject(rejection.status(), too_large(rejection.status())))?;
         let body: Value = serde_json::from_slice(&body)
             .map_err(|error| bad_request(format!("the body is not JSON: {error}")))?;
@@ -153,6 +189,7 @@ impl<E: Executor> Http<E> {
         let mut responses = Vec::with_capacity(requests.len());
         let mut headers = HeaderMap::new();
         for request in requests {
+            let request = self.guard(request);
             let mut response = self.execute(parts, request).await;
             append(&mut headers, std::mem::take(&mut response.http_headers));
             responses.push(response);
@@ -161,10 +198,14 @@ impl<E: Executor> Http<E> {
         json_response(StatusCode::OK, media, headers, &bodies)
     }
 
+    fn guard(&self, request: GraphqlRequest) -> Guarded {
+        Guarded::new(request, Some(&self.admission.hub))
+    }
+
     async fn respond(
         &self,
         parts: &Parts,
-        request: GraphqlRequest,
+        request: Guarded,
         media: Media,
         is_get: bool,
     ) -> Response {
@@ -179,58 +220,63 @@ impl<E: Executor> Http<E> {
         response
     }
 
-    async fn execute(&self, parts: &Parts, request: GraphqlRequest) -> GraphqlResponse {
-        execute(&self.schema, self.prepare(parts, request)).await
+    async fn execute(&self, parts: &Parts, request: Guarded) -> GraphqlResponse {
+        answer(&self.schema, self.prepare(parts, request)).await
     }
 
     /// The request with what resolvers and hooks find in its data.
-    fn prepare(&self, parts: &Parts, request: GraphqlRequest) -> GraphqlRequest {
+    fn prepare(&self, parts: &Parts, mut request: Guarded) -> Guarded {
         let Admission { hub, identity, .. } = &self.admission;
-        let mut request = request.data(hub.clone()).data(identity(parts));
-        (self.add_data)(parts, &mut request.data);
+        let data = request.data_mut();
+        data.insert(hub.clone());
+        data.insert(identity(parts));
+        (self.add_data)(parts, data);
         request
     }
 
     /// Runs any operation on a connection of a stream.
-    fn run(
-        &self,
-        parts: &Parts,
-        request: GraphqlRequest,
-    ) -> impl FnOnce(Registration) -> Responses + Send + use<E> {
-        let request = self.prepare(parts, request);
+    fn run(&self, parts: &Parts, request: Guarded) -> Run {
+        let bytes = request.executing_bytes();
+        let mut request = self.prepare(parts, request);
         let schema = self.schema.clone();
-        move |registration| {
-            let request = request.data(registration);
+        let start = move |registration| {
+            request.data_mut().insert(registration);
             graphql::stream(&schema, request, Arc::new(Data::default()))
-        }
+        };
+        let start = Box::new(start);
+        Run { bytes, start }
     }
 
     /// Answers one operation with a stream of its own.
     fn stream(
         &self,
         parts: &Parts,
-        request: GraphqlRequest,
+        request: Guarded,
         format: Format,
     ) -> Result<Response, Rejection> {
         let connection = self.admission.connect((self.admission.identity)(parts))?;
         let feed = Feed::new(format, connection, self.admission.hub.limits());
-        Ok(streamed(format, feed.of_one(self.run(parts, request))))
+        let body = feed.of_one(self.run(parts, request)).map_err(|refusal| {
+            let message = refusal.to_string();
+            reject(StatusCode::TOO_MANY_REQUESTS, message)
+        })?;
+        Ok(streamed(format, body))
     }
 
     fn reserve(&self, parts: &Parts) -> Result<Response, Rejection> {
         let identity = (self.admission.identity)(parts);
-        let connection = self.admission.connect(identity.clone())?;
-        let feed = Feed::new(Format::NamedEvents, connection, self.admission.hub.limits());
-        let token = self.reservations.reserve(identity, feed)?;
+        let admission = self.admission.clone();
+        let token = self.reservations.reserve(identity, admission)?;
         Ok((StatusCode::CREATED, token).into_response())
     }
 
     /// Answers a request that belongs to a reserved stream.
-    async fn reserved(&self, token: String, request: Request) -> Result<Response, Rejection> {
+    async fn reserved(
+        &self,
+        reservation: Reservation,
+        request: Request,
+    ) -> Result<Response, Rejection> {
         let (parts, body) = request.into_parts();
-        let reservation = self
-            .reservations
-            .find(&token, &(self.admission.identity)(&parts))?;
         match parts.method {
             Method::PUT => Err(reject(
                 StatusCode::CONFLICT,
@@ -244,17 +290,23 @@ impl<E: Executor> Http<E> {
                 let is_get = parts.method != Method::POST;
                 let request = Request::from_parts(parts, body);
                 let (parts, asked) = self.read(request).await?;
-                let Asked::One(mut request) = asked else {
+                let Asked::One(request) = asked else {
                     return Err(bad_request("a stream takes one operation at a time"));
                 };
+                let id = operation_id(&request).map(str::to_owned);
+                let request = self.guard(*request);
                 if is_get {
-                    only_queries(&mut request)?;
+                    only_queries(&request)?;
                 }
+                let id = id.ok_or_else(|| {
+                    bad_request(
+                        "`extensions` must have an `operationId`, a string that is not empty",
+                    )
+                })?;
                 let media = Media::negotiate(&parts.headers, &Media::RESPONSES);
                 let media = media.unwrap_or(Media::Json);
-                let id = reservation.operation_id(&request)?;
                 reservation
-                    .start(id, self.run(&parts, *request), media)
+                    .start(id, self.run(&parts, request), media)
                     .await
             }
         }
@@ -262,13 +314,8 @@ impl<E: Executor> Http<E> {
 }
 
 /// A GET must not change anything.
-fn only_queries(request: &mut GraphqlRequest) -> Result<(), Rejection> {
-    let name = request.operation_name.clone();
-    let Ok(document) = request.parsed_query() else {
-        return Ok(());
-    };
-    let operation = operation(document, name.as_deref());
-    if operation.is_some_and(|operation| operation.ty != OperationType::Query) {
+fn only_queries(request: &Guarded) -> Result<(), Rejection> {
+    if request.is_no_query() {
         let message = "a GET request can only query; send mutations and subscriptions by POST";
         return Err(reject(StatusCode::METHOD_NOT_ALLOWED, message));
     }

@@ -11,7 +11,6 @@ mod media;
 mod multipart;
 mod operations;
 mod origin;
-mod pace;
 mod page;
 mod protocol;
 mod request;
@@ -22,6 +21,7 @@ mod session;
 mod socket;
 mod sse;
 mod streaming;
+mod timing;
 mod transport_ws;
 mod two_channel;
 

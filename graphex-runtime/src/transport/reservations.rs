@@ -12,13 +12,17 @@ use axum::extract::{Query, Request};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout_at;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::admission::Admission;
 use super::format::{Format, streamed};
 use super::media::Media;
 use super::response::{Rejection, bad_request, reject, respond};
-use super::streaming::{Command, Feed, Started, Task};
-use crate::graphql::Responses;
-use crate::hub::{Identity, Registration, secret};
+use super::streaming::{Command, Feed, Run, Started};
+use super::timing::period;
+use crate::deadline::deadline;
+use crate::hub::{Identity, secret};
 
 /// The header in which clients send the token of their reservation.
 const TOKEN: &str = "x-graphql-event-stream-token";
@@ -62,7 +66,7 @@ struct Reserved {
     /// Who reserved it, and alone may use it.
     identity: Identity,
     stream: Reservation,
-    _task: Task,
+    _task: AbortOnDropHandle<()>,
 }
 
 /// Every critical section is one operation of the map.
@@ -72,24 +76,46 @@ fn lock(streams: &Mutex<Streams>) -> MutexGuard<'_, Streams> {
 
 impl Reservations {
     /// Reserves a stream; the token that its requests have to bring. It is given up when no
-    /// client connects in time, and when the client disconnects.
-    pub(super) fn reserve(&self, identity: Identity, feed: Feed) -> Result<String, Rejection> {
+    /// client connects in time, and when the client disconnects. Its connection is opened when the
+    /// first of its requests comes.
+    pub(super) fn reserve(
+        &self,
+        identity: Identity,
+        admission: Admission,
+    ) -> Result<String, Rejection> {
+        let (place, reservation) = admission.reserve(&identity)?;
         let token = secret().map_err(|error| {
             tracing::error!(%error, "no random bits for a token");
             let message = "no stream can be reserved at the moment; try again later";
             reject(StatusCode::SERVICE_UNAVAILABLE, message)
         })?;
         let (commands, mut inbox) = mpsc::channel(INBOX);
-        let place = Place {
+        let listed = Listed {
             streams: Arc::downgrade(&self.0),
             token: token.clone(),
         };
+        let waiting = period(admission.hub.limits().reservation_wait);
+        let deadline = deadline(waiting);
+        let named = identity.clone();
+        let feeding = async move {
+            let _listed = listed;
+            let Ok(Some(first)) = timeout_at(deadline, inbox.recv()).await else {
+                return;
+            };
+            match admission.connect_reserved(named, place) {
+                Ok(connection) => {
+                    let limits = admission.hub.limits();
+                    let mut feed = Feed::reserved(connection, limits, reservation, deadline);
+                    feed.obey(first);
+                    // Boxed, so that a reservation is small while nothing comes.
+                    Box::pin(feed.run(&mut inbox)).await;
+                }
+                Err(error) => tracing::error!(%error, "a reserved stream has no connection"),
+            }
+        };
         // Held, so that the task cannot end before it is there.
         let mut streams = lock(&self.0);
-        let task = Task::spawn(async move {
-            let _place = place;
-            feed.run(&mut inbox).await;
-        });
+        let task = AbortOnDropHandle::new(tokio::spawn(feeding));
         let reserved = Reserved {
             identity,
             stream: Reservation(commands),
@@ -100,33 +126,40 @@ impl Reservations {
     }
 
     /// The stream of this token, if this identity has reserved it.
-    pub(super) fn find(&self, token: &str, identity: &Identity) -> Result<Reservation, Rejection> {
+    pub(super) fn find(&self, token: &str, identity: &Identity) -> Option<Reservation> {
         let streams = lock(&self.0);
         let reserved = streams.get(token);
         let reserved = reserved.filter(|reserved| reserved.identity == *identity);
-        let stream = reserved.map(|reserved| reserved.stream.clone());
-        drop(streams);
-        stream.ok_or_else(not_found)
+        reserved.map(|reserved| reserved.stream.clone())
     }
 }
 
-fn not_found() -> Rejection {
+/// The answer to a request that makes sense only with its stream.
+pub(super) fn not_found() -> Rejection {
     let message = "no stream is reserved with this token; reserve one with PUT";
     reject(StatusCode::NOT_FOUND, message)
 }
 
 /// Where a stream is found; dropped, it is not.
-struct Place {
+struct Listed {
     streams: Weak<Mutex<Streams>>,
     token: String,
 }
 
-impl Drop for Place {
+impl Drop for Listed {
     fn drop(&mut self) {
         if let Some(streams) = self.streams.upgrade() {
             let reserved = lock(&streams).remove(&self.token);
             drop(reserved);
         }
+    }
+}
+
+/// The id by which a client tells the events of an operation from those of others on its stream.
+pub(super) fn operation_id(request: &GraphqlRequest) -> Option<&str> {
+    match request.extensions.0.get("operationId") {
+        Some(async_graphql::Value::String(id)) if !id.is_empty() => Some(id),
+        _ => None,
     }
 }
 
@@ -149,25 +182,14 @@ impl Reservation {
         }
     }
 
-    /// The id by which the client tells the operation's events from others.
-    pub(super) fn operation_id(&self, request: &GraphqlRequest) -> Result<String, Rejection> {
-        match request.extensions.0.get("operationId") {
-            Some(async_graphql::Value::String(id)) if !id.is_empty() => Ok(id.clone()),
-            _ => Err(bad_request(
-                "`extensions` must have an `operationId`, a string that is not empty",
-            )),
-        }
-    }
-
     /// Runs an operation whose results go to the stream.
     pub(super) async fn start(
         &self,
         id: String,
-        run: impl FnOnce(Registration) -> Responses + Send + 'static,
+        run: Run,
         media: Media,
     ) -> Result<Response, Rejection> {
         let (outcome, started) = oneshot::channel();
-        let run = Box::new(run);
         self.command(Command::Start { id, run, outcome }).await?;
         match started.await.map_err(|_| not_found())? {
             Started::Running => Ok(StatusCode::ACCEPTED.into_response()),
@@ -176,9 +198,13 @@ impl Reservation {
                 StatusCode::CONFLICT,
                 "an operation with this `operationId` runs already",
             )),
+            Started::Refused(refusal) => {
+                let message = refusal.to_string();
+                Err(reject(StatusCode::TOO_MANY_REQUESTS, message))
+            }
             Started::TooMany => Err(reject(
                 StatusCode::TOO_MANY_REQUESTS,
-                "too many operations run on this stream",
+                "too many operations run on this stream, or too much of it is unread",
             )),
         }
     }

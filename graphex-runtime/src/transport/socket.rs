@@ -14,10 +14,11 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, close_code};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::sync::mpsc::{self, error::TryRecvError};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval_at, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::pace::{patience, period};
+use super::timing::{period, write_timeout};
+use crate::deadline::deadline;
 use crate::hub::{CloseReason, Connection};
 use crate::limits::Limits;
 
@@ -92,7 +93,8 @@ enum Received {
 pub(super) struct Socket<'l, S> {
     sink: S,
     inbound: mpsc::Receiver<Received>,
-    reader: Reader,
+    /// Ends with its session.
+    reader: AbortOnDropHandle<()>,
     /// Pings since the client was last heard.
     unanswered: Arc<AtomicU32>,
     limits: &'l Limits,
@@ -113,7 +115,7 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         let unanswered = Arc::new(AtomicU32::new(0));
         let (inbox, inbound) = mpsc::channel(INBOUND_QUEUE);
         let period = period(limits.ping_interval);
-        let mut pings = interval_at(Instant::now() + period, period);
+        let mut pings = interval_at(deadline(period), period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let alive = Arc::clone(&unanswered);
         let reading = async move {
@@ -121,7 +123,7 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
             // The queue has ended, which is something to hear too.
             notify();
         };
-        let reader = Reader(tokio::spawn(reading));
+        let reader = AbortOnDropHandle::new(tokio::spawn(reading));
         Self {
             sink,
             inbound,
@@ -160,14 +162,14 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         messages: impl IntoIterator<Item = Message>,
         connection: &mut Connection,
     ) -> Result<(), End> {
-        let patience = patience(self.limits);
+        let limit = write_timeout(self.limits);
         let sink = &mut self.sink;
         let sending = async {
             for message in messages {
-                within(patience, poll_fn(|cx| sink.poll_ready_unpin(cx))).await?;
+                within(limit, poll_fn(|cx| sink.poll_ready_unpin(cx))).await?;
                 sink.start_send_unpin(message).ok()?;
             }
-            within(patience, poll_fn(|cx| sink.poll_flush_unpin(cx))).await
+            within(limit, poll_fn(|cx| sink.poll_flush_unpin(cx))).await
         };
         tokio::select! {
             biased;
@@ -205,7 +207,7 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
                 // The client's answer cannot be read, but ours has to arrive.
                 std::future::pending::<()>().await;
             }
-            let _ = (&mut self.reader.0).await;
+            let _ = (&mut self.reader).await;
         };
         if timeout(self.limits.close_wait, closing).await.is_err() {
             tracing::debug!(code, "no answer to the close frame");
@@ -215,12 +217,12 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
 
 /// Waits for something that is most often there already: only if it is not, a timer is started.
 async fn within<E>(
-    patience: Duration,
+    limit: Duration,
     mut sink: impl Future<Output = Result<(), E>> + Unpin,
 ) -> Option<()> {
     match (&mut sink).now_or_never() {
         Some(done) => done.ok(),
-        None => timeout(patience, sink).await.ok()?.ok(),
+        None => timeout(limit, sink).await.ok()?.ok(),
     }
 }
 
@@ -228,15 +230,6 @@ async fn within<E>(
 fn short(reason: &str) -> &str {
     let end = (0..=123).rev().find(|&end| reason.is_char_boundary(end));
     reason.get(..end.unwrap_or(0)).unwrap_or(reason)
-}
-
-/// The reading task; it ends with its session.
-struct Reader(JoinHandle<()>);
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 async fn read<R, E>(
@@ -320,7 +313,7 @@ mod tests {
                 move || notify.notify_one(),
                 &limits,
             );
-            while !socket.reader.0.is_finished() {
+            while !socket.reader.is_finished() {
                 notified.notified().await;
                 tokio::task::yield_now().await;
             }

@@ -10,18 +10,27 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::format::Format;
 use super::operations::{Event, Operations};
-use super::pace::{patience, period};
+use super::timing::{period, write_timeout};
+use crate::deadline::deadline;
+use crate::error::Refusal;
 use crate::graphql::Responses;
-use crate::hub::{CloseReason, Connection, Operation, Registration};
+use crate::hub::{CloseReason, Connection, Held, Operation, Registration};
 use crate::limits::Limits;
 
 /// Events of operations that are taken in one turn.
 const BATCH: usize = 64;
+
+/// What executes an operation.
+pub(super) struct Run {
+    /// What it keeps of the request, in bytes.
+    pub(super) bytes: usize,
+    pub(super) start: Box<dyn FnOnce(Registration) -> Responses + Send>,
+}
 
 /// What the requests of the single-connection mode want of their stream.
 pub(super) enum Command {
@@ -30,7 +39,7 @@ pub(super) enum Command {
     /// Run an operation.
     Start {
         id: String,
-        run: Box<dyn FnOnce(Registration) -> Responses + Send>,
+        run: Run,
         outcome: oneshot::Sender<Started>,
     },
     /// End an operation, if there is one.
@@ -44,6 +53,7 @@ pub(super) enum Started {
     Invalid(Vec<ServerError>),
     Duplicate,
     TooMany,
+    Refused(Refusal),
 }
 
 /// What feeds a stream.
@@ -53,7 +63,10 @@ pub(super) struct Feed {
     operations: Operations,
     /// Where the stream goes; a reserved one waits for it.
     out: Option<mpsc::Sender<Bytes>>,
-    /// What goes out next. While it waits nothing more is taken.
+    /// The place of a reserved stream among those that wait.
+    reservation: Option<Held>,
+    /// What goes out next. While it waits nothing more is taken, so that it is at most
+    /// [`Limits::outbox_bytes`] and one answer, however large that is.
     outgoing: BytesMut,
     /// When a client that does not connect, or takes nothing, counts as gone.
     deadline: Instant,
@@ -76,22 +89,37 @@ impl Feed {
             connection,
             operations: Operations::default(),
             out: None,
+            reservation: None,
             outgoing: BytesMut::from(format.opening()),
-            deadline: Instant::now() + period(limits.reservation_wait),
+            deadline: deadline(write_timeout(limits)),
             is_over: false,
             limits: limits.clone(),
         }
     }
 
+    /// A reserved stream, which a client has to connect to in time.
+    pub(super) fn reserved(
+        connection: Connection,
+        limits: &Limits,
+        reservation: Held,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            reservation: Some(reservation),
+            deadline,
+            ..Self::new(Format::NamedEvents, connection, limits)
+        }
+    }
+
     /// The body of a stream with one operation. The task that feeds it ends with it.
-    pub(super) fn of_one(mut self, run: impl FnOnce(Registration) -> Responses) -> Body {
+    pub(super) fn of_one(mut self, run: Run) -> Result<Body, Refusal> {
         // Nobody has to tell it from others.
-        self.start("", run);
+        self.start("", run)?;
         let (out, chunks) = mpsc::channel(1);
         self.attach(out);
         let (commands, mut inbox) = mpsc::channel(1);
-        let task = Task::spawn(async move { self.run(&mut inbox).await });
-        body(chunks, (task, commands))
+        let task = tokio::spawn(async move { self.run(&mut inbox).await });
+        Ok(body(chunks, (AbortOnDropHandle::new(task), commands)))
     }
 
     /// Feeds until the stream has ended. Then the connection has left everything.
@@ -117,7 +145,7 @@ impl Feed {
 
     async fn deliver(&mut self, inbox: &mut mpsc::Receiver<Command>) -> End {
         let period = period(self.limits.stream_heartbeat);
-        let mut heartbeats = interval_at(Instant::now() + period, period);
+        let mut heartbeats = interval_at(deadline(period), period);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let is_idle = self.outgoing.is_empty();
@@ -126,8 +154,10 @@ impl Feed {
             }
             let waits = !is_idle || self.out.is_none();
             let runs = is_idle && self.operations.is_running();
+            // Requests of a client that does not read wait too; one that connects has to be heard.
+            let obeys = self.out.is_none() || self.has_room();
             tokio::select! {
-                command = inbox.recv() => match command {
+                command = inbox.recv(), if obeys => match command {
                     Some(command) => self.obey(command),
                     None => return End::Gone,
                 },
@@ -145,16 +175,13 @@ impl Feed {
                 Some((id, event)) = self.operations.next(), if runs => self.tell(&id, event),
                 _ = heartbeats.tick(), if is_idle => self.write(self.format.heartbeat().as_bytes()),
             }
-            if self.outgoing.len() > self.limits.outbox_bytes {
-                return End::Closed(CloseReason::SlowReader);
-            }
             if is_idle && self.tell_ready() == BATCH {
                 tokio::task::yield_now().await;
             }
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    pub(super) fn obey(&mut self, command: Command) {
         match command {
             Command::Attach(body_of) => {
                 let attached = self.out.is_none().then(|| {
@@ -168,11 +195,13 @@ impl Feed {
             Command::Start { id, run, outcome } => {
                 let started = if self.operations.has(&id) {
                     Started::Duplicate
-                } else if self.operations.len() >= self.limits.operations_per_connection {
+                } else if self.operations.len() >= self.most_operations() || !self.has_room() {
                     Started::TooMany
                 } else {
-                    self.start(&id, run);
-                    self.first_word(&id)
+                    match self.start(&id, run) {
+                        Ok(()) => self.first_word(&id),
+                        Err(refusal) => Started::Refused(refusal),
+                    }
                 };
                 let _ = outcome.send(started);
             }
@@ -180,15 +209,31 @@ impl Feed {
         }
     }
 
-    fn attach(&mut self, out: mpsc::Sender<Bytes>) {
-        self.out = Some(out);
-        self.deadline = Instant::now() + patience(&self.limits);
+    /// Few run for a stream that perhaps nobody reads.
+    fn most_operations(&self) -> usize {
+        match self.out {
+            Some(_) => self.limits.operations_per_connection,
+            None => self.limits.operations_per_reservation,
+        }
     }
 
-    fn start(&mut self, id: &str, run: impl FnOnce(Registration) -> Responses) {
-        let operation = Operation::new(&self.connection, self.format.envelope(id));
-        let responses = run(operation.registration());
+    /// Whether more may be taken and wait.
+    fn has_room(&self) -> bool {
+        self.outgoing.len() <= self.limits.outbox_bytes
+    }
+
+    fn attach(&mut self, out: mpsc::Sender<Bytes>) {
+        self.out = Some(out);
+        self.reservation = None;
+        self.deadline = deadline(write_timeout(&self.limits));
+    }
+
+    fn start(&mut self, id: &str, run: Run) -> Result<(), Refusal> {
+        let envelope = self.format.envelope(id);
+        let operation = Operation::new(&self.connection, envelope, run.bytes)?;
+        let responses = (run.start)(operation.registration());
         self.operations.start(id, operation, responses);
+        Ok(())
     }
 
     /// Whether an operation that was just started is refused before it is executed: that is
@@ -196,7 +241,8 @@ impl Feed {
     fn first_word(&mut self, id: &str) -> Started {
         let mut started = Started::Running;
         for _ in 0..BATCH {
-            let Some((told, event)) = self.operations.ready() else {
+            let event = self.has_room().then(|| self.operations.ready()).flatten();
+            let Some((told, event)) = event else {
                 break;
             };
             match event {
@@ -211,6 +257,7 @@ impl Feed {
     fn tell_ready(&mut self) -> usize {
         let mut batch = 0;
         while batch < BATCH
+            && self.has_room()
             && let Some((id, event)) = self.operations.ready()
         {
             self.tell(&id, event);
@@ -237,7 +284,7 @@ impl Feed {
 
     fn write(&mut self, bytes: &[u8]) {
         if self.outgoing.is_empty() && self.out.is_some() {
-            self.deadline = Instant::now() + patience(&self.limits);
+            self.deadline = deadline(write_timeout(&self.limits));
         }
         self.outgoing.extend_from_slice(bytes);
     }
@@ -282,19 +329,4 @@ fn body(chunks: mpsc::Receiver<Bytes>, kept: impl Send + 'static) -> Body {
             Some((Ok::<_, Infallible>(chunk), (chunks, kept)))
         },
     ))
-}
-
-/// A task that ends with its owner.
-pub(super) struct Task(JoinHandle<()>);
-
-impl Task {
-    pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(tokio::spawn(task))
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

@@ -9,6 +9,7 @@ mod moment;
 mod order;
 mod parse;
 mod part;
+mod size;
 mod typed;
 
 use std::hash::{Hash, Hasher};
@@ -64,17 +65,6 @@ impl Value {
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
-    }
-
-    /// About how much memory it takes.
-    pub(crate) fn bytes(&self) -> usize {
-        let beside = match self {
-            Self::Text(text) => text.len(),
-            Self::List(values) => values.iter().map(Self::bytes).sum(),
-            Self::Json(json) => json_bytes(json),
-            _ => 0,
-        };
-        size_of::<Self>() + beside
     }
 
     /// Appends the value as JSON: integers exact, decimals as strings with their scale,
@@ -151,19 +141,6 @@ impl Value {
 }
 
 /// Appends text as a JSON string.
-fn json_bytes(json: &serde_json::Value) -> usize {
-    let beside = match json {
-        serde_json::Value::String(text) => text.len(),
-        serde_json::Value::Array(values) => values.iter().map(json_bytes).sum(),
-        serde_json::Value::Object(members) => members
-            .iter()
-            .map(|(key, value)| key.len() + json_bytes(value))
-            .sum(),
-        _ => 0,
-    };
-    size_of::<serde_json::Value>() + beside
-}
-
 pub(crate) fn write_json_text(out: &mut Vec<u8>, text: &str) {
     json(out, text);
 }

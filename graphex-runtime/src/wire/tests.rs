@@ -156,7 +156,8 @@ proptest! {
         message.extend(bytes);
         let (_, parts) = open(&message).unwrap();
         let _ = Changes::read(parts).and_then(|changes| changes.changes(&MODEL));
-        let _ = (Request::read(parts), Answer::read(parts), read_probe(parts));
+        let _ = (Request::read(parts), Answer::read(parts));
+        let _ = (read_probe(parts), read_loss(parts));
     }
 
     #[test]
@@ -235,6 +236,13 @@ fn the_form_is_as_it_was() {
     assert_eq!(answer.write(), b"g\x01\x01\x05\x02\x01\x03\x0c\x02no");
     let (_, parts) = open(b"g\x01\x01\x05\x02\x01\x03").unwrap();
     assert_eq!(Answer::read(parts).unwrap().refusal, None);
+    let message = loss("messages");
+    assert_eq!(message, b"g\x01\x01\x02\x01\x08messages");
+    let (_, parts) = open(&message).unwrap();
+    assert_eq!(read_loss(parts), Ok(Some("messages")));
+    // As it was before it named the stream.
+    let (_, parts) = open(b"g\x01\x01\x02").unwrap();
+    assert_eq!(read_loss(parts), Ok(None));
     let message = probe(300);
     let (_, parts) = open(&message).unwrap();
     assert_eq!(read_probe(parts), Ok(300));

@@ -11,17 +11,17 @@ use futures_util::{FutureExt as _, Sink, Stream};
 use tokio::time::{Sleep, sleep};
 
 use super::Application;
-use crate::graphql;
+use crate::graphql::{self, Guarded, hub_in};
 use crate::hub::{Connection, Operation, Taken};
 use crate::limits::Limits;
 use crate::transport::operations::{Event, Operations};
-use crate::transport::pace::period;
 use crate::transport::protocol::{
     ClientMessage, INIT_TIMEOUT, ServerMessage, TOO_MANY_INITS, UNAUTHORIZED, already_exists,
     bad_message, envelope,
 };
 use crate::transport::response::Body;
 use crate::transport::socket::{Close, End, Inbound, Socket, text};
+use crate::transport::timing::period;
 
 /// Messages of operations that go with one flush; then it is the turn of others.
 const BATCH: usize = 64;
@@ -50,6 +50,7 @@ pub(super) async fn run<E, S, R, F>(
         operations: Operations::default(),
         limits,
         outgoing: Vec::new(),
+        outgoing_bytes: 0,
     };
     let Err(end) = session.serve(&mut socket, &mut connection).await;
     // The client may take its time for the close; its operations end now.
@@ -65,8 +66,10 @@ struct Session<'l, E> {
     phase: Phase,
     operations: Operations,
     limits: &'l Limits,
-    /// What goes out next.
+    /// What goes out next: at most [`Limits::outbox_bytes`] of answers and one more, however large.
     outgoing: Vec<Message>,
+    /// Of answers.
+    outgoing_bytes: usize,
 }
 
 /// How far the connection is.
@@ -103,11 +106,13 @@ impl<E: Executor> Session<'_, E> {
             // What else is there goes with it, and operations that were stopped are dropped.
             let mut batch = 0;
             while batch < BATCH
+                && self.outgoing_bytes <= self.limits.outbox_bytes
                 && let Some((id, event)) = self.operations.ready()
             {
                 self.tell(&id, &event);
                 batch += 1;
             }
+            self.outgoing_bytes = 0;
             if !self.outgoing.is_empty() {
                 socket.send(self.outgoing.drain(..), connection).await?;
             }
@@ -174,8 +179,17 @@ impl<E: Executor> Session<'_, E> {
             self.send(ServerMessage::Error { id: &id, payload });
             return Ok(());
         }
-        let operation = Operation::new(connection, envelope(&id));
-        let request = request.data(operation.registration());
+        let mut request = Guarded::new(request, hub_in(data));
+        let executing = request.executing_bytes();
+        let operation = match Operation::new(connection, envelope(&id), executing) {
+            Ok(operation) => operation,
+            Err(refusal) => {
+                let payload = &[ServerError::new(refusal.to_string(), None)];
+                self.send(ServerMessage::Error { id: &id, payload });
+                return Ok(());
+            }
+        };
+        request.data_mut().insert(operation.registration());
         let responses = graphql::stream(&self.schema, request, Arc::clone(data));
         self.operations.start(id, operation, responses);
         Ok(())
@@ -193,7 +207,11 @@ impl<E: Executor> Session<'_, E> {
     }
 
     fn send(&mut self, message: ServerMessage<'_>) {
-        self.outgoing.push(message.into());
+        let message = Message::from(message);
+        if let Message::Text(text) = &message {
+            self.outgoing_bytes += text.len();
+        }
+        self.outgoing.push(message);
     }
 }
 

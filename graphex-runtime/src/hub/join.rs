@@ -1,0 +1,164 @@
+//! Joining and leaving streams.
+
+use std::sync::{Arc, PoisonError};
+
+use futures_util::future::try_join_all;
+
+use super::channel::{Channel, Joined, SubscriptionKey};
+use super::connection::Subscription;
+use super::operation::Envelope;
+use super::plan::Plan;
+use super::subscriber::Subscriber;
+use super::{Hub, cost, lock};
+use crate::change::Action;
+use crate::error::Refusal;
+use crate::hooks::Permit;
+use crate::layer::Unavailable;
+use crate::model::Model;
+use crate::predicate::{Pin, Predicate};
+use crate::projection::Projection;
+use crate::topic::Topic;
+
+impl Hub {
+    /// Joins the permitted stream for a subscription of the two-channel protocol. One that is
+    /// there already keeps its place and takes the new predicate and projection.
+    pub(crate) async fn subscribe(
+        &self,
+        channel: &Arc<Channel>,
+        permit: Permit,
+        subscription: &Subscription,
+        projection: &Projection,
+    ) -> Result<(), Refusal> {
+        let key = SubscriptionKey::asked(permit.model, subscription);
+        let bare = Envelope::default();
+        self.join(channel, key, permit, subscription, projection, &bare)
+            .await
+    }
+
+    /// Joins the permitted stream: when the layer has confirmed the topics, in one step with the
+    /// whole predicate in force.
+    pub(super) async fn join(
+        &self,
+        channel: &Arc<Channel>,
+        key: SubscriptionKey,
+        permit: Permit,
+        subscription: &Subscription,
+        projection: &Projection,
+        envelope: &Envelope,
+    ) -> Result<(), Refusal> {
+        let Permit { model, scope, .. } = permit;
+        let Some(lane) = self.engine.lanes.get(model.stream) else {
+            let stream = model.stream;
+            return Err(Refusal::NotServed { stream });
+        };
+        let id = subscription.id.clone();
+        let id = id.map(|value| Pin::one(model.key, Arc::new(value)));
+        let predicate = Predicate::new(scope, id, &subscription.filters);
+        let limits = &self.engine.limits;
+        // Topics and plans are built before anything is locked.
+        let joins = subscription.actions.iter().map(|&action| {
+            let topics = Topic::listened(model, action, &predicate, limits.narrowed_topics);
+            let (predicate, projection) = (predicate.clone(), projection.clone());
+            let plan = Plan {
+                action,
+                predicate,
+                projection,
+            };
+            (topics, plan)
+        });
+        let joins: Vec<_> = joins.collect();
+        let bytes = cost::subscription(subscription, projection, &joins);
+        // Before the layer is asked for anything, and again when it has answered.
+        lock(&channel.subscriptions).has_room(&key, limits)?;
+        let memory = Arc::new(channel.quota.hold(bytes)?);
+        let listen = |(topics, plan): (Vec<Topic>, Plan)| async {
+            let listening = self.engine.layer.listen(topics.clone()).await;
+            listening.map(|listening| (topics, plan, listening))
+        };
+        let joins = try_join_all(joins.into_iter().map(listen)).await;
+        let joins = joins.map_err(|Unavailable| Refusal::Unavailable)?;
+        // A change is delivered by the plan that is replaced or by the new one, and when this
+        // returns it is the new one: so no change is half delivered meanwhile.
+        let replaces = lock(&channel.subscriptions).held.contains_key(&key);
+        let _delivering = if replaces {
+            Some(lane.delivering.lock().await)
+        } else {
+            None
+        };
+        let mut subscriptions = lock(&channel.subscriptions);
+        subscriptions.has_room(&key, limits)?;
+        let resync = lane.resync(key.is_asked());
+        let held = subscriptions.held.entry(key).or_insert_with(|| Joined {
+            subscriber: Subscriber::new(
+                Arc::clone(channel),
+                envelope.clone(),
+                resync,
+                lane.clock.clone(),
+            ),
+            seats: Default::default(),
+        });
+        let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);
+        for (topics, plan, listening) in joins {
+            let seat = &mut held.seats[plan.action as usize];
+            if let Some(replaced) = seat.take() {
+                plans.leave(&replaced);
+            }
+            let member = channel.outbox.seat(&held.subscriber, plan.action);
+            let joined = seat.insert(plans.join(topics, plan, member, &self.engine.budgets));
+            joined.listening = listening;
+            joined.held = Some(Arc::clone(&memory));
+        }
+        Ok(())
+    }
+
+    /// Ends exactly this subscription; no frame of it is queued afterwards. What the scope was
+    /// does not matter: it is not part of what a subscription is called by.
+    pub(crate) fn unsubscribe(
+        &self,
+        channel: &Channel,
+        model: &'static Model,
+        subscription: &Subscription,
+    ) -> Result<(), Refusal> {
+        let actions = &subscription.actions;
+        let key = SubscriptionKey::asked(model, subscription);
+        let mut subscriptions = lock(&channel.subscriptions);
+        let held = subscriptions
+            .held
+            .get_mut(&key)
+            .ok_or(Refusal::NoSuchSubscription)?;
+        if self.leave(model.stream, held, actions) == 0 {
+            return Err(Refusal::NoSuchSubscription);
+        }
+        if held.seats.iter().all(Option::is_none) {
+            subscriptions.held.remove(&key);
+        }
+        Ok(())
+    }
+
+    /// Ends the subscription of this key, if there is one.
+    pub(super) fn end(&self, channel: &Channel, key: &SubscriptionKey) {
+        let mut subscriptions = lock(&channel.subscriptions);
+        if let Some(mut held) = subscriptions.held.remove(key) {
+            self.leave(key.stream, &mut held, &Action::ALL);
+        }
+    }
+
+    /// Leaves the plans of these actions; how many there were. Called with the channel's
+    /// subscriptions locked.
+    pub(super) fn leave(&self, stream: &str, held: &mut Joined, actions: &[Action]) -> usize {
+        let Some(lane) = self.engine.lanes.get(stream) else {
+            return 0;
+        };
+        let subscriber = &held.subscriber;
+        let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);
+        let mut left = 0;
+        for action in actions {
+            if let Some(seat) = held.seats[*action as usize].take() {
+                plans.leave(&seat);
+                subscriber.channel.outbox.retire(subscriber, *action);
+                left += 1;
+            }
+        }
+        left
+    }
+}
