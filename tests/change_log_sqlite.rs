@@ -77,11 +77,20 @@ fn whoever_writes_is_heard() {
     let mut feed = file.feed();
     file.run("INSERT INTO notes VALUES (1, 'text'), (2, 'it''s \"x\" \\ \n é 🦀')");
     file.run("UPDATE notes SET text = 'new' WHERE id = 1");
-    diesel::sql_query("DELETE FROM notes WHERE id = 1").execute(&mut file.connect()).unwrap();
+    diesel::sql_query("DELETE FROM notes WHERE id = 1")
+        .execute(&mut file.connect())
+        .unwrap();
     let shell = Command::new("sqlite3")
-        .args([file.path().as_str(), "INSERT INTO notes VALUES (3, 'shell')"])
+        .args([
+            file.path().as_str(),
+            "INSERT INTO notes VALUES (3, 'shell')",
+        ])
         .status();
-    assert!(shell.expect("the `sqlite3` shell is not installed").success());
+    assert!(
+        shell
+            .expect("the `sqlite3` shell is not installed")
+            .success()
+    );
     assert_eq!(
         feed.told_until("create 3 shell"),
         [
@@ -101,7 +110,10 @@ fn a_broadcast_is_told_once_and_what_rolls_back_never() {
     let mut conn = file.connect();
     feed.hub.attach(&mut conn).unwrap();
     let insert = |conn: &mut SqliteConnection, id, text| {
-        diesel::insert_into(notes::table).values(note(id, text)).broadcast().execute(conn)
+        diesel::insert_into(notes::table)
+            .values(note(id, text))
+            .broadcast()
+            .execute(conn)
     };
     insert(&mut conn, 1, "kept").unwrap();
     let _ = conn.transaction(|conn| {
@@ -162,7 +174,11 @@ fn a_newer_trigger_is_a_problem_that_its_sql_mends() {
     file.run("CREATE TRIGGER newer AFTER INSERT ON notes BEGIN SELECT 1; END");
     let problems = sqlite_schema().check(&mut file.connect()).unwrap();
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].sentence.contains("\"newer\" is newer"), "{}", problems[0].sentence);
+    assert!(
+        problems[0].sentence.contains("\"newer\" is newer"),
+        "{}",
+        problems[0].sentence
+    );
     let refused = Feed::open(file.log()).err().unwrap().to_string();
     assert!(refused.contains("\"newer\""), "{refused}");
     file.run(&problems[0].sql);
@@ -173,7 +189,10 @@ fn a_newer_trigger_is_a_problem_that_its_sql_mends() {
 fn each_problem_is_told_with_what_mends_it() {
     let spoil = [
         ("DROP TABLE graphex_state", "not installed"),
-        ("UPDATE graphex_state SET version = 'old'", "of another version of graphex"),
+        (
+            "UPDATE graphex_state SET version = 'old'",
+            "of another version of graphex",
+        ),
         ("DROP TRIGGER graphex_log_trim", "no trigger that prunes it"),
         ("DROP TRIGGER \"graphex_update:notes\"", "has no trigger"),
         (
@@ -182,7 +201,10 @@ fn each_problem_is_told_with_what_mends_it() {
             "of another version of the model",
         ),
         // The trigger's text follows, the key of its JSON does not.
-        ("ALTER TABLE notes RENAME COLUMN text TO body; ALTER TABLE notes RENAME COLUMN body TO text", ""),
+        (
+            "ALTER TABLE notes RENAME COLUMN text TO body; ALTER TABLE notes RENAME COLUMN body TO text",
+            "",
+        ),
     ];
     for (number, (sql, sentence)) in spoil.into_iter().enumerate() {
         let file = File::installed(&format!("problem{number}"));
@@ -194,7 +216,11 @@ fn each_problem_is_told_with_what_mends_it() {
             continue;
         }
         assert_eq!(problems.len(), 1, "{sql}: {problems:?}");
-        assert!(problems[0].to_string().contains(sentence), "{sql}: {}", problems[0]);
+        assert!(
+            problems[0].to_string().contains(sentence),
+            "{sql}: {}",
+            problems[0]
+        );
         file.run(&problems[0].sql);
         assert_eq!(sqlite_schema().check(&mut conn).unwrap(), [], "{sql}");
         let mut feed = file.feed();
@@ -207,7 +233,10 @@ fn each_problem_is_told_with_what_mends_it() {
 fn what_sql_cannot_mend_is_told_as_well() {
     for (sql, sentence) in [
         ("DROP TABLE notes", "there is no table \"notes\""),
-        ("DROP TABLE notes; CREATE VIEW notes AS SELECT 1 AS id, 'x' AS text", "no ordinary table"),
+        (
+            "DROP TABLE notes; CREATE VIEW notes AS SELECT 1 AS id, 'x' AS text",
+            "no ordinary table",
+        ),
         (
             "DROP TABLE notes; CREATE TABLE notes (id INTEGER PRIMARY KEY)",
             "has no column \"text\"",

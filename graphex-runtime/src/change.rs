@@ -136,6 +136,8 @@ pub struct Change {
     pub before: Option<Row>,
     /// Where whoever has seen this change goes on, if it comes from a change log.
     pub cursor: Option<Cursor>,
+    /// Whether [`Hub::publish`](crate::Hub::publish) told it, not what was captured.
+    pub published: bool,
 }
 
 impl Change {
@@ -147,6 +149,7 @@ impl Change {
             row,
             before: None,
             cursor: None,
+            published: false,
         }
     }
 

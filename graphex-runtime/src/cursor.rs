@@ -39,7 +39,8 @@ impl FromStr for Cursor {
         let ("v1", log, position, token) = (next()?, next()?, next()?, next()?) else {
             return Err(InvalidCursor);
         };
-        let number = |text: &str, radix| u64::from_str_radix(text, radix).map_err(|_| InvalidCursor);
+        let number =
+            |text: &str, radix| u64::from_str_radix(text, radix).map_err(|_| InvalidCursor);
         let cursor = Self {
             log: number(log, 16)?,
             position: number(position, 10)?,
@@ -78,8 +79,19 @@ mod tests {
     #[test]
     fn other_texts_are_refused() {
         for text in [
-            "", "v1", "v1.1.1", "v2.1.1.1", "v1.1.1.1.", "v1.1.1.1.1", "v1.+1.1.1", "v1.1.01.1",
-            "v1.1.1.F", "v1.1.-1.1", "v1.1.18446744073709551616.1", " v1.1.1.1", "V1.1.1.1",
+            "",
+            "v1",
+            "v1.1.1",
+            "v2.1.1.1",
+            "v1.1.1.1.",
+            "v1.1.1.1.1",
+            "v1.+1.1.1",
+            "v1.1.01.1",
+            "v1.1.1.F",
+            "v1.1.-1.1",
+            "v1.1.18446744073709551616.1",
+            " v1.1.1.1",
+            "V1.1.1.1",
         ] {
             assert_eq!(text.parse::<Cursor>(), Err(InvalidCursor), "{text:?}");
         }

@@ -62,11 +62,11 @@ pub mod __private;
 
 #[cfg(feature = "diesel")]
 pub use capture::{AttachError, Broadcast, BroadcastDsl, CaptureError, HubCustomizer};
+pub use change::{Action, Row, SubscriptionAction, SubscriptionOperation};
 #[cfg(feature = "diesel")]
 pub use changelog::{
     ChangeLog, ChangeLogError, Installed, LogConnection, LogSchema, Migration, Problem,
 };
-pub use change::{Action, Row, SubscriptionAction, SubscriptionOperation};
 pub use cursor::{Cursor, InvalidCursor};
 pub use custom::LookupContext;
 pub use error::ConnectError;

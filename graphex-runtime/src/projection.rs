@@ -250,6 +250,7 @@ mod tests {
             ]),
             before: None,
             cursor: None,
+            published: false,
         };
         let frame = projection.frame(&change, usize::MAX).unwrap();
         String::from_utf8(frame.to_vec()).unwrap()

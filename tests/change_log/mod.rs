@@ -47,7 +47,10 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn open(log: ChangeLog) -> Result<Self, BuildError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
         let entered = runtime.enter();
         let builder = Hub::builder().model::<Note>().limits(|limits| {
             limits.outbox_frames = 1_000_000;
@@ -85,7 +88,9 @@ impl Feed {
             }
         };
         let deadline = Duration::from_secs(60);
-        let read = self.runtime.block_on(async { tokio::time::timeout(deadline, reading).await });
+        let read = self
+            .runtime
+            .block_on(async { tokio::time::timeout(deadline, reading).await });
         if read.is_err() {
             panic!("`{last}` is not told, only {all:?}");
         }

@@ -47,12 +47,14 @@ where
 
     fn texts(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Texts>> {
         let rows = LoadConnection::load(self, statement)?;
-        rows.map(|row| Texts::read(&row?).map_err(DeserializationError)).collect()
+        rows.map(|row| Texts::read(&row?).map_err(DeserializationError))
+            .collect()
     }
 
     fn entries(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Entry>> {
         let rows = LoadConnection::load(self, statement)?;
-        rows.map(|row| Entry::read(&row?).map_err(DeserializationError)).collect()
+        rows.map(|row| Entry::read(&row?).map_err(DeserializationError))
+            .collect()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::connection::Entry;
-use crate::cursor::Cursor;
 use crate::change::{Action, Change, Row};
+use crate::cursor::Cursor;
 use crate::model::{Model, UnreadableRow};
 use crate::value::Database;
 
@@ -78,6 +78,7 @@ impl Decoder {
             row,
             before,
             cursor: Some(cursor),
+            published: false,
         };
         Ok(Some(match entry.op {
             b'c' => (change(Action::Create, row(&entry.new)?, None, cursor), None),

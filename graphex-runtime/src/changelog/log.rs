@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use diesel::result::{ConnectionError, Error};
 
 use super::connection::Entry;
-use crate::cursor::Cursor;
 use super::schema::Retention;
+use crate::cursor::Cursor;
 
 /// How many changes are read at once. One transaction of one batch may be read in several pages.
 pub(super) const PAGE: usize = 1_000;

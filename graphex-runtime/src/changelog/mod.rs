@@ -120,9 +120,8 @@ impl ChangeLog {
     where
         C: LogConnection + Connection + Send,
     {
-        let open = |conn, _| -> Result<Box<dyn Log>, LogError> {
-            Ok(Box::new(SqliteLog::open(conn)?))
-        };
+        let open =
+            |conn, _| -> Result<Box<dyn Log>, LogError> { Ok(Box::new(SqliteLog::open(conn)?)) };
         Self::new(Database::Sqlite, Duration::from_millis(5), connect, open)
     }
 

@@ -133,7 +133,10 @@ impl Drop for Reader {
         }
         let running = |signals: &mut Signals| !signals.ended;
         let signals = self.shared.lock();
-        let waited = self.shared.changed.wait_timeout_while(signals, END_WAIT, running);
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(signals, END_WAIT, running);
         let (signals, _) = waited.unwrap_or_else(PoisonError::into_inner);
         // A database that does not answer keeps nobody: the thread ends when its statement does.
         if signals.ended
@@ -245,11 +248,7 @@ impl Following {
         }
     }
 
-    fn hand_over(
-        &mut self,
-        mut before: Cursor,
-        page: &[(Cursor, Entry)],
-    ) {
+    fn hand_over(&mut self, mut before: Cursor, page: &[(Cursor, Entry)]) {
         let mut changes: Vec<Change> = Vec::with_capacity(page.len());
         let mut told = None;
         for (cursor, entry) in page {

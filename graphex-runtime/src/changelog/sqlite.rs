@@ -1,9 +1,9 @@
 //! Reading the change log of SQLite, where the row number is the position.
 
 use super::connection::{Bind, Entry, LogConnection, Statement, Texts};
-use crate::cursor::Cursor;
 use super::log::{Batches, Log, LogError, Mark, PAGE, Read};
 use super::schema::Retention;
+use crate::cursor::Cursor;
 
 /// The log on a connection to SQLite.
 pub(super) struct SqliteLog {

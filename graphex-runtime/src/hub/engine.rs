@@ -13,7 +13,7 @@ use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
 use super::remote::Remote;
-use super::source::{Intake, Open, OpenError, Opened};
+use super::source::{BuildError, Intake, Open, Opened};
 use super::stats::{Counters, Stats};
 use crate::layer::{Layer, Setup};
 use crate::limits::{Limits, SlowReader};
@@ -169,8 +169,9 @@ impl Engine {
     }
 
     /// Opens the source of logged changes, once.
-    pub(super) fn open(&self, open: Open, models: &[&'static Model]) -> Result<(), OpenError> {
-        let opened = open(models, self.intake.sink(self.engine.clone()))?;
+    pub(super) fn open(&self, open: Open, models: &[&'static Model]) -> Result<(), BuildError> {
+        let sink = self.intake.sink(self.engine.clone());
+        let opened = open(models, sink).map_err(BuildError)?;
         // There is no second one: the builder has one.
         let _ = self.source.set(opened);
         Ok(())

@@ -57,9 +57,10 @@ pub use outbox::CloseReason;
 pub(crate) use outbox::Taken;
 #[cfg(feature = "diesel")]
 pub(crate) use publisher::Ticket;
-pub(crate) use source::{Open, OpenError};
+pub use source::BuildError;
+use source::Open;
 #[cfg(feature = "diesel")]
-pub(crate) use source::{Opened, Sink, Source};
+pub(crate) use source::{OpenError, Opened, Sink, Source};
 pub use stats::Stats;
 
 use engine::{Engine, Options};
@@ -113,19 +114,6 @@ impl std::fmt::Debug for HubBuilder {
     }
 }
 
-/// The hub could not be built: its change log cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("the hub cannot be built: {0}")]
-pub struct BuildError(OpenError);
-
-impl BuildError {
-    /// What is behind it: with a change log a [`ChangeLogError`](crate::ChangeLogError).
-    #[must_use]
-    pub fn reason(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
-        &*self.0
-    }
-}
-
 impl HubBuilder {
     /// Serves the stream of this model.
     pub fn model<M: ModelType>(mut self) -> Self {
@@ -165,19 +153,6 @@ impl HubBuilder {
         self
     }
 
-    /// Reads changes from what this opens.
-    #[cfg(feature = "diesel")]
-    pub(crate) fn source(mut self, open: Open) -> Self {
-        self.source = Some(open);
-        self
-    }
-
-    /// The models so far.
-    #[cfg(feature = "diesel")]
-    pub(crate) fn models(&self) -> &[&'static Model] {
-        &self.models
-    }
-
     /// Makes the hub.
     ///
     /// Its tasks run on the tokio runtime that this is called in or, outside of one, on
@@ -193,7 +168,10 @@ impl HubBuilder {
     pub fn build(self) -> Hub {
         match self.try_build() {
             Ok(hub) => hub,
-            #[expect(clippy::panic, reason = "documented: a mistake in the program's set-up")]
+            #[expect(
+                clippy::panic,
+                reason = "documented: a mistake in the program's set-up"
+            )]
             Err(error) => panic!("{error}"),
         }
     }
@@ -248,7 +226,7 @@ impl HubBuilder {
         };
         let engine = Engine::new(&models, options);
         if let Some(open) = self.source {
-            engine.open(open, &models).map_err(BuildError)?;
+            engine.open(open, &models)?;
         }
         engine.start();
         Ok(Hub { engine })
@@ -284,7 +262,10 @@ impl Hub {
             return;
         }
         let (model, row) = (M::MODEL, row.to_row());
-        let change = Change::unlogged(model, action, row);
+        let change = Change {
+            published: true,
+            ..Change::unlogged(model, action, row)
+        };
         if let Some(lane) = self.engine.lanes.get(model.stream) {
             lane.queue.publish(vec![change]);
         }
@@ -306,7 +287,11 @@ impl Hub {
     pub fn ready(&self) -> bool {
         // A hub that was built outside of a runtime begins where it is first asked.
         self.engine.start();
-        self.engine.layer.is_ready() && self.engine.source().is_none_or(|opened| opened.source.is_ready())
+        self.engine.layer.is_ready()
+            && self
+                .engine
+                .source()
+                .is_none_or(|opened| opened.source.is_ready())
     }
 
     /// What the hub holds and what it did.
@@ -337,27 +322,6 @@ impl Hub {
     #[cfg(feature = "diesel")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.engine, &other.engine)
-    }
-
-    /// Whether the changes of this model come from a change log.
-    #[cfg(feature = "diesel")]
-    pub(crate) fn is_logged(&self, model: &Model) -> bool {
-        let opened = self.engine.source();
-        opened.is_some_and(|opened| opened.streams.contains(&model.stream))
-    }
-
-    /// What connections that write have to run first, for the sake of the change log.
-    #[cfg(feature = "diesel")]
-    pub(crate) fn writers_run(&self) -> Option<&'static str> {
-        self.engine.source()?.writers_run
-    }
-
-    /// A writer of this process has committed: the change log is read at once.
-    #[cfg(feature = "diesel")]
-    pub(crate) fn committed(&self) {
-        if let Some(opened) = self.engine.source() {
-            opened.source.wake();
-        }
     }
 
     /// Reserves the place of a transaction that is about to commit.

@@ -9,6 +9,8 @@ use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, mpsc};
 
 use super::engine::Engine;
+#[cfg(feature = "diesel")]
+use super::{Hub, HubBuilder};
 use crate::change::Change;
 use crate::layer::Inbox as _;
 use crate::model::Model;
@@ -48,6 +50,62 @@ pub(crate) type OpenError = Box<dyn Error + Send + Sync>;
 /// Opens a source for a hub with these models.
 pub(crate) type Open =
     Box<dyn FnOnce(&[&'static Model], Box<dyn Sink>) -> Result<Opened, OpenError> + Send>;
+
+/// The hub could not be built: its change log cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the hub cannot be built: {0}")]
+pub struct BuildError(pub(super) OpenError);
+
+impl BuildError {
+    /// What is behind it: with a change log a [`ChangeLogError`](crate::ChangeLogError).
+    #[must_use]
+    pub fn reason(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+#[cfg(feature = "diesel")]
+impl HubBuilder {
+    /// Reads changes from what this opens.
+    pub(crate) fn source(mut self, open: Open) -> Self {
+        self.source = Some(open);
+        self
+    }
+
+    /// The models so far.
+    pub(crate) fn models(&self) -> &[&'static Model] {
+        &self.models
+    }
+}
+
+#[cfg(feature = "diesel")]
+impl Hub {
+    /// Whether the changes of this model come from a change log.
+    pub(crate) fn is_logged(&self, model: &Model) -> bool {
+        let opened = self.engine.source();
+        opened.is_some_and(|opened| opened.streams.contains(&model.stream))
+    }
+
+    /// What connections that write have to run first, for the sake of the change log.
+    pub(crate) fn writers_run(&self) -> Option<&'static str> {
+        self.engine.source()?.writers_run
+    }
+
+    /// A writer of this process has committed: the change log is read at once.
+    pub(crate) fn committed(&self) {
+        if let Some(opened) = self.engine.source() {
+            opened.source.wake();
+        }
+    }
+}
+
+impl Engine {
+    /// Whether the source tells of the model's changes, so that nobody else has to.
+    pub(super) fn hears_from_log(&self, change: &Change) -> bool {
+        let opened = self.source();
+        opened.is_some_and(|opened| opened.streams.contains(&change.model.stream))
+    }
+}
 
 /// The ways from a source to the lanes, one for each lane.
 #[derive(Debug)]
@@ -100,7 +158,10 @@ struct EngineSink {
 
 impl EngineSink {
     fn send(&self, stream: &str, item: Item) {
-        let started = self.engine.upgrade().is_some_and(|engine| engine.is_started());
+        let started = self
+            .engine
+            .upgrade()
+            .is_some_and(|engine| engine.is_started());
         if let (true, Some(way)) = (started, self.intake.0.get(stream)) {
             // Without a receiver there is no engine.
             let _ = way.sender.blocking_send(item);
@@ -128,7 +189,11 @@ impl Sink for EngineSink {
     fn gap(&self, stream: Option<&'static str>) {
         match stream {
             Some(stream) => self.send(stream, Item::Gap),
-            None => self.intake.0.keys().for_each(|stream| self.send(stream, Item::Gap)),
+            None => self
+                .intake
+                .0
+                .keys()
+                .for_each(|stream| self.send(stream, Item::Gap)),
         }
     }
 }

@@ -20,6 +20,8 @@ const ROW: u64 = 6;
 const BEFORE: u64 = 7;
 /// The position of the row before it; likewise.
 const CURSOR: u64 = 8;
+/// That the row before it was published and not captured; likewise.
+const PUBLISHED: u64 = 9;
 
 /// Who sent a message of changes, and which of its messages it is. Numbers only grow, so a
 /// listener knows a message that comes again.
@@ -46,6 +48,9 @@ pub(crate) fn write_changes(origin: Origin, changes: &[Arc<Change>]) -> Vec<u8> 
         message.part(ROW, |part| write_row(part, change.model, &change.row));
         if let Some(before) = &change.before {
             message.part(BEFORE, |part| write_row(part, change.model, before));
+        }
+        if change.published {
+            message.part(PUBLISHED, |_| {});
         }
         if let Some(cursor) = change.cursor {
             message.part(CURSOR, |part| {
@@ -122,6 +127,7 @@ impl<'b> Changes<'b> {
                     changes.push(Change::unlogged(model, action, row));
                 }
                 (BEFORE, Some(change)) => change.before = Some(read_row(part, &columns, model)?),
+                (PUBLISHED, Some(change)) => change.published = true,
                 (CURSOR, Some(change)) => {
                     change.cursor = Some(Cursor {
                         log: part.unsigned()?,

@@ -2,12 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "change_log/model.rs"]
-mod model;
-#[path = "change_log/replica.rs"]
-mod replica;
 #[path = "../../change_log/mod.rs"]
 mod change_log;
+#[path = "change_log/model.rs"]
+mod model;
+#[path = "../../change_log/replica.rs"]
+mod replica;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -83,15 +83,29 @@ fn whoever_writes_is_heard() {
     );
     let mut feed = feed(&database);
     let mut conn = database.connect();
-    diesel::sql_query("INSERT INTO notes VALUES (1, 'sql', 1)").execute(&mut conn).unwrap();
+    diesel::sql_query("INSERT INTO notes VALUES (1, 'sql', 1)")
+        .execute(&mut conn)
+        .unwrap();
     let psql = Command::new("psql")
-        .args(["-q", &database.url(), "-c", "INSERT INTO notes VALUES (2, 'psql')"])
+        .args([
+            "-q",
+            &database.url(),
+            "-c",
+            "INSERT INTO notes VALUES (2, 'psql')",
+        ])
         .status();
     assert!(psql.expect("psql is not installed").success());
     run(&database, "DELETE FROM parents");
     feed.hub.attach(&mut conn).unwrap();
-    diesel::insert_into(notes::table).values(note(3, "said")).broadcast().execute(&mut conn).unwrap();
-    run(&database, "UPDATE notes SET id = 4 WHERE id = 3; INSERT INTO notes VALUES (5, 'end')");
+    diesel::insert_into(notes::table)
+        .values(note(3, "said"))
+        .broadcast()
+        .execute(&mut conn)
+        .unwrap();
+    run(
+        &database,
+        "UPDATE notes SET id = 4 WHERE id = 3; INSERT INTO notes VALUES (5, 'end')",
+    );
     assert_eq!(
         feed.told_until("create 5 end"),
         [
@@ -111,7 +125,8 @@ fn an_open_transaction_delays_only_its_own_rows() {
     let database = installed("open");
     let mut feed = feed(&database);
     let mut open = database.connect();
-    open.batch_execute("BEGIN; INSERT INTO notes VALUES (1, 'open')").unwrap();
+    open.batch_execute("BEGIN; INSERT INTO notes VALUES (1, 'open')")
+        .unwrap();
     run(&database, "INSERT INTO notes VALUES (2, 'other')");
     assert_eq!(feed.told_until("create 2 other"), ["create 2 other"]);
     open.batch_execute("COMMIT").unwrap();
@@ -132,21 +147,34 @@ fn truncate_is_told_once_in_its_place() {
     let mut feed = feed(&database);
     run(&database, "INSERT INTO notes VALUES (1, 'a'), (101, 'b')");
     run(&database, "TRUNCATE notes");
-    assert_eq!(feed.told_until("resync"), ["create 1 a", "create 101 b", "resync"]);
+    assert_eq!(
+        feed.told_until("resync"),
+        ["create 1 a", "create 101 b", "resync"]
+    );
     run(&database, "INSERT INTO notes VALUES (2, 'c')");
     assert_eq!(feed.told_until("create 2 c"), ["create 2 c"]);
     run(&database, "TRUNCATE notes_a");
     assert_eq!(feed.told_until("resync"), ["resync"]);
     // Partitions are heard by name of the stream, and so are rows that move.
-    run(&database, "INSERT INTO notes VALUES (3, 'd'); UPDATE notes SET id = 103 WHERE id = 3");
+    run(
+        &database,
+        "INSERT INTO notes VALUES (3, 'd'); UPDATE notes SET id = 103 WHERE id = 3",
+    );
     assert_eq!(
         feed.told_until("create 103 d"),
         ["create 3 d", "delete 3 d", "create 103 d"]
     );
-    run(&database, "CREATE TABLE notes_c PARTITION OF notes FOR VALUES FROM (200) TO (300)");
+    run(
+        &database,
+        "CREATE TABLE notes_c PARTITION OF notes FOR VALUES FROM (200) TO (300)",
+    );
     let found = problems(&database);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].sentence.contains("notes_c has no trigger \"!graphex_truncate:notes\""));
+    assert!(
+        found[0]
+            .sentence
+            .contains("notes_c has no trigger \"!graphex_truncate:notes\"")
+    );
     run(&database, &found[0].sql);
     assert_eq!(problems(&database), []);
 }
@@ -166,12 +194,24 @@ fn replicated_writes_are_heard() {
 fn each_problem_is_told_with_what_mends_it() {
     let spoil = [
         ("DROP SCHEMA graphex CASCADE", "not installed"),
-        ("UPDATE graphex.state SET version = 'old'", "of another version of graphex"),
-        ("DROP FUNCTION graphex.log_notes() CASCADE", "has no triggers for the change log"),
+        (
+            "UPDATE graphex.state SET version = 'old'",
+            "of another version of graphex",
+        ),
+        (
+            "DROP FUNCTION graphex.log_notes() CASCADE",
+            "has no triggers for the change log",
+        ),
         ("DROP TRIGGER \"!graphex:notes\" ON notes", "has no trigger"),
-        ("DROP TRIGGER \"!graphex_truncate:notes\" ON notes", "has no trigger"),
+        (
+            "DROP TRIGGER \"!graphex_truncate:notes\" ON notes",
+            "has no trigger",
+        ),
         ("ALTER TABLE notes DISABLE TRIGGER ALL", "is disabled"),
-        ("ALTER TABLE notes ENABLE TRIGGER \"!graphex:notes\"", "does not hear what replication applies"),
+        (
+            "ALTER TABLE notes ENABLE TRIGGER \"!graphex:notes\"",
+            "does not hear what replication applies",
+        ),
         (
             "DO $d$ BEGIN EXECUTE replace(pg_get_functiondef('graphex.log_notes'::regproc), 'RETURN NULL', 'RETURN NEW'); END $d$",
             "was changed by hand",
@@ -190,7 +230,10 @@ fn each_problem_is_told_with_what_mends_it() {
              CREATE TRIGGER \" first\" AFTER INSERT ON notes FOR EACH ROW EXECUTE FUNCTION f()",
             "is called before the change log's",
         ),
-        ("CREATE TABLE child () INHERITS (notes)", "child inherits from"),
+        (
+            "CREATE TABLE child () INHERITS (notes)",
+            "child inherits from",
+        ),
         (
             "CREATE RULE elsewhere AS ON UPDATE TO notes DO INSTEAD NOTHING",
             "puts something else in the place",
@@ -200,7 +243,10 @@ fn each_problem_is_told_with_what_mends_it() {
             "DO $d$ BEGIN EXECUTE format('ALTER DATABASE %I SET extra_float_digits = 0', current_database()); END $d$",
             "floats are logged with digits missing",
         ),
-        ("CREATE PUBLICATION everything FOR TABLE notes, graphex.log", "has the change log"),
+        (
+            "CREATE PUBLICATION everything FOR TABLE notes, graphex.log",
+            "has the change log",
+        ),
     ];
     for (number, (sql, sentence)) in spoil.into_iter().enumerate() {
         let database = installed(&format!("problem{number}"));
@@ -208,8 +254,15 @@ fn each_problem_is_told_with_what_mends_it() {
         run(&database, sql);
         let found = problems(&database);
         assert!(!found.is_empty(), "{sql} is no problem");
-        assert!(found[0].to_string().contains(sentence), "{sql}: {}", found[0]);
-        let refused = Feed::open(log(&database)).err().expect("it is refused").to_string();
+        assert!(
+            found[0].to_string().contains(sentence),
+            "{sql}: {}",
+            found[0]
+        );
+        let refused = Feed::open(log(&database))
+            .err()
+            .expect("it is refused")
+            .to_string();
         assert!(refused.contains(&found[0].sentence), "{refused}");
         for problem in &found {
             run(&database, &problem.sql);
@@ -229,18 +282,32 @@ fn a_role_that_may_not_read_is_told_what_it_needs() {
     let url = database.url().replace("graphex@", &format!("{role}@"));
     let connect = || PgConnection::establish(&url).unwrap();
     let found = schema().check(&mut connect()).unwrap();
-    assert!(found[0].sentence.contains("may not read the change log"), "{found:?}");
+    assert!(
+        found[0].sentence.contains("may not read the change log"),
+        "{found:?}"
+    );
     run(&database, &found[0].sql);
     assert_eq!(schema().check(&mut connect()).unwrap(), []);
     // Whoever writes needs no right on the log, and the reader none on the tables.
     let writer = format!("writer_{}", std::process::id());
-    run(&database, &format!("CREATE ROLE {writer}; GRANT INSERT ON notes TO {writer}"));
+    run(
+        &database,
+        &format!("CREATE ROLE {writer}; GRANT INSERT ON notes TO {writer}"),
+    );
     let url = url.clone();
     let mut feed = Feed::open(ChangeLog::postgres(move || PgConnection::establish(&url))).unwrap();
-    run(&database, &format!("SET ROLE {writer}; INSERT INTO notes VALUES (1, 'a')"));
+    run(
+        &database,
+        &format!("SET ROLE {writer}; INSERT INTO notes VALUES (1, 'a')"),
+    );
     assert_eq!(feed.told_until("create 1 a"), ["create 1 a"]);
     drop(feed);
-    run(&database, &format!("DROP OWNED BY {role}; DROP OWNED BY {writer}; DROP ROLE {role}; DROP ROLE {writer}"));
+    run(
+        &database,
+        &format!(
+            "DROP OWNED BY {role}; DROP OWNED BY {writer}; DROP ROLE {role}; DROP ROLE {writer}"
+        ),
+    );
 }
 
 #[test]
@@ -275,7 +342,10 @@ fn a_transaction_larger_than_a_page_is_read_in_order_from_wherever() {
     let database = installed("large");
     let log = log(&database);
     let start = RawLog::open(&log, None).unwrap().unwrap().cursor();
-    run(&database, "INSERT INTO notes SELECT x, 'first' FROM generate_series(1, 700) x");
+    run(
+        &database,
+        "INSERT INTO notes SELECT x, 'first' FROM generate_series(1, 700) x",
+    );
     run(
         &database,
         "BEGIN; INSERT INTO notes SELECT x, 'large' FROM generate_series(1001, 4500) x; \
@@ -288,8 +358,12 @@ fn a_transaction_larger_than_a_page_is_read_in_order_from_wherever() {
         cursors.extend(page.into_iter().map(|entry| (entry.cursor, entry.seq)));
     }
     assert_eq!(cursors.len(), 700 + 3_500 + 2_100 + 49);
-    for skipped in [0, 1, 699, 700, 701, 1_500, 1_700, 3_333, 6_299, 6_300, 6_340] {
-        let mut rest = RawLog::open(&log, Some(&cursors[skipped].0)).unwrap().unwrap();
+    for skipped in [
+        0, 1, 699, 700, 701, 1_500, 1_700, 3_333, 6_299, 6_300, 6_340,
+    ] {
+        let mut rest = RawLog::open(&log, Some(&cursors[skipped].0))
+            .unwrap()
+            .unwrap();
         let mut read = Vec::new();
         while let RawRead::Page(page) = rest.read().unwrap() {
             read.extend(page.into_iter().map(|entry| (entry.cursor, entry.seq)));
@@ -318,7 +392,10 @@ fn cursors_of_another_log_or_a_pruned_part_are_gone() {
     // Two rotations later it is pruned.
     let started = Instant::now();
     while !is_gone(&log, &start) {
-        assert!(started.elapsed() < Duration::from_secs(60), "it is never pruned");
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "it is never pruned"
+        );
         run(&database, "UPDATE notes SET text = text || 'x'");
         read_all(&mut raw);
         raw.tend(&log).unwrap();
@@ -381,14 +458,18 @@ fn the_log_keeps_within_its_size_with_an_old_transaction_open() {
     let most = 4_000_000;
     let log = log(&database).keep(Duration::from_secs(3_600), most);
     let mut open = database.connect();
-    open.batch_execute("BEGIN; INSERT INTO notes VALUES (-1, 'open')").unwrap();
+    open.batch_execute("BEGIN; INSERT INTO notes VALUES (-1, 'open')")
+        .unwrap();
     let mut raw = RawLog::open(&log, None).unwrap().unwrap();
     let tend = || {
         while let RawRead::Page(_) = raw.read().unwrap() {}
         raw.tend(&log).unwrap();
     };
     let taken = flood(&database, 30_000_000, tend);
-    assert!(taken < i64::try_from(most).unwrap() * 5 / 4, "{taken} bytes");
+    assert!(
+        taken < i64::try_from(most).unwrap() * 5 / 4,
+        "{taken} bytes"
+    );
     // What it has written is told when it commits.
     open.batch_execute("COMMIT").unwrap();
     match raw.read().unwrap() {
@@ -404,14 +485,23 @@ fn the_log_keeps_within_its_size_with_no_process() {
     let log = log(&database).keep(Duration::from_secs(3_600), most);
     let cursor = RawLog::open(&log, None).unwrap().unwrap().cursor();
     // Nobody has been there for an hour.
-    run(&database, "UPDATE graphex.state SET alive = alive - interval '1 hour'");
-    run(&database, "ALTER TABLE graphex.log_0 SET (autovacuum_enabled = off)");
+    run(
+        &database,
+        "UPDATE graphex.state SET alive = alive - interval '1 hour'",
+    );
+    run(
+        &database,
+        "ALTER TABLE graphex.log_0 SET (autovacuum_enabled = off)",
+    );
     let mut vacuum = database.connect();
     let taken = flood(&database, 20_000_000, || {
         // What autovacuum does in its time.
         vacuum.batch_execute("VACUUM graphex.log_0").unwrap();
     });
-    assert!(taken < i64::try_from(most).unwrap() * 3 / 2, "{taken} bytes");
+    assert!(
+        taken < i64::try_from(most).unwrap() * 3 / 2,
+        "{taken} bytes"
+    );
     // Whoever comes back is told, and goes on.
     assert!(is_gone(&log, &cursor));
     let mut feed = Feed::open(log).unwrap();
@@ -423,7 +513,10 @@ fn the_log_keeps_within_its_size_with_no_process() {
 fn a_reader_that_was_cut_off_while_the_log_was_trimmed_tells_of_it() {
     let database = installed("trimmed");
     let mut feed = feed(&database);
-    run(&database, "SELECT nextval('graphex.trimmed'); INSERT INTO notes VALUES (1, 'a')");
+    run(
+        &database,
+        "SELECT nextval('graphex.trimmed'); INSERT INTO notes VALUES (1, 'a')",
+    );
     assert_eq!(feed.told_until("resync"), ["resync"]);
     run(&database, "INSERT INTO notes VALUES (2, 'b')");
     assert_eq!(feed.told_until("create 2 b"), ["create 2 b"]);

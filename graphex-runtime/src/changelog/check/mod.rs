@@ -53,11 +53,7 @@ impl Problem {
 }
 
 /// Asks the database.
-fn ask(
-    conn: &mut dyn LogConnection,
-    sql: &str,
-    values: &[Bind<'_>],
-) -> QueryResult<Vec<Texts>> {
+fn ask(conn: &mut dyn LogConnection, sql: &str, values: &[Bind<'_>]) -> QueryResult<Vec<Texts>> {
     conn.texts(Statement::new(sql, values))
 }
 

@@ -1,12 +1,13 @@
 //! The checks on PostgreSQL.
 
+mod triggers;
+
 use std::collections::HashMap;
 
 use diesel::result::QueryResult;
 
 use super::{Problem, ask};
-use crate::changelog::connection::{Bind, LogConnection, Texts};
-use crate::changelog::schema::postgres::{body, function, row_trigger, truncate_trigger};
+use crate::changelog::connection::{Bind, LogConnection};
 use crate::changelog::schema::table::identifier;
 use crate::changelog::schema::{Installed, LogSchema, LoggedTable};
 use crate::model::Model;
@@ -27,7 +28,8 @@ pub(super) fn problems(
     }
     let version = ask(conn, "SELECT version FROM graphex.state", &[])?;
     if version.first().map(|row| row.text(0)) != Some(&base.version) {
-        let sentence = "the tables and functions of the change log are of another version of graphex";
+        let sentence =
+            "the tables and functions of the change log are of another version of graphex";
         problems.push(Problem::of_log(sentence, base.sql()));
     }
     of_log(conn, &mut problems)?;
@@ -63,7 +65,8 @@ fn privileges(conn: &mut dyn LogConnection) -> QueryResult<Option<Problem>> {
 
 /// What is about the whole log.
 fn of_log(conn: &mut dyn LogConnection, problems: &mut Vec<Problem>) -> QueryResult<()> {
-    let cache = "SELECT seqcache::text FROM pg_sequence WHERE seqrelid = 'graphex.log_seq'::regclass";
+    let cache =
+        "SELECT seqcache::text FROM pg_sequence WHERE seqrelid = 'graphex.log_seq'::regclass";
     if ask(conn, cache, &[])?.first().and_then(|row| row.number(0)) != Some(1) {
         problems.push(Problem::of_log(
             "the sequence graphex.log_seq has a cache, so that changes of one row come out of order",
@@ -92,14 +95,23 @@ fn of_log(conn: &mut dyn LogConnection, problems: &mut Vec<Problem>) -> QueryRes
     for row in ask(conn, rounding, &[])? {
         let (role, database) = (row.text(0), row.text(1));
         let (whom, sql) = match (role, database) {
-            ("", "") => ("all".to_owned(), "ALTER SYSTEM RESET extra_float_digits".to_owned()),
+            ("", "") => (
+                "all".to_owned(),
+                "ALTER SYSTEM RESET extra_float_digits".to_owned(),
+            ),
             ("", database) => {
                 let name = identifier(database);
-                (format!("the database {name}"), format!("ALTER DATABASE {name} RESET extra_float_digits"))
+                (
+                    format!("the database {name}"),
+                    format!("ALTER DATABASE {name} RESET extra_float_digits"),
+                )
             }
             (role, "") => {
                 let name = identifier(role);
-                (format!("the role {name}"), format!("ALTER ROLE {name} RESET extra_float_digits"))
+                (
+                    format!("the role {name}"),
+                    format!("ALTER ROLE {name} RESET extra_float_digits"),
+                )
             }
             (role, database) => {
                 let (role, name) = (identifier(role), identifier(database));
@@ -152,7 +164,7 @@ fn of_table(
     }
     of_keys(model, &name, oid, conn, problems)?;
     of_rules(stream, &name, oid, conn, problems)?;
-    of_triggers(schema, table, oid, conn, problems)
+    triggers::of_table(schema, table, oid, conn, problems)
 }
 
 fn of_columns(
@@ -168,7 +180,10 @@ fn of_columns(
          WHERE a.attrelid = ?::text::oid AND a.attnum > 0 AND NOT a.attisdropped";
     let oid = oid.to_string();
     let columns = ask(conn, sql, &[Bind::Text(&oid)])?;
-    let declared: HashMap<_, _> = columns.iter().map(|row| (row.text(0), row.text(1))).collect();
+    let declared: HashMap<_, _> = columns
+        .iter()
+        .map(|row| (row.text(0), row.text(1)))
+        .collect();
     for (position, field) in model.fields.iter().enumerate() {
         let column = field.column.unwrap_or(field.name);
         let sentence = match declared.get(column) {
@@ -178,7 +193,9 @@ fn of_columns(
             declared => {
                 let declared = declared.copied().unwrap_or_default();
                 match model.log_obstacle(position, Database::Postgres, declared) {
-                    Some(obstacle) => format!("the field `{}` cannot be logged: {obstacle}", field.name),
+                    Some(obstacle) => {
+                        format!("the field `{}` cannot be logged: {obstacle}", field.name)
+                    }
                     None => continue,
                 }
             }
@@ -236,121 +253,6 @@ fn of_rules(
     Ok(())
 }
 
-/// A trigger of a table or of one below it.
-struct Trigger<'r> {
-    relation: &'r str,
-    name: &'r str,
-    enabled: &'r str,
-    is_of_row: bool,
-    function: &'r str,
-}
-
-const AFTER: &str = "(t.tgtype & 66) = 0";
-
-fn of_triggers(
-    schema: &LogSchema,
-    table: &LoggedTable,
-    oid: i64,
-    conn: &mut dyn LogConnection,
-    problems: &mut Vec<Problem>,
-) -> QueryResult<()> {
-    let section = schema.triggers(table);
-    let (stream, name, function) = (&*table.stream, table.sql(), function(table));
-    let (row_trigger, truncate_trigger) = (row_trigger(table), truncate_trigger(table));
-    let source = "SELECT p.prosrc FROM pg_proc p WHERE p.oid = to_regprocedure(?)";
-    let signature = format!("{function}()");
-    let source = ask(conn, source, &[Bind::Text(&signature)])?;
-    let wanted = body(table, &section.version);
-    let sentence = match source.first().map(|row| row.text(0)) {
-        None => Some(format!("the table {name} has no triggers for the change log")),
-        Some(source) if source == wanted => None,
-        Some(source) if version_of(source).is_some_and(|(version, _)| version == section.version) => {
-            Some(format!("the function {function}() was changed by hand"))
-        }
-        Some(_) => Some(format!(
-            "the triggers of {name} are of another version of the model than this program's"
-        )),
-    };
-    if let Some(sentence) = sentence {
-        problems.push(Problem::of(stream, sentence, section.sql()));
-        return Ok(());
-    }
-    // The table, its partitions and the children that inherit from it.
-    let sql = format!(
-        "WITH RECURSIVE tree (oid, is_partition) AS (SELECT ?::text::oid, true UNION SELECT i.inhrelid, c.relispartition \
-           FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid JOIN pg_class c ON c.oid = i.inhrelid) \
-         SELECT tree.oid::regclass::text, tree.is_partition::text, t.tgname::text, t.tgenabled::text, \
-           ((t.tgtype & 1) = 1)::text, t.tgfoid::regprocedure::text \
-         FROM tree LEFT JOIN pg_trigger t ON t.tgrelid = tree.oid AND NOT t.tgisinternal AND {AFTER}"
-    );
-    let rows = ask(conn, &sql, &[Bind::Text(&oid.to_string())])?;
-    let trigger = |row: &'_ Texts| row.get(2).is_some();
-    let triggers: Vec<Trigger<'_>> = rows
-        .iter()
-        .filter(|row| trigger(row))
-        .map(|row| Trigger {
-            relation: row.text(0),
-            name: row.text(2),
-            enabled: row.text(3),
-            is_of_row: row.is(4),
-            function: row.text(5),
-        })
-        .collect();
-    let mut relations: Vec<_> = rows.iter().map(|row| (row.text(0), row.is(1))).collect();
-    relations.sort_unstable();
-    relations.dedup();
-    let is_ours = |trigger: &Trigger<'_>| trigger.function.starts_with("graphex.");
-    for (relation, is_partition) in relations {
-        let has = |name: &str| {
-            let named = |trigger: &&Trigger<'_>| (trigger.relation, trigger.name) == (relation, name);
-            triggers.iter().find(named).map(|trigger| trigger.enabled)
-        };
-        let found = [&row_trigger, &truncate_trigger].map(|name| (name, has(name)));
-        for (trigger, enabled) in found {
-            let sentence = match enabled {
-                Some("A") => continue,
-                Some("D") => format!("the trigger {} of {relation} is disabled", identifier(trigger)),
-                Some(_) => format!(
-                    "the trigger {} of {relation} does not hear what replication applies",
-                    identifier(trigger)
-                ),
-                None if is_partition => {
-                    format!("{relation} has no trigger {}", identifier(trigger))
-                }
-                None => format!("{relation} inherits from {name} and has no trigger {}", identifier(trigger)),
-            };
-            let event = if *trigger == row_trigger {
-                "INSERT OR UPDATE OR DELETE"
-            } else {
-                "TRUNCATE"
-            };
-            let each = if *trigger == row_trigger { "ROW" } else { "STATEMENT" };
-            let trigger = identifier(trigger);
-            let create = match enabled {
-                None => format!(
-                    "CREATE TRIGGER {trigger} AFTER {event} ON {relation} FOR EACH {each} EXECUTE FUNCTION {function}();\n"
-                ),
-                Some(_) => String::new(),
-            };
-            let sql = format!("{create}ALTER TABLE {relation} ENABLE ALWAYS TRIGGER {trigger};\n");
-            problems.push(Problem::of(stream, sentence, sql));
-        }
-    }
-    let earlier = triggers
-        .iter()
-        .filter(|trigger| trigger.is_of_row && !is_ours(trigger) && trigger.name < &*row_trigger);
-    for trigger in earlier {
-        let (name, relation) = (identifier(trigger.name), trigger.relation);
-        let later = identifier(&format!("t_{}", trigger.name.trim_start_matches(|c: char| c <= '!')));
-        problems.push(Problem::of(
-            stream,
-            format!("the trigger {name} of {relation} is called before the change log's, which may log what it does before what caused it"),
-            format!("ALTER TRIGGER {name} ON {relation} RENAME TO {later};\n"),
-        ));
-    }
-    Ok(())
-}
-
 /// The version and the stream that the text of a function names.
 fn version_of(source: &str) -> Option<(&str, &str)> {
     let marked = source.split_once("-- graphex ")?.1;
@@ -364,7 +266,9 @@ pub(super) fn installed(conn: &mut dyn LogConnection) -> QueryResult<Installed> 
     }
     for row in ask(conn, "SELECT version FROM graphex.state", &[])? {
         let version = row.text(0).to_owned();
-        installed.sections.insert(String::new(), (version, String::new()));
+        installed
+            .sections
+            .insert(String::new(), (version, String::new()));
     }
     let functions = "SELECT p.prosrc, pg_get_functiondef(p.oid), coalesce((SELECT string_agg( \
            format(E'DROP TRIGGER IF EXISTS %I ON %s;\\n%s;\\nALTER TABLE %s ENABLE ALWAYS TRIGGER %I;\\n', \

@@ -17,14 +17,19 @@ pub(super) fn problems(
     conn: &mut dyn LogConnection,
 ) -> QueryResult<Vec<Problem>> {
     let base = schema.base();
-    let is_there = ask(conn, "SELECT name FROM sqlite_master WHERE name = 'graphex_state'", &[])?;
+    let is_there = ask(
+        conn,
+        "SELECT name FROM sqlite_master WHERE name = 'graphex_state'",
+        &[],
+    )?;
     if is_there.is_empty() {
         let sentence = "the change log is not installed in this database";
         return Ok(vec![Problem::of_log(sentence, schema.install_sql())]);
     }
     let mut problems = Vec::new();
     let version = ask(conn, "SELECT version FROM graphex_state", &[])?;
-    let trim = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name = 'graphex_log_trim'";
+    let trim =
+        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name = 'graphex_log_trim'";
     if version.first().map(|row| row.text(0)) != Some(&base.version) {
         let sentence = "the tables of the change log are of another version of graphex, or keep another amount";
         problems.push(Problem::of_log(sentence, base.sql()));
@@ -58,20 +63,26 @@ fn of_table(
     let kind = ask(conn, kind, &[Bind::Text(&table.name)])?;
     let sentence = match kind.first() {
         None => Some(format!("there is no table {name}")),
-        Some(row) if row.text(0) == "view" || row.is(1) => {
-            Some(format!("{name} is no ordinary table, and only those have triggers for each row"))
-        }
+        Some(row) if row.text(0) == "view" || row.is(1) => Some(format!(
+            "{name} is no ordinary table, and only those have triggers for each row"
+        )),
         Some(_) => None,
     };
     if let Some(sentence) = sentence {
         problems.push(Problem::of(stream, sentence, ""));
         return Ok(());
     }
-    let columns = ask(conn, "SELECT name, type FROM pragma_table_xinfo(?)", &[Bind::Text(&table.name)])?;
+    let columns = ask(
+        conn,
+        "SELECT name, type FROM pragma_table_xinfo(?)",
+        &[Bind::Text(&table.name)],
+    )?;
     let before = problems.len();
     for (position, field) in model.fields.iter().enumerate() {
         let column = field.column.unwrap_or(field.name);
-        let found = columns.iter().find(|row| row.text(0).eq_ignore_ascii_case(column));
+        let found = columns
+            .iter()
+            .find(|row| row.text(0).eq_ignore_ascii_case(column));
         let sentence = match found {
             None if field.column.is_some() => {
                 format!("the table {name} has no column {}", identifier(column))
@@ -79,7 +90,9 @@ fn of_table(
             found => {
                 let declared = found.map_or("", |row| row.text(1));
                 match model.log_obstacle(position, Database::Sqlite, declared) {
-                    Some(obstacle) => format!("the field `{}` cannot be logged: {obstacle}", field.name),
+                    Some(obstacle) => {
+                        format!("the field `{}` cannot be logged: {obstacle}", field.name)
+                    }
                     None => continue,
                 }
             }
@@ -107,7 +120,10 @@ fn of_triggers(
     for wanted in create(table, &section.version) {
         let there = found.iter().find(|row| row.text(0) == wanted.name);
         let sentence = match there {
-            None => format!("the table {name} has no trigger {}", identifier(&wanted.name)),
+            None => format!(
+                "the table {name} has no trigger {}",
+                identifier(&wanted.name)
+            ),
             Some(row) if row.text(1) == wanted.sql => {
                 oldest = oldest.min(row.number(2).unwrap_or_default());
                 continue;
@@ -139,7 +155,11 @@ fn of_triggers(
 
 pub(super) fn installed(conn: &mut dyn LogConnection) -> QueryResult<Installed> {
     let mut installed = Installed::default();
-    let is_there = ask(conn, "SELECT name FROM sqlite_master WHERE name = 'graphex_state'", &[])?;
+    let is_there = ask(
+        conn,
+        "SELECT name FROM sqlite_master WHERE name = 'graphex_state'",
+        &[],
+    )?;
     if is_there.is_empty() {
         return Ok(installed);
     }

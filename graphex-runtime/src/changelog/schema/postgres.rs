@@ -7,7 +7,11 @@ const BASE: &str = include_str!("postgres.sql");
 
 /// The log itself.
 pub(super) fn base() -> Section {
-    Section::new("", |version| BASE.replace("{version}", version), "DROP SCHEMA IF EXISTS graphex CASCADE;\n")
+    Section::new(
+        "",
+        |version| BASE.replace("{version}", version),
+        "DROP SCHEMA IF EXISTS graphex CASCADE;\n",
+    )
 }
 
 /// The triggers of one stream.
@@ -84,7 +88,10 @@ fn row(columns: &[(&str, String)]) -> String {
 
 fn triggers_sql(table: &LoggedTable, version: &str) -> String {
     let (name, function) = (table.sql(), function(table));
-    let (row, truncate) = (identifier(&row_trigger(table)), identifier(&truncate_trigger(table)));
+    let (row, truncate) = (
+        identifier(&row_trigger(table)),
+        identifier(&truncate_trigger(table)),
+    );
     let (name_text, body) = (literal(&name), body(table, version));
     // A `TRUNCATE` of a partition calls the triggers of that alone, so each has its own.
     format!(

@@ -54,7 +54,11 @@ pub(super) fn read(text: &str) -> Vec<(String, String, String)> {
         let (version, name) = head.split_once(' ').unwrap_or((head, ""));
         if let Some((sql, _)) = rest.split_once(END) {
             let section = (name.trim(), version, sql);
-            sections.push((section.0.to_owned(), section.1.to_owned(), section.2.to_owned()));
+            sections.push((
+                section.0.to_owned(),
+                section.1.to_owned(),
+                section.2.to_owned(),
+            ));
         }
     }
     sections

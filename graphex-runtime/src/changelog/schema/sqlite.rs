@@ -47,7 +47,12 @@ fn drop(table: &LoggedTable) -> String {
     // SQLite calls the newest trigger first, so that ours are made anew, as the last.
     PREFIXES
         .iter()
-        .map(|prefix| format!("DROP TRIGGER IF EXISTS {};\n", identifier(&table.object(prefix))))
+        .map(|prefix| {
+            format!(
+                "DROP TRIGGER IF EXISTS {};\n",
+                identifier(&table.object(prefix))
+            )
+        })
         .collect()
 }
 

@@ -7,7 +7,9 @@ use crate::value::Field as _;
 static FIELDS: &[FieldDescriptor] = &[
     i64::TYPE.named("id", "ID").in_column("id"),
     f64::TYPE.named("score", "SCORE").in_column("the \"score\""),
-    Option::<Vec<u8>>::TYPE.named("file", "FILE").in_column("file"),
+    Option::<Vec<u8>>::TYPE
+        .named("file", "FILE")
+        .in_column("file"),
 ];
 
 static MODEL: Model = Model {
@@ -81,17 +83,22 @@ FOR EACH ROW EXECUTE FUNCTION graphex."log_messages"();
     assert!(sql.starts_with(&expected), "{sql}\n---\n{expected}");
     assert!(sql.contains("AFTER TRUNCATE ON %s"));
     assert!(sql.contains("ENABLE ALWAYS TRIGGER \"!graphex:messages\""));
-    assert!(migration.down.starts_with(
-        "DROP FUNCTION IF EXISTS graphex.\"log_messages\"() CASCADE;\nDROP SCHEMA"
-    ));
+    assert!(
+        migration.down.starts_with(
+            "DROP FUNCTION IF EXISTS graphex.\"log_messages\"() CASCADE;\nDROP SCHEMA"
+        )
+    );
 }
 
 #[test]
 fn sqlite_triggers_are_made_last() {
     let migration = schema(Database::Sqlite, &[&MODEL]).migration();
     let (_, sql) = migration.up.rsplit_once("-- graphex:begin ").unwrap();
-    let dropped = sql.find("DROP TRIGGER IF EXISTS \"graphex_create:messages\"").unwrap();
-    let created = sql.find("CREATE TRIGGER \"graphex_create:messages\" AFTER INSERT ON \"Messages\"");
+    let dropped = sql
+        .find("DROP TRIGGER IF EXISTS \"graphex_create:messages\"")
+        .unwrap();
+    let created =
+        sql.find("CREATE TRIGGER \"graphex_create:messages\" AFTER INSERT ON \"Messages\"");
     assert!(dropped < created.unwrap(), "{sql}");
     assert!(sql.contains("'the \"score\"'"), "{sql}");
 }
@@ -129,7 +136,10 @@ fn the_next_migration_does_what_changed_and_its_down_undoes_it() {
     for database in [Database::Postgres, Database::Sqlite] {
         let first = schema(database, &[&LESS, &OTHER]).migration();
         let installed = Installed::from_migrations([first.up.as_str()]);
-        assert_eq!(schema(database, &[&LESS, &OTHER]).next_migration(&installed), None);
+        assert_eq!(
+            schema(database, &[&LESS, &OTHER]).next_migration(&installed),
+            None
+        );
 
         let wanted = schema(database, &[&MODEL]);
         let next = wanted.next_migration(&installed).unwrap();
@@ -141,7 +151,10 @@ fn the_next_migration_does_what_changed_and_its_down_undoes_it() {
         assert!(!next.down.contains("file"));
 
         let texts = [first.up.as_str(), &next.up];
-        assert_eq!(wanted.next_migration(&Installed::from_migrations(texts)), None);
+        assert_eq!(
+            wanted.next_migration(&Installed::from_migrations(texts)),
+            None
+        );
         let undone = [first.up.as_str(), &next.up, &next.down];
         assert_eq!(Installed::from_migrations(undone), installed);
     }

@@ -2,12 +2,12 @@
 
 #![allow(dead_code, reason = "each test target uses its part")]
 
-use std::collections::BTreeMap;
-
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use graphex::{LogSchema, ModelType};
+
+use crate::replica::Rows;
 
 diesel::table! {
     accounts (id) {
@@ -107,8 +107,10 @@ impl Database {
     pub(crate) fn empty(name: &str) -> Self {
         let name = format!("graphex_{name}_{}", std::process::id());
         let mut conn = PgConnection::establish(&graphex_postgres_tests::url()).unwrap();
-        conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).unwrap();
-        conn.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+        conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+            .unwrap();
+        conn.batch_execute(&format!("CREATE DATABASE {name}"))
+            .unwrap();
         Self { name }
     }
 
@@ -120,7 +122,8 @@ impl Database {
 
     pub(crate) fn connect(&self) -> PgConnection {
         let mut conn = PgConnection::establish(&self.url()).unwrap();
-        conn.batch_execute("SET client_min_messages = warning").unwrap();
+        conn.batch_execute("SET client_min_messages = warning")
+            .unwrap();
         conn
     }
 
@@ -135,7 +138,10 @@ impl Database {
             #[diesel(sql_type = BigInt)]
             number: i64,
         }
-        diesel::sql_query(sql).get_result::<Number>(&mut self.connect()).unwrap().number
+        diesel::sql_query(sql)
+            .get_result::<Number>(&mut self.connect())
+            .unwrap()
+            .number
     }
 }
 
@@ -147,9 +153,6 @@ impl Drop for Database {
         }
     }
 }
-
-/// The rows of all tables as the log has them, by stream and key.
-pub(crate) type Rows = BTreeMap<(String, i64), String>;
 
 #[derive(QueryableByName)]
 struct Stored {
@@ -169,5 +172,7 @@ pub(crate) fn state(conn: &mut PgConnection) -> Rows {
         UNION ALL SELECT 'children', id, row_to_json(r)::text FROM (SELECT id, account, note FROM children) r
         UNION ALL SELECT 'commits', id, row_to_json(r)::text FROM (SELECT id, number FROM commits) r";
     let rows: Vec<Stored> = diesel::sql_query(sql).load(conn).unwrap();
-    rows.into_iter().map(|row| ((row.stream, row.id), row.json)).collect()
+    rows.into_iter()
+        .map(|row| ((row.stream, row.id), row.json))
+        .collect()
 }

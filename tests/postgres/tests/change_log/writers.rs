@@ -193,7 +193,9 @@ impl Transaction<'_> {
             .map(|number| (key.eq(number), room.eq(7_i64), text.eq(self.name.clone())))
             .collect();
         diesel::delete(accounts.filter(key.between(base, base + 9))).execute(self.conn)?;
-        diesel::copy_from(accounts).from_insertable(rows).execute(self.conn)?;
+        diesel::copy_from(accounts)
+            .from_insertable(rows)
+            .execute(self.conn)?;
         Ok(())
     }
 
@@ -231,7 +233,11 @@ impl Transaction<'_> {
             100_000 + self.number
         ));
         let _ = self.sql("RESET lock_timeout");
-        let how = if self.dice.one_in(2) { "COMMIT" } else { "ROLLBACK" };
+        let how = if self.dice.one_in(2) {
+            "COMMIT"
+        } else {
+            "ROLLBACK"
+        };
         self.sql(&format!("{how} PREPARED '{name}'")).unwrap();
     }
 }

@@ -2,9 +2,12 @@
 
 #![allow(dead_code, reason = "each test target uses its part")]
 
+use std::collections::BTreeMap;
+
 use graphex::__private::RawEntry;
 
-use crate::model::Rows;
+/// The rows of all tables as the log has them, by stream and key.
+pub(crate) type Rows = BTreeMap<(String, i64), String>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Replica {
@@ -29,7 +32,9 @@ impl Replica {
             }
         }
         if let Some(new) = &entry.new {
-            let there = self.rows.insert((entry.stream.clone(), key(new)), new.clone());
+            let there = self
+                .rows
+                .insert((entry.stream.clone(), key(new)), new.clone());
             if let Some(there) = there {
                 self.faults.push(format!("{entry:?} over {there:?}"));
             }
