@@ -5,6 +5,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "streams/graphql_ws.rs"]
+#[allow(dead_code, reason = "each test target uses its part")]
 mod graphql_ws;
 mod harness;
 
@@ -226,40 +227,43 @@ async fn an_identity_holds_so_much_memory_over_all_its_channels() {
 
 #[tokio::test]
 async fn what_is_not_in_the_filters_is_counted_too() {
-    let server = server(|limits| limits.bytes_per_identity = 200_000).await;
+    let server = server(|limits| limits.bytes_per_identity = 300_000).await;
     // The id of an operation, which is in each of its frames.
     let mut socket = server.acknowledged_as(Some(1)).await;
     let id = |number: usize| format!("{number}{}", "x".repeat(40_000));
     let query = "subscription { noteChanges { id } }";
-    for number in 1..=2 {
+    for number in 1..=3 {
         socket.subscribe(&id(number), query).await;
         server.until(|stats| stats.subscriptions == number).await;
     }
-    socket.subscribe(&id(3), query).await;
-    assert!(
-        socket
-            .error_of(&id(3))
-            .await
-            .starts_with("too much is held")
-    );
-    // The alias of a field, which is in each of its frames.
+    socket.subscribe(&id(4), query).await;
+    let error = socket.error_of(&id(4)).await;
+    assert!(error.starts_with("too much is held"), "{error}");
+    // The aliases of fields, which are in each of its frames.
     let mut socket = server.acknowledged_as(Some(2)).await;
     let query = |number: usize| {
-        let alias = "a".repeat(60_000);
-        format!("subscription {{ noteChanges {{ {alias}{number}: id }} }}")
+        let alias = |field: usize| format!("{}_{number}_{field}: id ", "a".repeat(240));
+        let fields: String = (0..200).map(alias).collect();
+        format!("subscription {{ noteChanges {{ {fields} }} }}")
     };
-    socket.subscribe("1", &query(1)).await;
-    server.until(|stats| stats.subscriptions == 3).await;
-    socket.subscribe("2", &query(2)).await;
-    assert!(socket.error_of("2").await.starts_with("too much is held"));
+    for number in 1..=2 {
+        socket.subscribe(&number.to_string(), &query(number)).await;
+        server
+            .until(|stats| stats.subscriptions == 3 + number)
+            .await;
+    }
+    socket.subscribe("3", &query(3)).await;
+    let error = socket.error_of("3").await;
+    assert!(error.starts_with("too much is held"), "{error}");
     // What a pattern is compiled to.
     let client = connect(&server, &[]).await.unwrap();
     let pattern = |text: &str| format!("{SUBSCRIBE}, filters: {{text__regex: \"{text}\"}}");
-    server
-        .done(&client, "noteSubscription", &pattern("a"))
-        .await;
+    for text in ["a", "b"] {
+        let pattern = pattern(text);
+        server.done(&client, "noteSubscription", &pattern).await;
+    }
     let error = server
-        .refused(&client, "noteSubscription", &pattern("b"))
+        .refused(&client, "noteSubscription", &pattern("c"))
         .await;
     assert!(error.starts_with("too much is held"), "{error}");
 }

@@ -73,11 +73,10 @@ impl Link {
             let moved = match next {
                 Move::Join(topics) if topics.is_empty() => Ok(()),
                 Move::Join(topics) => self.join(&mut connection, topics).await.map(|joined| {
-                    for topic in self.interest.confirm(epoch, &joined) {
-                        if let Some(queue) = received.queues.of(topic.stream()) {
-                            queue.push(Arrival::Loss, &self.counters);
-                        }
-                    }
+                    let missed = self.interest.confirm(epoch, &joined);
+                    let streams: HashSet<_> = missed.iter().map(Topic::stream).collect();
+                    let queues = streams.into_iter().filter_map(|of| received.queues.of(of));
+                    queues.for_each(|queue| queue.push(Arrival::Loss, &self.counters));
                 }),
                 Move::Leave(topics) => {
                     let names = self.names(&topics);
