@@ -2,7 +2,7 @@
 //! triggers in turns, the read rate of a process, and the time from a commit to a subscriber.
 //!
 //! Needs a server at `GRAPHEX_POSTGRES_URL` on this machine, and its superuser: it turns `fsync` on
-//! and off. `GRAPHEX_PROOF=full` takes longer.
+//! and off. `GRAPHEX_PROOF=10` takes longer.
 
 #![allow(
     missing_docs,
@@ -13,6 +13,8 @@
 
 #[path = "../tests/change_log/mod.rs"]
 mod change_log;
+#[path = "../tests/proof/mod.rs"]
+mod proof;
 
 use std::sync::Barrier;
 use std::thread;
@@ -25,11 +27,9 @@ use diesel::sql_types::BigInt;
 use graphex::__private::{RawLog, RawRead};
 use graphex::{BroadcastDsl as _, ChangeLog, LogSchema, ModelType as _};
 
-fn scale(full: u32, part: u32) -> u32 {
-    match std::env::var("GRAPHEX_PROOF").as_deref() {
-        Ok("full") => full,
-        _ => part,
-    }
+/// The first where there is time for it.
+fn scale(long: u32, short: u32) -> u32 {
+    if proof::steps(1) >= 10 { long } else { short }
 }
 
 fn server() -> String {

@@ -6,6 +6,7 @@
 
 #[path = "change_log/dice.rs"]
 mod dice;
+mod proof;
 #[path = "change_log/reading.rs"]
 mod reading;
 #[path = "change_log/replica.rs"]
@@ -23,7 +24,8 @@ use graphex::__private::RawLog;
 use graphex::{ChangeLog, LogSchema, ModelType};
 
 use dice::Dice;
-use reading::{Reading, scale};
+use proof::steps;
+use reading::Reading;
 use replica::Rows;
 
 diesel::table! { accounts (id) { id -> BigInt, room -> BigInt, body -> Text, score -> Double, file -> Nullable<Binary>, version -> Integer, } }
@@ -159,7 +161,7 @@ fn state(conn: &mut SqliteConnection) -> Rows {
 
 #[test]
 fn two_readers_that_are_killed_miss_nothing_of_two_processes_that_are_too() {
-    let (wanted, kills) = (scale(10_000, 3_000), scale(210, 40));
+    let (wanted, kills) = (steps(1_000), steps(21));
     let file = format!("graphex-proof-{}.sqlite", std::process::id());
     let path = std::env::temp_dir().join(file).to_str().unwrap().to_owned();
     let mut conn = connect(&path);

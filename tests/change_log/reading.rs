@@ -14,14 +14,6 @@ use graphex::{ChangeLog, Cursor};
 use crate::dice::Dice;
 use crate::replica::Replica;
 
-/// How much is done: `GRAPHEX_PROOF=full` does what is promised, without it a part.
-pub(crate) fn scale(full: usize, part: usize) -> usize {
-    match std::env::var("GRAPHEX_PROOF").as_deref() {
-        Ok("full") => full,
-        _ => part,
-    }
-}
-
 /// Cuts a reader's connection, at some time.
 pub(crate) type Cut = Arc<dyn Fn(&mut Dice) -> JoinHandle<()> + Send + Sync>;
 

@@ -37,6 +37,8 @@ mod slab;
 mod source;
 mod stats;
 mod subscriber;
+#[cfg(feature = "diesel")]
+mod ticket;
 
 #[cfg(feature = "diesel")]
 use std::collections::HashMap;
@@ -56,11 +58,15 @@ pub use outbox::CloseReason;
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
 #[cfg(feature = "diesel")]
+<<<<<<< HEAD
 pub(crate) use publisher::Ticket;
 pub use source::BuildError;
 use source::Open;
 #[cfg(feature = "diesel")]
 pub(crate) use source::{OpenError, Opened, Sink, Source};
+=======
+pub(crate) use ticket::Ticket;
+>>>>>>> main
 pub use stats::Stats;
 
 use engine::{Engine, Options};

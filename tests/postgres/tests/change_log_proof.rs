@@ -7,6 +7,8 @@
 mod dice;
 #[path = "change_log/model.rs"]
 mod model;
+#[path = "../../proof/mod.rs"]
+mod proof;
 #[path = "../../change_log/reading.rs"]
 mod reading;
 #[path = "../../change_log/replica.rs"]
@@ -26,7 +28,8 @@ use graphex::ChangeLog;
 
 use dice::Dice;
 use model::Database;
-use reading::{Reading, scale};
+use proof::steps;
+use reading::Reading;
 
 /// Ends the session of some reader, perhaps while it makes a batch.
 fn terminate(url: &str, dice: &mut Dice) -> JoinHandle<()> {
@@ -45,7 +48,7 @@ fn terminate(url: &str, dice: &mut Dice) -> JoinHandle<()> {
 
 #[test]
 fn three_readers_that_are_killed_miss_nothing_and_agree() {
-    let (wanted, kills) = (scale(10_000, 1_500), scale(210, 24));
+    let (wanted, kills) = (steps(1_000), steps(21));
     let database = Database::create("proof");
     let schema = model::schema();
     schema.install(&mut database.connect()).unwrap();

@@ -1,4 +1,5 @@
 use super::*;
+use crate::hub::ticket::Ticket;
 use crate::change::{Action, Row};
 use crate::model::{Model, Payload};
 use crate::value::{Field as _, Value};
