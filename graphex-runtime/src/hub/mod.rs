@@ -57,17 +57,13 @@ pub(crate) use operation::{Envelope, Operation, Registration};
 pub use outbox::CloseReason;
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
-#[cfg(feature = "diesel")]
-<<<<<<< HEAD
-pub(crate) use publisher::Ticket;
 pub use source::BuildError;
 use source::Open;
 #[cfg(feature = "diesel")]
 pub(crate) use source::{OpenError, Opened, Sink, Source};
-=======
-pub(crate) use ticket::Ticket;
->>>>>>> main
 pub use stats::Stats;
+#[cfg(feature = "diesel")]
+pub(crate) use ticket::Ticket;
 
 use engine::{Engine, Options};
 

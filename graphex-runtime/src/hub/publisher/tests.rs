@@ -1,6 +1,6 @@
 use super::*;
-use crate::hub::ticket::Ticket;
 use crate::change::{Action, Row};
+use crate::hub::ticket::Ticket;
 use crate::model::{Model, Payload};
 use crate::value::{Field as _, Value};
 
