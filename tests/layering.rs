@@ -11,6 +11,7 @@ const RUNTIME: &[&[&str]] = &[
     &["deadline", "error", "limits", "node", "value"],
     &[
         "change",
+        "cursor",
         "custom",
         "filters",
         "lookup",
@@ -23,7 +24,7 @@ const RUNTIME: &[&[&str]] = &[
     ],
     &["layer"],
     &["hub"],
-    &["capture"],
+    &["capture", "changelog"],
     &["graphql"],
     &["transport"],
     &["private", "lib"],

@@ -1,10 +1,16 @@
 //! A chat server with live updates: `cargo run --example chat`.
 //!
+//! `DATABASE_URL=chat.sqlite` keeps the database in that file. Whoever writes to it is heard:
+//!
+//! ```text
+//! sqlite3 chat.sqlite "UPDATE messages SET text = 'from the shell' WHERE id = 1"
+//! ```
+//!
 //! With `--features redis` several of them are one service: each has a `PORT` of its own, and all
-//! have one `REDIS_URL` and one `DATABASE_URL`, the path of an SQLite file.
+//! have one `REDIS_URL` and one `DATABASE_URL`.
 //!
 //! Where to read on: `models.rs` declares the streams, `mutations/` writes rows with
-//! `.broadcast()`, `database.rs` attaches the connections to the hub, `serve.rs` bounds what a client
+//! `.broadcast()`, `database.rs` opens the log of changes that the hub reads, `serve.rs` bounds what a client
 //! can do before it asks for something, and this file puts it together.
 
 #![expect(
@@ -33,7 +39,6 @@ use graphex::prelude::*;
 use graphex::redis::{LayerError, RedisLayer};
 use tokio::net::TcpListener;
 
-use crate::database::Database;
 use crate::models::{
     Message, MessageChanges, MessageSubscription, Note, NoteChanges, NoteSubscription, User,
     UserChanges, UserSubscription,
@@ -60,8 +65,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .model::<User>()
         .model::<Message>()
         .model::<Note>();
-    let hub = with_layer(models)?.build();
-    let database = Database::open(&hub)?;
+    let (hub, database) = database::open(with_layer(models)?)?;
     let schema = Schema::build(Query, Mutation::default(), Subscription::default())
         .data(hub.clone())
         .data(database)

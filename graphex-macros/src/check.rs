@@ -1,6 +1,7 @@
 //! Rules that span several keys or fields. Each is one function; each reports all it finds.
 
 mod lookups;
+mod table;
 
 use std::collections::HashMap;
 
@@ -24,6 +25,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     check_field_names_differ(model, errors);
     check_enum_values_differ(model, errors);
     lookups::check(model, errors);
+    table::check(model, errors);
     check_secrets(model, errors);
 }
 

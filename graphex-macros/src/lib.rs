@@ -114,6 +114,14 @@ use crate::error::Errors;
 ///   parentheses; no lookup at all; a repeated name, one that is no GraphQL name, that of a visible
 ///   field or of a lookup it has anyway (`text__contains`); a type without `FromValue`;
 ///   `MessageLookups` is not implemented.
+/// * `patterns = false`: clients cannot filter with regular expressions: `MessageFilters` has neither
+///   `text__regex` nor `text__iregex`. By default it has. Every pattern costs its client's own budget
+///   and no other's (`Limits::pattern_work`); `Limits::pattern_bytes = 0` turns them off for a whole hub.
+///   *Errors*: another value.
+/// * `table = "messages"`, `table = "chat.messages"`: the table in SQL, and its schema, of a model
+///   without a table of Diesel's, for the change log. Diesel's traits are then not needed; the columns are called as
+///   the fields are, or by `column`. The primary key is `id`, or `#[diesel(primary_key(…))]`.
+///   *Errors*: no name; more than a schema and a table; a `#[diesel(table_name)]` beside it.
 /// * `field = "messageSubscription"`: the GraphQL subscription field. By default `<name>Subscription`
 ///   in camel case. *Errors*: no GraphQL name; the field of `MessageChanges`.
 /// * `name = "Message"`: the prefix of the GraphQL types. By default the name of the struct; give
@@ -130,10 +138,13 @@ use crate::error::Errors;
 /// # Keys of a field
 ///
 /// * `skip`: never leaves the server and cannot be filtered on. It may be a scope or index field, or
-///   one that a lookup gets; else its type may be any. *Errors*: it is the primary key; there is another key beside it.
+///   one that a lookup gets: then it is part of each captured row, and of the change log, for the
+///   server alone. Else it is neither, and its type may be any. *Errors*: it is the primary key; there is another key beside it.
 /// * `rename = "text"`: its name in payloads, filters and the `data` argument. By default the
 ///   Rust name, without `r#`.
 ///   *Errors*: no GraphQL name; `__` inside, which separates lookups; a name that another field has.
+/// * `column = "tenant_id"`: its column in SQL, in a model with `table`. By default its Rust name,
+///   without `r#`. *Errors*: it is empty; the model has no `table`; the field is never read.
 /// * `opaque`: sent through serde, not filterable, for types without `Field`.
 ///   *Errors*: it is the primary key, a scope or index field, or one that a lookup gets; its type
 ///   has no `Serialize`.
@@ -155,7 +166,9 @@ use crate::error::Errors;
 ///   says which one a statement tells of.
 /// * `primary_key(id)`: the column of the primary key, by default `id`.
 ///   *Errors*: several columns; no field for the column; a type without `Key`.
-/// * `column_name = text`: the column of a field, by default its Rust name.
+/// * `column_name = text`: the column of a field, by default its Rust name. A visible field, and one
+///   that a scope, an index or a lookup names, is a column of the table, or it is one of `embed` and
+///   `select_expression`, which the change log cannot have.
 ///
 /// # Expanded code
 ///

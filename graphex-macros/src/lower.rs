@@ -14,7 +14,9 @@ use crate::attr::value::{Flag, List, Names, ScopeNames, Switch, Text};
 use crate::case;
 use crate::error::{Errors, err};
 use crate::help;
-use crate::model::{Field, Listed, Model, Payload, Reference, ScopeEntry, Spelled};
+use crate::model::{
+    Column, Field, Listed, Model, NamedTable, Payload, Reference, ScopeEntry, Spelled,
+};
 use crate::ty;
 
 /// Stands in for a malformed name and passes every rule, so that nothing is said of it twice.
@@ -58,8 +60,10 @@ pub(crate) fn model(input: &DeriveInput, errors: &mut Errors) -> Model {
         lookup: attrs
             .lookup
             .map(|list| columns.lookups(given(Some(list), errors), key, input, errors)),
+        patterns: given(attrs.patterns, errors).is_none_or(|switch| switch.on),
         key,
-        table: diesel.table_name,
+        diesel_table: diesel.table_name,
+        named_table: given(attrs.table, errors).and_then(|table| errors.keep(named_table(&table))),
         fields: columns.fields,
         name,
         field,
@@ -112,6 +116,26 @@ fn payload(value: Option<darling::Result<Switch>>, errors: &mut Errors) -> Paylo
         value => given(value, errors).is_none_or(|switch| switch.on),
     };
     if full { Payload::Full } else { Payload::IdOnly }
+}
+
+/// A table, or a schema and a table.
+fn named_table(table: &Text) -> syn::Result<NamedTable> {
+    let text = table.text.value();
+    let parts: Vec<&str> = text.split('.').map(str::trim).collect();
+    let (schema, name) = match *parts.as_slice() {
+        [name] => (None, name),
+        [schema, name] if !schema.is_empty() => (Some(schema.to_owned()), name),
+        _ => (None, ""),
+    };
+    if name.is_empty() {
+        return Err(err!(table.text, "`{text}` is no name of a table";
+            help: format!("a table is named as `messages`, or with its schema as `chat.messages`; {}", help::form("table"))));
+    }
+    Ok(NamedTable {
+        key: table.key.clone(),
+        schema,
+        name: name.to_owned(),
+    })
 }
 
 /// `<crate>.<struct>` in lower case. Cargo names the crate under compilation; without Cargo there
@@ -254,7 +278,8 @@ impl Columns {
             }
             Some([]) | None => ("id".to_owned(), &input.ident),
         };
-        let found = self.fields.iter().position(|field| field.column == column);
+        let is_key = |field: &Field| field.column.name().as_ref() == Some(&column);
+        let found = self.fields.iter().position(is_key);
         if found.is_none() && self.known {
             errors.push(err!(at, "no field for the primary key `{column}`";
                 help: "add the field, or name the column of another: `#[diesel(primary_key(column))]`"));
@@ -299,6 +324,7 @@ fn field(field: &syn::Field, ident: &Ident, model: &Ident, errors: &mut Errors) 
     let attrs: FieldAttr = attr::read(&field.attrs, errors);
     let diesel = diesel::read(&field.attrs, errors);
     let rename = given(attrs.rename, errors);
+    let column = given(attrs.column, errors);
     Field {
         ident: ident.clone(),
         ty: ty::outside(&field.ty, model),
@@ -306,7 +332,12 @@ fn field(field: &syn::Field, ident: &Ident, model: &Ident, errors: &mut Errors) 
             || Spelled::new(case::unraw(ident), ident),
             |name| Spelled::new(name.text.value(), &name.text),
         ),
-        column: diesel.column_name.unwrap_or_else(|| case::unraw(ident)),
+        column_key: column.as_ref().map(|name| name.key.clone()),
+        column: match column {
+            _ if diesel.computed => Column::Computed,
+            Some(name) => Column::Named(name.text.value()),
+            None => Column::Ident(diesel.column_name.unwrap_or_else(|| ident.clone())),
+        },
         skip: flag(attrs.skip, parse_quote!(skip), errors),
         rename: rename.map(|name| name.key),
         opaque: flag(attrs.opaque, parse_quote!(opaque), errors),

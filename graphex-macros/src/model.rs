@@ -32,10 +32,23 @@ pub(crate) struct Model {
     pub(crate) scope: Option<Listed<ScopeEntry>>,
     pub(crate) index: Option<Listed<Reference>>,
     pub(crate) lookup: Option<Listed<Lookup>>,
+    /// Whether fields have lookups with a regular expression.
+    pub(crate) patterns: bool,
     pub(crate) fields: Vec<Field>,
     /// The field of the primary key; `None` only in front of stubs.
     pub(crate) key: Option<usize>,
-    pub(crate) table: Option<Path>,
+    /// Diesel's table.
+    pub(crate) diesel_table: Option<Path>,
+    /// The table that `#[graphex(table = "...")]` names.
+    pub(crate) named_table: Option<NamedTable>,
+}
+
+/// A table without Diesel's `table!`.
+#[derive(Debug)]
+pub(crate) struct NamedTable {
+    pub(crate) key: Path,
+    pub(crate) schema: Option<String>,
+    pub(crate) name: String,
 }
 
 /// A name and the tokens that spell it, or that it was derived from.
@@ -98,11 +111,35 @@ pub(crate) struct Field {
     pub(crate) ty: TokenStream,
     /// Its name in payloads, filters and topics.
     pub(crate) name: Spelled,
-    pub(crate) column: String,
+    pub(crate) column: Column,
+    /// The `column` key.
+    pub(crate) column_key: Option<Path>,
     pub(crate) skip: Option<Path>,
     pub(crate) rename: Option<Path>,
     pub(crate) opaque: Option<Path>,
     pub(crate) expose: Option<Path>,
+}
+
+/// Where the value of a field is in the table.
+#[derive(Debug)]
+pub(crate) enum Column {
+    /// A column of Diesel's table, or of one that calls it as the field is called.
+    Ident(Ident),
+    /// A column that `column = "..."` names.
+    Named(String),
+    /// Nowhere: Diesel computes it, or makes it of several columns.
+    Computed,
+}
+
+impl Column {
+    /// Its name in SQL, as far as it is known here.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self {
+            Self::Ident(ident) => Some(case::unraw(ident)),
+            Self::Named(name) => Some(name.clone()),
+            Self::Computed => None,
+        }
+    }
 }
 
 impl Field {
@@ -129,7 +166,7 @@ impl Model {
         self.described().take_while(|&(at, _)| at < field).count()
     }
 
-    fn is_described(&self, at: usize) -> bool {
+    pub(crate) fn is_described(&self, at: usize) -> bool {
         self.fields[at].visible() || self.references().any(|reference| reference.field == at)
     }
 

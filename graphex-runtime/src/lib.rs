@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod change;
+mod cursor;
 mod custom;
 #[cfg(any(feature = "axum", feature = "redis", test))]
 mod deadline;
@@ -33,6 +34,8 @@ mod wire;
 
 #[cfg(feature = "diesel")]
 mod capture;
+#[cfg(feature = "diesel")]
+mod changelog;
 #[cfg(feature = "axum")]
 mod transport;
 
@@ -60,14 +63,20 @@ pub mod __private;
 #[cfg(feature = "diesel")]
 pub use capture::{AttachError, Broadcast, BroadcastDsl, CaptureError, HubCustomizer};
 pub use change::{Action, Row, SubscriptionAction, SubscriptionOperation};
+#[cfg(feature = "diesel")]
+pub use changelog::{
+    ChangeLog, ChangeLogError, Installed, LogConnection, LogSchema, Migration, Problem,
+};
+pub use cursor::{Cursor, InvalidCursor};
 pub use custom::LookupContext;
 pub use error::ConnectError;
 pub use filters::Filters;
 pub use graphql::{DocumentGuard, ModelChanges, ModelSubscription, execute};
-pub use hub::{ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
+pub use hub::{BuildError, ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
 pub use limits::{Limits, SlowReader};
 pub use lookup::Lookup;
-pub use model::{Authorized, ModelType, Scoped};
+pub use model::{Authorized, ModelType, Scoped, TableName, UnreadableRow};
 pub use value::{
-    Date, DateTime, Decimal, Equality, Field, FieldType, FromValue, Instant, Key, Kind, Time, Value,
+    Database, Date, DateTime, Decimal, Equality, Field, FieldType, FromValue, Instant, Key, Kind,
+    Logged, Time, Value,
 };

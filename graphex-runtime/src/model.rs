@@ -1,5 +1,9 @@
 //! A model as data, and the traits that tie it to its Rust type.
 
+mod field;
+mod logged;
+mod table;
+
 use async_graphql::{Context, ID, Result};
 
 use crate::change::{Row, SubscriptionAction, SubscriptionOperation};
@@ -7,7 +11,9 @@ use crate::custom::CustomLookup;
 use crate::filters::Filters;
 use crate::hooks::Hooks;
 use crate::predicate::Pins;
-use crate::value::{FieldType, Kind};
+pub use field::FieldDescriptor;
+pub use logged::UnreadableRow;
+pub use table::{Table, TableName};
 
 /// What graphex knows of a model. `#[derive(ModelType)]` writes it.
 #[derive(Debug)]
@@ -24,14 +30,19 @@ pub struct Model {
     pub changes: &'static str,
     /// The description of those fields.
     pub description: &'static str,
+    /// The table, where it is known.
+    pub table: Option<Table>,
     /// What notifications carry.
     pub payload: Payload,
     /// Position of the primary key in `fields`.
     pub key: usize,
-    /// The captured fields, in the struct's order.
+    /// The captured fields, in the struct's order: those that clients see, and of the others those
+    /// that a scope, an index or a lookup needs.
     pub fields: &'static [FieldDescriptor],
     /// Positions of the index fields in `fields`.
     pub index: &'static [usize],
+    /// Whether clients may filter with regular expressions: `patterns`.
+    pub patterns: bool,
     /// The custom lookups.
     pub lookups: &'static [CustomLookup],
 }
@@ -51,10 +62,12 @@ impl Model {
             field: "messageSubscription",
             changes: "messageChanges",
             description: "",
+            table: None,
             payload,
             key: 0,
             fields,
             index,
+            patterns: true,
             lookups: &[],
         }
     }
@@ -72,61 +85,6 @@ pub enum Payload {
     IdOnly,
     /// Every visible field, or those that `data` names.
     Full,
-}
-
-/// A captured field of a model.
-#[derive(Debug)]
-pub struct FieldDescriptor {
-    /// The key of the field in payloads and topics: its Rust name, or `rename = "…"`.
-    pub name: &'static str,
-    /// The field's value of the `<Model>Fields` enum.
-    pub graphql: &'static str,
-    /// What values it holds.
-    pub ty: FieldType,
-    /// Whether it never leaves the server (`skip`).
-    pub hidden: bool,
-    /// Whether it goes through serde, so that nothing is known of its values (`opaque`).
-    pub opaque: bool,
-}
-
-impl FieldDescriptor {
-    /// A visible field that goes through serde.
-    #[must_use]
-    pub const fn opaque(name: &'static str, graphql: &'static str) -> Self {
-        Self {
-            name,
-            graphql,
-            ty: FieldType {
-                kind: Kind::Json,
-                nullable: true,
-            },
-            hidden: false,
-            opaque: true,
-        }
-    }
-
-    /// The same field, kept on the server.
-    #[must_use]
-    pub const fn hidden(mut self) -> Self {
-        self.hidden = true;
-        self
-    }
-}
-
-impl FieldType {
-    /// A visible field of this type. Generated code writes `<T as Field>::TYPE.named(…)`: rustc
-    /// then words a missing impl as it does for the capture of the value, and reports it once.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn named(self, name: &'static str, graphql: &'static str) -> FieldDescriptor {
-        FieldDescriptor {
-            name,
-            graphql,
-            ty: self,
-            hidden: false,
-            opaque: false,
-        }
-    }
 }
 
 /// A Rust struct whose rows clients can subscribe to.

@@ -14,10 +14,10 @@ pub use crate::graphql::{ModelChanges, ModelSubscription};
 pub use crate::hooks::{Hooks, authorize, scope};
 pub use crate::model::{
     Authorized, BroadcastTable, FieldDescriptor, FieldsEnum, Model, ModelType, Payload, RawArgs,
-    ScopeValues, Scoped,
+    ScopeValues, Scoped, Table,
 };
 pub use crate::predicate::Pins;
-pub use crate::value::{Equality, Field, FromValue, Key, Value};
+pub use crate::value::{Described, Equality, Field, FromValue, Key, Value};
 
 /// The value of an `opaque` field: whatever serde makes of it.
 #[must_use]
@@ -30,3 +30,7 @@ pub fn opaque_value<T: serde::Serialize + ?Sized>(field: &T) -> Value {
         }
     }
 }
+
+/// For the tests and benches of the change log.
+#[cfg(feature = "diesel")]
+pub use crate::changelog::{RawEntry, RawLog, RawRead};

@@ -248,6 +248,9 @@ mod tests {
                 Value::Text("h\"i".into()),
                 Value::Null,
             ]),
+            before: None,
+            cursor: None,
+            published: false,
         };
         let frame = projection.frame(&change, usize::MAX).unwrap();
         String::from_utf8(frame.to_vec()).unwrap()

@@ -156,6 +156,9 @@ mod tests {
                 tenant.map_or(Value::Null, |tenant| Value::Text(tenant.into())),
                 Value::Text(room.into()),
             ]),
+            before: None,
+            cursor: None,
+            published: false,
         }
     }
 

@@ -2,12 +2,12 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Path, Token};
 
 use super::split;
-use crate::case;
 use crate::error::{Errors, err};
 use crate::help;
 
@@ -16,7 +16,9 @@ use crate::help;
 pub(crate) struct DieselAttr {
     pub(crate) table_name: Option<Path>,
     pub(crate) primary_key: Option<Vec<Ident>>,
-    pub(crate) column_name: Option<String>,
+    pub(crate) column_name: Option<Ident>,
+    /// Whether the field is no column of the table: it is embedded, or an expression.
+    pub(crate) computed: bool,
 }
 
 /// Reads all `#[diesel(...)]` of an item. Of a repeated key the first counts, as Diesel has it.
@@ -52,6 +54,7 @@ fn read_key(piece: TokenStream, read: &mut DieselAttr) -> syn::Result<()> {
             let name = parse(&key, rest, equals(column))?;
             read.column_name.get_or_insert(name);
         }
+        "embed" | "select_expression" => read.computed = true,
         _ => {}
     }
     Ok(())
@@ -83,11 +86,16 @@ fn equals<T>(
     }
 }
 
-fn column(input: ParseStream) -> syn::Result<String> {
+/// An identifier, as such or in a string; a keyword gets its `r#`.
+fn column(input: ParseStream) -> syn::Result<Ident> {
     if input.peek(LitStr) {
-        return Ok(input.parse::<LitStr>()?.value());
+        let text: LitStr = input.parse()?;
+        let raw = || syn::parse_str(&format!("r#{}", text.value()));
+        let mut name: Ident = syn::parse_str(&text.value()).or_else(|_| raw())?;
+        name.set_span(text.span());
+        return Ok(name);
     }
-    input.parse().map(|name: Ident| case::unraw(&name))
+    Ident::parse_any(input)
 }
 
 fn parenthesised(input: ParseStream) -> syn::Result<Vec<Ident>> {

@@ -13,6 +13,7 @@ use crate::help::{self, Key};
 pub(crate) struct FieldAttr {
     pub(crate) skip: Option<darling::Result<Flag>>,
     pub(crate) rename: Option<darling::Result<Text>>,
+    pub(crate) column: Option<darling::Result<Text>>,
     pub(crate) opaque: Option<darling::Result<Flag>>,
     pub(crate) expose: Option<darling::Result<Flag>>,
 }

@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 
 use super::alias;
 use crate::case::upper_snake;
-use crate::model::{Field, Model, Payload};
+use crate::model::{Column, Field, Model, NamedTable, Payload};
 
 /// Expands to `impl ModelType for Message`.
 pub(super) fn model_type(model: &Model) -> TokenStream {
@@ -53,10 +53,12 @@ fn data(model: &Model) -> TokenStream {
         label,
         field,
         description,
+        patterns,
         ..
     } = model;
     let (name, stream, field) = (&name.text, &stream.text, &field.text);
     let changes = model.changes_field();
+    let table = table(model);
     let payload = match model.payload {
         Payload::Full => quote!(Full),
         Payload::IdOnly => quote!(IdOnly),
@@ -79,10 +81,12 @@ fn data(model: &Model) -> TokenStream {
             field: #field,
             changes: #changes,
             description: #description,
+            table: #table,
             payload: #private::Payload::#payload,
             key: #key,
             fields: &[#(#fields),*],
             index: &[#(#index),*],
+            patterns: #patterns,
             lookups: &[#(#lookups),*],
         }
     }
@@ -95,16 +99,45 @@ fn position(model: &Model, field: usize) -> Literal {
 fn descriptor(model: &Model, at: usize, field: &Field) -> TokenStream {
     let (private, ty, name) = (alias(), &field.ty, &field.name.text);
     let upper = upper_snake(name);
+    let column = column(model, field);
     if field.opaque.is_some() {
-        return quote!(#private::FieldDescriptor::opaque(#name, #upper));
+        return quote!(#private::FieldDescriptor::opaque(#name, #upper) #column);
     }
     let ty = match wanted(model, at) {
         Wanted::Key => quote!(<#ty as #private::Key>::KEY),
         Wanted::FromValue => quote!(<#ty as #private::FromValue>::TYPED),
-        Wanted::Field => quote!(<#ty as #private::Field>::TYPE),
+        Wanted::Field => quote!(<#ty as #private::Field>::DESCRIBED),
     };
     let hidden = field.skip.as_ref().map(|_| quote!(.hidden()));
-    quote!(#ty.named(#name, #upper) #hidden)
+    quote!(#ty.named(#name, #upper) #column #hidden)
+}
+
+/// Expands to the table: Diesel's, or the one that is named.
+fn table(model: &Model) -> TokenStream {
+    let private = alias();
+    match (&model.diesel_table, &model.named_table) {
+        (Some(table), _) => quote!(#private::Table::of::<#table::table>()),
+        (None, Some(NamedTable { schema, name, .. })) => {
+            let schema = match schema {
+                Some(schema) => quote!(::core::option::Option::Some(#schema)),
+                None => quote!(::core::option::Option::None),
+            };
+            quote!(::core::option::Option::Some(#private::Table::named(#schema, #name)))
+        }
+        (None, None) => quote!(::core::option::Option::None),
+    }
+}
+
+/// Expands to the call that tells a field's column, where there is a table to have one.
+fn column(model: &Model, field: &Field) -> TokenStream {
+    match (&model.diesel_table, &model.named_table, &field.column) {
+        (Some(table), _, Column::Ident(column)) => quote!(.column::<#table::#column>()),
+        (None, Some(_), column) => {
+            let name = column.name().into_iter();
+            quote!(#(.in_column(#name))*)
+        }
+        _ => TokenStream::new(),
+    }
 }
 
 /// Expands to one `Value` for each described field. The traits are named as in [`descriptor`], so

@@ -94,7 +94,7 @@ pub(super) fn descriptors(model: &Model) -> impl Iterator<Item = TokenStream> {
         quote! {
             #private::CustomLookup {
                 name: #name,
-                operand: <#operand as #private::FromValue>::TYPED,
+                operand: <#operand as #private::FromValue>::TYPED.ty,
                 evaluate: |__ctx, __row, __operand| #private::Box::pin(async move { #call }),
             }
         }

@@ -29,7 +29,7 @@ pub(crate) fn roots(model: &Model, subject: &Ident) -> TokenStream {
 
 /// Expands to the tie between the model and its Diesel table.
 pub(crate) fn table(model: &Model, subject: &Ident, private: &TokenStream) -> TokenStream {
-    let Some(table) = &model.table else {
+    let Some(table) = &model.diesel_table else {
         return TokenStream::new();
     };
     quote! {

@@ -103,19 +103,20 @@ const _: () = {
             field: "messageSubscription",
             changes: "messageChanges",
             description: "A chat message.",
+            table: ::core::option::Option::None,
             payload: __gx::Payload::Full,
             key: 0,
             fields: &[
                 <i64 as __gx::Key>::KEY.named("id", "ID"),
-                <i64 as __gx::Field>::TYPE.named("tenant", "TENANT"),
-                <i64 as __gx::Field>::TYPE.named("room", "ROOM"),
-                <String as __gx::Field>::TYPE.named("text", "TEXT"),
+                <i64 as __gx::Field>::DESCRIBED.named("tenant", "TENANT"),
+                <i64 as __gx::Field>::DESCRIBED.named("room", "ROOM"),
+                <String as __gx::Field>::DESCRIBED.named("text", "TEXT"),
             ],
             index: &[1, 2],
             lookups: &[
                 __gx::CustomLookup {
                     name: "tagged",
-                    operand: <Vec<String> as __gx::FromValue>::TYPED,
+                    operand: <Vec<String> as __gx::FromValue>::TYPED.ty,
                     evaluate: |__ctx, __row, __operand| __gx::Box::pin(async move {
                         <Self as MessageLookups>::tagged(
                                 __ctx,

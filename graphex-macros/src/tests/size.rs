@@ -7,8 +7,9 @@ use super::expand;
 
 /// For a model of five fields.
 const FIVE_FIELDS: usize = 160;
-/// For each further field.
-const FURTHER_FIELD: usize = 8;
+/// For each further field: two of its enum value and one of the list of these, three of its
+/// description with its column, three of its capture.
+const FURTHER_FIELD: usize = 9;
 /// For each custom lookup of two fields.
 const LOOKUP: usize = 28;
 

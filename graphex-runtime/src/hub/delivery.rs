@@ -169,6 +169,10 @@ impl Inbox for Engine {
 
     fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a> {
         Box::pin(async move {
+            if self.hears_from_log(change) && change.cursor.is_none() && !change.published {
+                // A process of a version that had no log has captured it.
+                return;
+            }
             if let Some(lane) = self.lanes.get(change.model.stream) {
                 self.deliver_on(lane, topics, change).await;
             }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Equality, Field, FieldType, FromValue, Key, Kind, Value};
+use super::{Database, Equality, Field, FieldType, FromValue, Key, Kind, Logged, Value};
 
 macro_rules! integers {
     ($($ty:ty),*) => {$(
@@ -88,6 +88,19 @@ impl Field for f32 {
         let shortest = shortest.and_then(|text| text.parse().ok());
         Value::Float(shortest.unwrap_or_else(|| f64::from(*self)))
     }
+
+    fn from_log(column: &Logged<'_>) -> Option<Value> {
+        if column.is_null() {
+            return Some(Value::Null);
+        }
+        let text = column.text()?;
+        let value: Self = match column.database() {
+            Database::Postgres => text.parse().ok()?,
+            // A column of SQLite holds an `f64`, which Diesel rounds.
+            Database::Sqlite => text.parse::<f64>().ok()? as Self,
+        };
+        Some(value.to_value())
+    }
 }
 #[diagnostic::do_not_recommend]
 impl FromValue for f32 {
@@ -148,6 +161,13 @@ impl<T: Field> Field for Option<T> {
     fn to_value(&self) -> Value {
         self.as_ref().map_or(Value::Null, T::to_value)
     }
+
+    fn from_log(column: &Logged<'_>) -> Option<Value> {
+        if column.is_null() {
+            return Some(Value::Null);
+        }
+        T::from_log(column)
+    }
 }
 impl<T: Equality> Equality for Option<T> {}
 impl<T: FromValue> FromValue for Option<T> {
@@ -164,6 +184,16 @@ impl<T: Field> Field for Vec<T> {
 
     fn to_value(&self) -> Value {
         Value::List(self.iter().map(T::to_value).collect())
+    }
+
+    fn from_log(column: &Logged<'_>) -> Option<Value> {
+        match column.items() {
+            Some(items) => {
+                let items = items.iter().map(T::from_log);
+                items.collect::<Option<_>>().map(Value::List)
+            }
+            None => column.value(Self::TYPE),
+        }
     }
 }
 impl<T: FromValue> FromValue for Vec<T> {

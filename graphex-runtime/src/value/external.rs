@@ -8,7 +8,10 @@
     feature = "bigdecimal"
 ))]
 macro_rules! field {
-    ($ty:ty, $kind:ident, |$it:ident| $value:expr, |$found:ident| $back:expr) => {
+    (
+        $ty:ty, $kind:ident, |$it:ident| $value:expr, |$found:ident| $back:expr
+        $(, from_log: |$column:ident| $logged:expr)?
+    ) => {
         #[diagnostic::do_not_recommend]
         impl crate::value::Field for $ty {
             const TYPE: crate::value::FieldType =
@@ -18,6 +21,14 @@ macro_rules! field {
                 let $it = self;
                 $value
             }
+
+            $(fn from_log($column: &crate::value::Logged<'_>) -> Option<crate::value::Value> {
+                if $column.is_null() {
+                    return Some(crate::value::Value::Null);
+                }
+                let value: Option<$ty> = $logged;
+                value.map(|value| crate::value::Field::to_value(&value))
+            })?
         }
         #[diagnostic::do_not_recommend]
         impl crate::value::Equality for $ty {}
@@ -220,20 +231,32 @@ mod with_decimal {
         // `rust_decimal` displays in plain notation.
         |value| Decimal::new(value.to_string()).map_or(Value::Null, Value::Decimal),
         // A number with more digits than the type has is refused, not rounded.
-        |found| rust_decimal::Decimal::from_str_exact(found.as_str()).ok()
+        |found| rust_decimal::Decimal::from_str_exact(found.as_str()).ok(),
+        // As its own reading of a column: digits beyond the 28th behind the point are rounded.
+        from_log: |column| column.text()?.parse().ok()
     );
 }
 
 #[cfg(feature = "bigdecimal")]
 mod with_bigdecimal {
-    use crate::value::{Decimal, Value};
+    use bigdecimal::FromPrimitive as _;
+
+    use crate::value::{Database, Decimal, Value};
 
     field!(
         bigdecimal::BigDecimal,
         Decimal,
         // `to_plain_string` is plain notation by its name.
         |value| Decimal::new(value.to_plain_string()).map_or(Value::Null, Value::Decimal),
-        |found| found.as_str().parse().ok()
+        |found| found.as_str().parse().ok(),
+        from_log: |column| {
+            let text = column.text()?;
+            match column.database() {
+                Database::Postgres => text.parse().ok(),
+                // Diesel reads it through an `f64` there.
+                Database::Sqlite => bigdecimal::BigDecimal::from_f64(text.parse().ok()?),
+            }
+        }
     );
 }
 

@@ -1,6 +1,6 @@
 //! What values a field holds, as data.
 
-use super::Value;
+use super::{Logged, Value};
 
 /// Longest text key that a client can subscribe to: the hub keeps it for each subscription.
 const KEY_BYTES: usize = 1024;
@@ -23,6 +23,16 @@ impl FieldType {
             nullable: false,
         }
     }
+}
+
+/// What a descriptor takes from the type of a field.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Described {
+    /// What values it has.
+    pub ty: FieldType,
+    /// [`Field::from_log`](super::Field::from_log).
+    pub from_log: fn(&Logged<'_>) -> Option<Value>,
 }
 
 /// The kinds of [`Value`].

@@ -4,6 +4,7 @@ mod builtin;
 mod decimal;
 mod external;
 mod kind;
+mod logged;
 mod moment;
 mod order;
 mod parse;
@@ -15,7 +16,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 pub use decimal::Decimal;
-pub use kind::{FieldType, Kind};
+pub use kind::{Described, FieldType, Kind};
+pub use logged::{Database, Logged};
 pub use moment::{Date, DateTime, Instant, Time};
 use order::float_identity;
 pub(crate) use part::Part;
@@ -231,8 +233,49 @@ pub trait Field {
     /// What values [`Field::to_value`] gives.
     const TYPE: FieldType;
 
+    // Generated code describes a field by this.
+    #[doc(hidden)]
+    const DESCRIBED: Described = Described {
+        ty: Self::TYPE,
+        from_log: Self::from_log,
+    };
+
     /// The value as it is captured.
     fn to_value(&self) -> Value;
+
+    /// The value of a column in a change log: the one that [`to_value`](Self::to_value) gives of
+    /// the same row. `None` where the column holds none.
+    ///
+    /// A type whose value is the column's own needs no code for that. One that makes another
+    /// value of it says so here too:
+    ///
+    /// ```
+    /// use graphex_runtime::{Field, FieldType, Logged, Value};
+    ///
+    /// /// An integer column, for clients a text.
+    /// enum Status { Draft, Sent }
+    ///
+    /// impl Field for Status {
+    ///     const TYPE: FieldType = String::TYPE;
+    ///     fn to_value(&self) -> Value {
+    ///         match self {
+    ///             Self::Draft => Value::Text("draft".into()),
+    ///             Self::Sent => Value::Text("sent".into()),
+    ///         }
+    ///     }
+    ///     fn from_log(column: &Logged<'_>) -> Option<Value> {
+    ///         // SQLite writes the number as a text: `TYPE` is one.
+    ///         match column.json().trim_matches('"') {
+    ///             "0" => Some(Self::Draft.to_value()),
+    ///             "1" => Some(Self::Sent.to_value()),
+    ///             _ => None,
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    fn from_log(column: &Logged<'_>) -> Option<Value> {
+        column.value(Self::TYPE)
+    }
 }
 
 /// A [`Field`] whose values are equal or not without doubt, so that a scope may pin it.
@@ -257,7 +300,7 @@ pub trait Key: Equality {
     // Generated code goes through these two, so that a type that is not even a `Field` is
     // reported once, as a bad key.
     #[doc(hidden)]
-    const KEY: FieldType = Self::TYPE;
+    const KEY: Described = Self::DESCRIBED;
 
     #[doc(hidden)]
     fn key_value(&self) -> Value {

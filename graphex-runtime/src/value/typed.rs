@@ -1,6 +1,6 @@
 //! From a captured value back to its Rust type.
 
-use super::{Field, FieldType, Value};
+use super::{Described, Field, Value};
 
 /// A [`Field`] whose Rust value can be had back from the captured one: what custom lookups take.
 ///
@@ -36,7 +36,7 @@ pub trait FromValue: Field + Sized {
     // Generated code goes through these two, so that a type that is not even a `Field` is
     // reported once, as one that no lookup can have.
     #[doc(hidden)]
-    const TYPED: FieldType = Self::TYPE;
+    const TYPED: Described = Self::DESCRIBED;
 
     #[doc(hidden)]
     fn typed_value(&self) -> Value {

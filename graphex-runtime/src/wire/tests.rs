@@ -41,6 +41,9 @@ fn change(model: &'static Model, values: impl Into<Vec<Value>>) -> Arc<Change> {
         model,
         action: Action::Update,
         row: Row::new(values.into()),
+        before: None,
+        cursor: None,
+        published: false,
     })
 }
 
@@ -218,6 +221,50 @@ fn a_value_of_an_unknown_kind_is_null() {
     written.text("from the future");
     let bytes = written.finish();
     assert!(Reader::new(&bytes).value().unwrap().is_null());
+}
+
+fn logged() -> Arc<Change> {
+    let cursor = crate::cursor::Cursor {
+        log: u64::MAX,
+        position: 3,
+        token: 1 << 40,
+    };
+    Arc::new(Change {
+        before: Some(Row::new(vec![Value::Int(5), Value::Null])),
+        cursor: Some(cursor),
+        published: true,
+        ..Change::clone(&change(&MODEL, [Value::Int(5), text("hi")]))
+    })
+}
+
+#[test]
+fn a_change_keeps_its_position_and_what_was_there_before() {
+    let plain = change(&MODEL, [Value::Int(6), text("ho")]);
+    let message = write_changes(ORIGIN, &[logged(), plain, logged()]);
+    let (_, parts) = open(&message).unwrap();
+    let changes = Changes::read(parts).unwrap().changes(&MODEL).unwrap();
+    let read = |change: &Change| (change.before.clone(), change.cursor, change.published);
+    let (first, none) = (read(&logged()), (None, None, false));
+    assert_eq!(
+        changes.iter().map(read).collect::<Vec<_>>(),
+        [first.clone(), none, first]
+    );
+}
+
+#[test]
+fn the_first_version_reads_the_rows_of_logged_changes() {
+    let message = write_changes(ORIGIN, &[logged(), logged()]);
+    let (_, mut parts) = open(&message).unwrap();
+    let mut rows = 0;
+    // What it does: it takes rows, by their tag, and passes over what it does not know.
+    while let Some((tag, mut part)) = parts.part().unwrap() {
+        if tag == 6 {
+            assert_eq!(part.value(), Ok(Value::Int(5)));
+            assert_eq!(part.value(), Ok(text("hi")));
+            rows += 1;
+        }
+    }
+    assert_eq!(rows, 2);
 }
 
 #[test]

@@ -11,6 +11,9 @@ fn change(id: i64) -> Change {
         model: &MODEL,
         action: Action::Update,
         row: Row::from([Value::Int(id.into())]),
+        before: None,
+        cursor: None,
+        published: false,
     }
 }
 

@@ -112,6 +112,9 @@ mod tests {
             model: &MODEL,
             action,
             row: Row::new(vec![Value::Int(id.into()), room]),
+            before: None,
+            cursor: None,
+            published: false,
         })
     }
 

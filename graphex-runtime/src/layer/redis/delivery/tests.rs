@@ -71,6 +71,9 @@ fn under(number: u64, name: &str) -> Arrival {
         model: &MODEL,
         action: Action::Create,
         row: Row::from([Value::Int(number.into()), Value::Int(7)]),
+        before: None,
+        cursor: None,
+        published: false,
     };
     let node = NodeId(1);
     Arrival::Message {
