@@ -1,5 +1,7 @@
 //! Numbers that look random, the same for each seed.
 
+#![allow(dead_code, reason = "each test target uses its part")]
+
 #[derive(Clone, Debug)]
 pub(crate) struct Dice(u64);
 

@@ -73,7 +73,7 @@ impl PostgresLog {
     /// follow it. What is committed and in no batch is put into one.
     fn batches(&mut self, first: i64) -> Result<Vec<Texts>, LogError> {
         if self.is_standby {
-            let sql = "SELECT b.first::text, b.n::text, b.top::text, CASE WHEN b.first > ? THEN b.unseen::text END, b.token::text \
+            let sql = "SELECT b.first::text, b.n::text, b.top::text, CASE WHEN b.first > ? THEN b.unseen::text END, b.token::text, pg_is_in_recovery()::text \
                  FROM graphex.batch b WHERE b.first >= ? ORDER BY b.first LIMIT 65";
             self.texts(sql, &[Bind::Int(first), Bind::Int(first)])
         } else {
@@ -88,6 +88,8 @@ impl PostgresLog {
             return Ok(false);
         };
         let rows = self.batches(current.first)?;
+        // A standby tells with each row whether it still is one.
+        self.is_standby &= rows.first().is_none_or(|row| row.is(5));
         let mut rows = rows.iter();
         let same = |row: &Texts| {
             row.number(0) == Some(current.first) && row.number(4) == Some(current.token)
@@ -147,13 +149,12 @@ impl PostgresLog {
 impl Log for PostgresLog {
     fn end(&mut self) -> Result<Mark, LogError> {
         if !self.is_standby {
-            let tick = [Bind::Int(BATCH)];
-            while self
-                .texts("SELECT graphex.tick(?)::text", &tick)?
-                .first()
-                .and_then(|row| row.number(0))
-                > Some(0)
-            {}
+            // A full batch may have left some; what is committed from now on is not waited for.
+            let mut made = BATCH;
+            while made >= BATCH {
+                let rows = self.texts("SELECT graphex.tick(?)::text", &[Bind::Int(BATCH)])?;
+                made = rows.first().and_then(|row| row.number(0)).unwrap_or(0);
+            }
         }
         self.read_id()?;
         let sql = "SELECT b.first::text, b.n::text, b.top::text, b.unseen::text, b.token::text FROM graphex.batch b \

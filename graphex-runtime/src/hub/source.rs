@@ -1,14 +1,16 @@
 //! A source of changes beside the writers of this process: a change log.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Notify;
 
 use super::engine::Engine;
+use super::lock;
 #[cfg(feature = "diesel")]
 use super::{Hub, HubBuilder};
 use crate::change::Change;
@@ -18,6 +20,8 @@ use crate::topic::Topic;
 
 /// Items that wait for one lane; then the source waits.
 const WAITING: usize = 8;
+/// Time after which a source that waits looks whether its hub is still there.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Where a source hands over what it reads.
 pub(crate) trait Sink: Send {
@@ -111,12 +115,13 @@ impl Engine {
 #[derive(Debug)]
 pub(super) struct Intake(HashMap<&'static str, Arc<Way>>);
 
-/// The way to one lane.
+/// The way to one lane: a bounded queue between a thread and a task.
 #[derive(Debug)]
 pub(super) struct Way {
     stream: &'static str,
-    sender: mpsc::Sender<Item>,
-    receiver: Mutex<mpsc::Receiver<Item>>,
+    items: Mutex<VecDeque<Item>>,
+    room: Condvar,
+    filled: Notify,
 }
 
 #[derive(Debug)]
@@ -128,11 +133,11 @@ enum Item {
 impl Intake {
     pub(super) fn new(models: &[&'static Model]) -> Arc<Self> {
         let way = |model: &&'static Model| {
-            let (sender, receiver) = mpsc::channel(WAITING);
             let way = Way {
                 stream: model.stream,
-                sender,
-                receiver: Mutex::new(receiver),
+                items: Mutex::default(),
+                room: Condvar::new(),
+                filled: Notify::new(),
             };
             (model.stream, Arc::new(way))
         };
@@ -158,14 +163,25 @@ struct EngineSink {
 
 impl EngineSink {
     fn send(&self, stream: &str, item: Item) {
-        let started = self
-            .engine
-            .upgrade()
-            .is_some_and(|engine| engine.is_started());
-        if let (true, Some(way)) = (started, self.intake.0.get(stream)) {
-            // Without a receiver there is no engine.
-            let _ = way.sender.blocking_send(item);
+        let Some(way) = self.intake.0.get(stream) else {
+            return;
+        };
+        let mut items = lock(&way.items);
+        while self.is_served() {
+            if items.len() < WAITING {
+                items.push_back(item);
+                way.filled.notify_one();
+                return;
+            }
+            let waited = way.room.wait_timeout(items, LOOK);
+            items = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Whether somebody takes what is handed over.
+    fn is_served(&self) -> bool {
+        let engine = self.engine.upgrade();
+        engine.is_some_and(|engine| engine.is_started())
     }
 }
 
@@ -201,8 +217,14 @@ impl Sink for EngineSink {
 impl Way {
     /// Delivers what is handed over, for as long as it is polled and the engine lives.
     pub(super) async fn run(self: Arc<Self>, engine: Weak<Engine>) {
-        let mut receiver = self.receiver.lock().await;
-        while let Some(item) = receiver.recv().await {
+        loop {
+            let Some(item) = self.take() else {
+                if let Some(engine) = engine.upgrade() {
+                    engine.flush(self.stream);
+                }
+                self.filled.notified().await;
+                continue;
+            };
             let Some(engine) = engine.upgrade() else {
                 return;
             };
@@ -211,10 +233,13 @@ impl Way {
                 tracing::error!(stream = self.stream, "delivering a change panicked");
                 engine.missed(Some(self.stream)).await;
             }
-            if receiver.is_empty() {
-                engine.flush(self.stream);
-            }
         }
+    }
+
+    fn take(&self) -> Option<Item> {
+        let item = lock(&self.items).pop_front();
+        self.room.notify_one();
+        item
     }
 
     async fn deliver(&self, engine: &Engine, item: Item) {
