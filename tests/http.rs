@@ -588,3 +588,29 @@ async fn the_plain_router_serves_the_documented_paths() {
     let plain = format!("http://{}/ws/", server.address);
     assert_eq!(reqwest::get(plain).await.unwrap().status(), 400);
 }
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_given_up_with_408() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let wait = std::time::Duration::from_millis(50);
+    let hub = Hub::builder()
+        .limits(|limits| limits.body_wait = wait)
+        .build();
+    let schema = Schema::new(Query, Mutation, async_graphql::EmptySubscription);
+    let server = Server::start_alone(endpoints(schema, &hub).into_router(), hub).await;
+    let mut socket = tokio::net::TcpStream::connect(server.address)
+        .await
+        .unwrap();
+    let half = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                content-length: 100\r\n\r\n{\"query\":";
+    socket.write_all(half.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    harness::within(socket.read_to_string(&mut answer))
+        .await
+        .unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(
+        answer.contains("the body took too long to arrive"),
+        "{answer}"
+    );
+}

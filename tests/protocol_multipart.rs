@@ -49,6 +49,19 @@ async fn part(body: &mut Body) -> Option<Value> {
 }
 
 #[tokio::test]
+async fn an_answer_larger_than_what_may_wait_is_given_whole() {
+    let server = start().await;
+    let query = "subscription { texts(count: 2, bytes: 3000000) }";
+    let mut body = parts_as(&server, 1, query).await;
+    for _ in 0..2 {
+        let answer = part(&mut body).await.unwrap();
+        let text = answer["payload"]["data"]["texts"].as_str();
+        assert_eq!(text.unwrap().len(), 3_000_000);
+    }
+    assert_eq!(part(&mut body).await, None);
+}
+
+#[tokio::test]
 async fn as_events_occur_the_server_sends_back_parts_with_a_payload_each() {
     let server = start().await;
     let mut body = parts_as(&server, 1, "subscription { count(to: 2) }").await;

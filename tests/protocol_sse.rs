@@ -234,11 +234,19 @@ async fn an_identity_has_so_many_streams() {
         .ask_for("text/event-stream", NOTES)
         .header("x-user", 1);
     assert_eq!(answer(again).await.0, 429);
-    let put = server.request(Method::PUT).header("x-user", 1);
-    assert_eq!(answer(put).await.0, 429);
+    let put = || server.request(Method::PUT).header("x-user", 1);
+    let (status, body) = answer(put()).await;
+    assert_eq!(status, 429);
+    let message = "too many connections: close one of the 1 that are open";
+    assert_eq!(body["errors"][0]["message"], message);
     drop(first);
     server.until_empty().await;
-    server.events_as(1, NOTES).await;
+    // What is reserved counts too.
+    assert_eq!(answer(put()).await.0, 201);
+    let again = server
+        .ask_for("text/event-stream", NOTES)
+        .header("x-user", 1);
+    assert_eq!(answer(again).await.0, 429);
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,6 +256,30 @@ async fn a_client_that_takes_nothing_is_given_up() {
     // Nothing is read of the body, and the clock runs when nobody has anything to do.
     server.until_empty_on_a_paused_clock().await;
     drop(body);
+}
+
+/// How long the text is that an operation answers with.
+fn length(data: &Value, field: &str) -> usize {
+    data["data"][field].as_str().map_or(0, str::len)
+}
+
+#[tokio::test]
+async fn an_answer_larger_than_what_may_wait_is_given_whole() {
+    let server = start().await;
+    let mut body = server.events_of("{ large(bytes: 3000000) }").await;
+    let (_, data) = body.event().await.unwrap();
+    assert_eq!(length(&data, "large"), 3_000_000);
+    assert_eq!(body.event().await, Some(complete(Value::Null)));
+    assert_eq!(body.event().await, None);
+    // So are many, of which each is.
+    let texts = "subscription { texts(count: 5, bytes: 1500000) }";
+    let mut body = server.events_of(texts).await;
+    for _ in 0..5 {
+        let (_, data) = body.event().await.unwrap();
+        assert_eq!(length(&data, "texts"), 1_500_000);
+    }
+    assert_eq!(body.event().await, Some(complete(Value::Null)));
+    server.until_empty().await;
 }
 
 // Single connection mode
@@ -574,4 +606,180 @@ async fn a_reservation_that_nobody_fulfils_is_given_up() {
     single.start("a", "subscription { numbers }").await;
     server.until_empty_on_a_paused_clock().await;
     server.listened(0).await;
+}
+
+#[tokio::test]
+async fn a_reservation_costs_no_channel_before_something_comes_for_it() {
+    let server = start().await;
+    let single = Single::reserve(&server, 1).await;
+    assert_eq!(server.hub.stats().channels, 0);
+    single.start("a", "{ hello }").await;
+    assert_eq!(server.hub.stats().channels, 1);
+    let mut stream = single.connect().await;
+    assert_eq!(stream.event().await.unwrap().1["id"], "a");
+    drop(stream);
+    server.until_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn reservations_are_limited_by_identity_and_of_all_anonymous_clients() {
+    let server = start_with(|limits| {
+        limits.reservations_per_identity = 2;
+        limits.anonymous_reservations = 3;
+    })
+    .await;
+    let reserve = async |user: Option<i64>| {
+        let put = server.request(Method::PUT);
+        let put = user
+            .into_iter()
+            .fold(put, |put, user| put.header("x-user", user));
+        answer(put).await
+    };
+    for (user, limit) in [(Some(1), 2), (Some(2), 2), (None, 3)] {
+        for _ in 0..limit {
+            assert_eq!(reserve(user).await.0, 201);
+        }
+        let (status, body) = reserve(user).await;
+        assert_eq!(status, 429);
+        let expected =
+            format!("too many streams are reserved: connect to one of the {limit} first");
+        assert_eq!(body["errors"][0]["message"], expected);
+    }
+    // Those that nobody connects to make room.
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    for user in [Some(1), None] {
+        assert_eq!(reserve(user).await.0, 201);
+    }
+    // So does one that is connected to.
+    let server = start_with(|limits| limits.reservations_per_identity = 1).await;
+    let first = Single::reserve(&server, 1).await;
+    let _stream = first.connect().await;
+    Single::reserve(&server, 1).await;
+}
+
+#[tokio::test]
+async fn little_runs_and_waits_for_a_stream_that_nobody_reads() {
+    let server = start_with(|limits| limits.outbox_bytes = 10_000).await;
+    let single = Single::reserve(&server, 1).await;
+    for id in 0..10 {
+        single
+            .start(&id.to_string(), "subscription { numbers }")
+            .await;
+    }
+    let (status, body) = single.operate("10", "{ hello }").await;
+    assert_eq!(status, 429);
+    let message = "too many operations run on this stream, or too much of it is unread";
+    assert_eq!(body["errors"][0]["message"], message);
+    let mut stream = single.connect().await;
+    single.start("10", "{ hello }").await;
+    assert_eq!(stream.event().await.unwrap().1["id"], "10");
+    // Of answers that are there at once no more than what may wait, and one.
+    let single = Single::reserve(&server, 1).await;
+    single.start("a", "{ large(bytes: 20000) }").await;
+    assert_eq!(single.operate("b", "{ hello }").await.0, 429);
+    let mut stream = single.connect().await;
+    let (_, data) = stream.event().await.unwrap();
+    assert_eq!(length(&data["payload"], "large"), 20_000);
+}
+
+#[tokio::test]
+async fn a_large_answer_leaves_the_other_operations_of_its_stream_alone() {
+    let server = start().await;
+    let mut single = Single::reserve(&server, 1).await;
+    let mut stream = single.connect().await;
+    single.start("numbers", "subscription { numbers }").await;
+    let ids = ["a", "b", "c", "d"];
+    let starting = async {
+        for id in ids {
+            single.start(id, "{ large(bytes: 2000000) }").await;
+        }
+    };
+    let reading = async {
+        let mut seen = Vec::new();
+        while seen.len() < ids.len() {
+            let (name, data) = stream.event().await.unwrap();
+            if name == "next" {
+                assert_eq!(length(&data["payload"], "large"), 2_000_000);
+                seen.push(data["id"].as_str().unwrap().to_owned());
+            }
+        }
+        seen
+    };
+    let ((), mut seen) = tokio::join!(starting, reading);
+    seen.sort();
+    assert_eq!(seen, ids);
+    server.listened(1).await;
+    server.publish(1);
+    loop {
+        let event = stream.event().await;
+        if event == next_of("numbers", &json!({"data": {"numbers": 1}})) {
+            break;
+        }
+        assert_eq!(event.unwrap().0, "complete");
+    }
+    single.silent(&mut stream).await;
+}
+
+#[tokio::test]
+async fn an_unknown_token_is_ignored_where_the_request_is_complete_without_a_stream() {
+    let server = start().await;
+    let token = "0123456789abcdef0123456789ABCDEF01234567";
+    let in_url = |method| server.request(method).query(&[("token", token)]);
+    let in_header = |method| {
+        server
+            .request(method)
+            .header("x-graphql-event-stream-token", token)
+    };
+    let hello = json!({"query": "{ hello }"});
+    let result = json!({"data": {"hello": "world"}});
+    for request in [
+        in_url(Method::POST).json(&hello),
+        in_header(Method::POST).json(&hello),
+        in_url(Method::GET).query(&[("query", "{ hello }")]),
+    ] {
+        assert_eq!(answer(request).await, (200, result.clone()));
+    }
+    let batch = in_url(Method::POST).json(&json!([hello, hello]));
+    assert_eq!(answer(batch).await, (200, json!([result, result])));
+    // An `EventSource` of the distinct-connections mode, whose application has a `token` too.
+    let count = [("query", "subscription { count(to: 1) }")];
+    let request = in_url(Method::GET).query(&count);
+    let mut body = Body::of(request.header("accept", "text/event-stream")).await;
+    assert_eq!(
+        body.event().await,
+        Some(next(json!({"data": {"count": 1}})))
+    );
+    // What makes sense only with the stream.
+    let operation = json!({"query": "{ hello }", "extensions": {"operationId": "a"}});
+    for request in [
+        in_url(Method::POST).json(&operation),
+        in_url(Method::GET).header("accept", "text/event-stream"),
+        in_url(Method::GET),
+        in_url(Method::DELETE).query(&[("operationId", "a")]),
+    ] {
+        assert_eq!(answer(request).await.0, 404);
+    }
+}
+
+#[tokio::test]
+async fn a_put_with_the_token_of_a_stream_that_is_gone_reserves_another() {
+    let server = start().await;
+    let single = Single::reserve(&server, 1).await;
+    drop(single.connect().await);
+    server.until_empty().await;
+    let (status, token) = reserved_by(single.request(Method::PUT)).await;
+    assert_eq!(status, 201);
+    assert_ne!(token, single.token);
+    // Somebody else's is as good as none.
+    let other = Single::reserve(&server, 2).await;
+    let put = server
+        .request(Method::PUT)
+        .header("x-user", 1)
+        .query(&[("token", &other.token)]);
+    assert_eq!(reserved_by(put).await.0, 201);
+}
+
+async fn reserved_by(request: RequestBuilder) -> (u16, String) {
+    let (status, token) = answer(request).await;
+    (status, token.as_str().unwrap_or_default().to_owned())
 }

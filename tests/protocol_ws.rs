@@ -791,3 +791,26 @@ async fn a_frame_over_the_limit_closes_with_1009() {
     assert_eq!(raw.closed().await.0, 1009);
     server.until_empty().await;
 }
+
+#[tokio::test]
+async fn answers_larger_than_what_may_wait_are_sent_whole() {
+    let server = start().await;
+    let mut socket = server.acknowledged().await;
+    let ids = ["a", "b", "c"];
+    for id in ids {
+        socket.subscribe(id, "{ large(bytes: 3000000) }").await;
+    }
+    let mut large = 0;
+    for _ in 0..2 * ids.len() {
+        let message = socket.next().await;
+        let text = message["payload"]["data"]["large"].as_str();
+        if let Some(text) = text {
+            assert_eq!(text.len(), 3_000_000);
+            large += 1;
+        } else {
+            assert_eq!(message["type"], "complete");
+        }
+    }
+    assert_eq!(large, ids.len());
+    socket.silent().await;
+}

@@ -1,5 +1,8 @@
-//! The database: SQLite, in the file that `DATABASE_URL` names or in memory, gone when the server
-//! stops.
+//! The database: SQLite, in the file that `DATABASE_URL` names or in a new one of the temporary
+//! directory.
+//!
+//! Triggers keep a log of all changes in it, which the hub reads: what the `sqlite3` shell or another
+//! process writes to the file shows up in the page as well.
 
 use std::error::Error as StdError;
 
@@ -8,9 +11,14 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
-use graphex::{Hub, HubCustomizer};
+use graphex::{ChangeLog, Hub, HubBuilder, HubCustomizer};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("examples/chat/migrations");
+
+/// Writers of several connections and processes take turns.
+const SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL;";
+
+type Failure = Box<dyn StdError + Send + Sync>;
 
 /// A handle to the database; clones share it.
 #[derive(Clone)]
@@ -18,25 +26,46 @@ pub(crate) struct Database {
     pool: Pool<ConnectionManager<SqliteConnection>>,
 }
 
-impl Database {
-    /// Opens it, and lets `hub` hear of what its connections write.
-    pub(crate) fn open(hub: &Hub) -> Result<Self, Box<dyn StdError + Send + Sync>> {
-        let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| ":memory:".to_owned());
-        let manager = ConnectionManager::<SqliteConnection>::new(url);
-        let pool = Pool::builder()
-            .connection_customizer(Box::new(OnOpen(hub.customizer())))
-            // Each connection to `:memory:` is a database of its own, so there is one, and it
-            // is kept.
-            .max_size(1)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .build(manager)?;
-        // Exclusively: other processes may open the same file now.
-        pool.get()?
-            .exclusive_transaction(|conn| conn.run_pending_migrations(MIGRATIONS).map(drop))?;
-        Ok(Self { pool })
-    }
+/// Makes the tables and the log of their changes where they are missing, and builds a hub that
+/// reads it.
+pub(crate) fn open(models: HubBuilder) -> Result<(Hub, Database), Failure> {
+    let path = path()?;
+    let mut conn = SqliteConnection::establish(&path)?;
+    conn.batch_execute(SETTINGS)?;
+    let log = models.log_schema(graphex::Database::Sqlite);
+    // Exclusively: other processes may open the same file now.
+    conn.exclusive_transaction(|conn| -> Result<(), Failure> {
+        conn.run_pending_migrations(MIGRATIONS)?;
+        Ok(log.install(conn)?)
+    })?;
+    let read = path.clone();
+    let log = ChangeLog::sqlite(move || SqliteConnection::establish(&read));
+    let hub = models.change_log(log).try_build()?;
+    let pool = Pool::builder()
+        .connection_customizer(Box::new(OnOpen(hub.customizer())))
+        // SQLite has one writer at a time.
+        .max_size(1)
+        .build(ConnectionManager::<SqliteConnection>::new(path))?;
+    Ok((hub, Database { pool }))
+}
 
+/// The file of the database.
+fn path() -> Result<String, Failure> {
+    if let Ok(path) = std::env::var("DATABASE_URL") {
+        return Ok(path);
+    }
+    let path = std::env::temp_dir().join(format!("graphex-chat-{}.sqlite", std::process::id()));
+    // Of a server that had this process id.
+    for end in ["", "-wal", "-shm"] {
+        let mut file = path.clone().into_os_string();
+        file.push(end);
+        let _ = std::fs::remove_file(file);
+    }
+    let path = path.into_os_string().into_string();
+    path.map_err(|_| "the temporary directory's name is not UTF-8; set DATABASE_URL".into())
+}
+
+impl Database {
     /// Runs queries on a thread that may block, as Diesel does.
     pub(crate) async fn run<T, F>(&self, queries: F) -> Result<T>
     where
@@ -44,7 +73,7 @@ impl Database {
         F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     {
         let pool = self.pool.clone();
-        let work = move || -> Result<T, Box<dyn StdError + Send + Sync>> {
+        let work = move || -> Result<T, Failure> {
             let mut connection = pool.get()?;
             Ok(queries(&mut connection)?)
         };
@@ -65,10 +94,9 @@ struct OnOpen(HubCustomizer);
 
 impl CustomizeConnection<SqliteConnection, PoolError> for OnOpen {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), PoolError> {
-        // Writers of several processes take turns.
-        conn.batch_execute("PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL;")
+        conn.batch_execute(SETTINGS)
             .map_err(PoolError::QueryError)?;
-        // This is all that graphex needs: the connection is attached to the hub.
+        // An attached connection wakes the reader of the log when it commits.
         self.0.on_acquire(conn)
     }
 }

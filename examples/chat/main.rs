@@ -1,11 +1,17 @@
 //! A chat server with live updates: `cargo run --example chat`.
 //!
+//! `DATABASE_URL=chat.sqlite` keeps the database in that file. Whoever writes to it is heard:
+//!
+//! ```text
+//! sqlite3 chat.sqlite "UPDATE messages SET text = 'from the shell' WHERE id = 1"
+//! ```
+//!
 //! With `--features redis` several of them are one service: each has a `PORT` of its own, and all
-//! have one `REDIS_URL` and one `DATABASE_URL`, the path of an SQLite file.
+//! have one `REDIS_URL` and one `DATABASE_URL`.
 //!
 //! Where to read on: `models.rs` declares the streams, `mutations/` writes rows with
-//! `.broadcast()`, `database.rs` attaches the connections to the hub, and this file puts it
-//! together.
+//! `.broadcast()`, `database.rs` opens the log of changes that the hub reads, `serve.rs` bounds what a client
+//! can do before it asks for something, and this file puts it together.
 
 #![expect(
     clippy::print_stdout,
@@ -18,6 +24,7 @@ mod models;
 mod mutations;
 mod queries;
 mod schema;
+mod serve;
 mod viewer;
 mod welcome;
 
@@ -26,14 +33,12 @@ use std::error::Error;
 use async_graphql::Data;
 use axum::response::Redirect;
 use axum::routing::get;
-use axum::serve::ListenerExt as _;
 use graphex::HubBuilder;
 use graphex::prelude::*;
 #[cfg(feature = "redis")]
 use graphex::redis::{LayerError, RedisLayer};
 use tokio::net::TcpListener;
 
-use crate::database::Database;
 use crate::models::{
     Message, MessageChanges, MessageSubscription, Note, NoteChanges, NoteSubscription, User,
     UserChanges, UserSubscription,
@@ -60,8 +65,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .model::<User>()
         .model::<Message>()
         .model::<Note>();
-    let hub = with_layer(models)?.build();
-    let database = Database::open(&hub)?;
+    let (hub, database) = database::open(with_layer(models)?)?;
     let schema = Schema::build(Query, Mutation::default(), Subscription::default())
         .data(hub.clone())
         .data(database)
@@ -89,14 +93,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     let listener = listen().await?;
     println!("{}", welcome::text(listener.local_addr()?));
-    // An event leaves at once, also while the client has not yet acknowledged the last one.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            eprintln!("TCP_NODELAY is not to be had: {error}");
-        }
-    });
-    axum::serve(listener, app).await?;
-    Ok(())
+    match serve::serve(listener, app, serve::Limits::default()).await {}
 }
 
 /// Makes this process one of several, if `REDIS_URL` says where they meet.

@@ -5,8 +5,9 @@
 //! In an application of yours, read a session cookie or verify a token here instead.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::Query;
+use axum::extract::{ConnectInfo, Query};
 use axum::http::request;
 use diesel::prelude::*;
 use graphex::prelude::*;
@@ -20,6 +21,7 @@ use crate::schema::users;
 pub(crate) struct Viewer {
     user: Option<String>,
     room: Option<String>,
+    address: Option<IpAddr>,
 }
 
 impl Viewer {
@@ -28,6 +30,7 @@ impl Viewer {
         Self {
             user: said(request, "user"),
             room: said(request, "room"),
+            address: address(request),
         }
     }
 
@@ -38,6 +41,7 @@ impl Viewer {
         Self {
             user: told("x-user").or_else(|| said(request, "user")),
             room: told("x-room").or_else(|| said(request, "room")),
+            address: address(request),
         }
     }
 
@@ -46,7 +50,11 @@ impl Viewer {
     pub(crate) fn identity(&self) -> Identity {
         match self.user_id() {
             Ok(id) => Identity::new(format!("user:{id}")),
-            Err(_) => Identity::anonymous(),
+            // What the anonymous hold is counted on where they come from.
+            Err(_) => match self.address {
+                Some(address) => Identity::anonymous().with_peer(address),
+                None => Identity::anonymous(),
+            },
         }
     }
 
@@ -86,6 +94,13 @@ fn said(request: &request::Parts, name: &str) -> Option<String> {
     }
     let parameters = Query::<HashMap<String, String>>::try_from_uri(&request.uri);
     parameters.ok()?.0.remove(name)
+}
+
+/// Where the connection comes from, which `serve.rs` says. Behind a proxy that is the proxy: read the
+/// header in which it tells the client's address, and only if the connection is the proxy's.
+fn address(request: &request::Parts) -> Option<IpAddr> {
+    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map(|ConnectInfo(peer)| peer.ip())
 }
 
 fn number(header: &str, text: &str) -> Result<i32> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::cursor::Cursor;
 use crate::model::Model;
 use crate::value::Value;
 
@@ -131,9 +132,27 @@ pub struct Change {
     pub action: Action,
     /// The row: as written by a create or update, as it was before a delete.
     pub row: Row,
+    /// The row as it was before an update, where a change log has it.
+    pub before: Option<Row>,
+    /// Where whoever has seen this change goes on, if it comes from a change log.
+    pub cursor: Option<Cursor>,
+    /// Whether [`Hub::publish`](crate::Hub::publish) told it, not what was captured.
+    pub published: bool,
 }
 
 impl Change {
+    /// A change that no log has.
+    pub(crate) fn unlogged(model: &'static Model, action: Action, row: Row) -> Self {
+        Self {
+            model,
+            action,
+            row,
+            before: None,
+            cursor: None,
+            published: false,
+        }
+    }
+
     /// The row's primary key.
     pub(crate) fn key(&self) -> &Value {
         self.row.value(self.model.key)

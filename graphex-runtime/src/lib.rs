@@ -5,7 +5,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod change;
+mod cursor;
 mod custom;
+#[cfg(any(feature = "axum", feature = "redis", test))]
+mod deadline;
 mod error;
 mod filters;
 mod graphql;
@@ -31,6 +34,8 @@ mod wire;
 
 #[cfg(feature = "diesel")]
 mod capture;
+#[cfg(feature = "diesel")]
+mod changelog;
 #[cfg(feature = "axum")]
 mod transport;
 
@@ -58,11 +63,16 @@ pub mod __private;
 #[cfg(feature = "diesel")]
 pub use capture::{AttachError, Broadcast, BroadcastDsl, CaptureError, HubCustomizer};
 pub use change::{Action, Row, SubscriptionAction, SubscriptionOperation};
+#[cfg(feature = "diesel")]
+pub use changelog::{
+    ChangeLog, ChangeLogError, Installed, LogConnection, LogSchema, Migration, Problem,
+};
+pub use cursor::{Cursor, InvalidCursor};
 pub use custom::LookupContext;
 pub use error::ConnectError;
 pub use filters::Filters;
 pub use graphql::{DocumentGuard, ModelChanges, ModelSubscription, execute};
-pub use hub::{ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
+pub use hub::{BuildError, ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
 pub use limits::{Limits, SlowReader};
 pub use lookup::Lookup;
 pub use model::{Authorized, ModelType, Scoped, TableName, UnreadableRow};

@@ -164,10 +164,11 @@ pub struct Limits {
     /// [`join_time`](Self::join_time), which is part of it. Default: 5 s.
     pub answer_time: Duration,
     /// Time between two messages that a process sends to itself through the layer. A link on
-    /// which it has not heard itself for two of these is given up and made anew. Default: 2 s.
+    /// which none of them has come for two of these is given up and made anew. Default: 2 s.
     pub probe_interval: Duration,
-    /// Most bytes of messages from the layer that wait for delivery. Further ones are dropped and
-    /// counted, and every subscription of the process is told. Default: 67,108,864 (64 MiB).
+    /// Most bytes of messages of one stream from the layer that wait for delivery. Further ones are
+    /// dropped and counted, and the process's subscriptions of that stream are told.
+    /// Default: 67,108,864 (64 MiB).
     pub layer_queue_bytes: usize,
     /// Time a graphql-transport-ws client has for its `connection_init`, before its socket is
     /// closed with 4408; zero waits for ever. Default: 3 s.

@@ -30,3 +30,7 @@ pub fn opaque_value<T: serde::Serialize + ?Sized>(field: &T) -> Value {
         }
     }
 }
+
+/// For the tests and benches of the change log.
+#[cfg(feature = "diesel")]
+pub use crate::changelog::{RawEntry, RawLog, RawRead};

@@ -183,7 +183,12 @@ impl Template {
         self.piece(Piece::Field(field));
     }
 
-    pub(crate) fn finish(self) -> Projection {
+    pub(crate) fn finish(mut self) -> Projection {
+        for piece in &mut self.0 {
+            if let Piece::Text(text) = piece {
+                text.shrink_to_fit();
+            }
+        }
         Projection(self.0.into())
     }
 
@@ -243,6 +248,9 @@ mod tests {
                 Value::Text("h\"i".into()),
                 Value::Null,
             ]),
+            before: None,
+            cursor: None,
+            published: false,
         };
         let frame = projection.frame(&change, usize::MAX).unwrap();
         String::from_utf8(frame.to_vec()).unwrap()

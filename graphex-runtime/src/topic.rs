@@ -71,6 +71,17 @@ impl Topic {
         std::iter::once(Self::coarse(model, action)).chain(narrowed)
     }
 
+    /// Whether both changes are published to the same topics, without building their names.
+    #[cfg(any(feature = "redis", test))]
+    pub(crate) fn are_shared(one: &Change, other: &Change) -> bool {
+        let index = one.model.index;
+        one.model.stream == other.model.stream
+            && one.action == other.action
+            && index
+                .iter()
+                .all(|field| one.row.value(*field) == other.row.value(*field))
+    }
+
     /// The topic of this canonical name.
     #[cfg(any(feature = "redis", test))]
     pub(crate) fn named(name: &str) -> Self {
@@ -80,6 +91,14 @@ impl Topic {
     /// The topic's canonical name.
     pub(crate) fn name(&self) -> &str {
         &self.0
+    }
+
+    /// The stream whose changes are published to it.
+    #[cfg(any(feature = "redis", test))]
+    pub(crate) fn stream(&self) -> &str {
+        // Neither an action nor what is percent-encoded has a colon, and no stream ends in one.
+        let coarse = self.0.split(':').next().unwrap_or_default();
+        coarse.rsplit_once('-').map_or(coarse, |(stream, _)| stream)
     }
 
     fn coarse(model: &Model, action: Action) -> Self {
@@ -137,6 +156,9 @@ mod tests {
                 tenant.map_or(Value::Null, |tenant| Value::Text(tenant.into())),
                 Value::Text(room.into()),
             ]),
+            before: None,
+            cursor: None,
+            published: false,
         }
     }
 

@@ -18,6 +18,11 @@ impl Dice {
         Self(seed)
     }
 
+    /// Another one, for who makes choices at a time of its own.
+    pub(crate) fn split(&mut self) -> Self {
+        Self(self.next())
+    }
+
     /// SplitMix64.
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

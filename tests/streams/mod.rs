@@ -75,6 +75,11 @@ impl Query {
         ctx.data_opt::<CurrentUser>().map(|user| user.0)
     }
 
+    /// A text of so many bytes.
+    async fn large(&self, bytes: usize) -> String {
+        "x".repeat(bytes)
+    }
+
     /// Waits for the gate.
     async fn slow(&self, ctx: &Context<'_>) -> Result<i32> {
         ctx.data::<Gate>()?.0.notified().await;
@@ -107,6 +112,13 @@ impl Streams {
 
     async fn count(&self, to: i32) -> BoxStream<'static, i32> {
         stream::iter(1..=to).boxed()
+    }
+
+    /// So many texts of so many bytes.
+    async fn texts(&self, count: usize, bytes: usize) -> BoxStream<'static, String> {
+        stream::iter(vec![bytes; count])
+            .map(|bytes| "x".repeat(bytes))
+            .boxed()
     }
 
     async fn refused(&self) -> Result<BoxStream<'static, i32>> {

@@ -105,7 +105,9 @@ impl Hub {
     where
         C::Backend: 'static,
     {
-        Tracker::attach(conn, self)
+        Tracker::attach(conn, self)?;
+        self.set_up(conn);
+        Ok(())
     }
 
     /// Like [`attach`](Self::attach), and calls this instrumentation for every event, instead
@@ -140,7 +142,17 @@ impl Hub {
     where
         C::Backend: 'static,
     {
-        Tracker::attach_with(conn, self, instrumentation)
+        Tracker::attach_with(conn, self, instrumentation)?;
+        self.set_up(conn);
+        Ok(())
+    }
+
+    fn set_up<C: Connection>(&self, conn: &mut C) {
+        if let Some(sql) = self.writers_run()
+            && let Err(error) = conn.batch_execute(sql)
+        {
+            tracing::error!(%error, sql, "an attached connection could not be set up for the change log");
+        }
     }
 
     /// Attaches every connection of an r2d2 pool.

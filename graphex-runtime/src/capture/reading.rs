@@ -37,11 +37,7 @@ impl<K: Kind<M, DB>, M: ModelType, DB, U> Reading<K, M, DB, U> for Beside {
 }
 
 fn change_of<K: Kind<M, DB>, M: ModelType, DB>(part: &K::Part) -> Change {
-    Change {
-        model: M::MODEL,
-        action: K::action(part),
-        row: K::model(part).to_row(),
-    }
+    Change::unlogged(M::MODEL, K::action(part), K::model(part).to_row())
 }
 
 /// A statement whose rows need no type from the user.

@@ -25,6 +25,8 @@ pub(super) struct Tracker {
     uncommitted: Uncommitted,
     /// The place of the transaction whose `COMMIT` runs.
     committing: Option<Ticket>,
+    /// Whether the `COMMIT` of a transaction runs.
+    commits: bool,
     inner: Inner,
 }
 
@@ -47,6 +49,7 @@ impl Tracker {
             hub: hub.clone(),
             uncommitted: Uncommitted::new(aborts_on_error),
             committing: None,
+            commits: false,
             inner,
         });
     }
@@ -104,7 +107,9 @@ impl Tracker {
     }
 
     /// Adds changes made at this transaction depth.
-    pub(super) fn record(&mut self, depth: u32, changes: Vec<Change>) {
+    pub(super) fn record(&mut self, depth: u32, mut changes: Vec<Change>) {
+        // Of what is logged only the log tells, so that nothing is told twice.
+        changes.retain(|change| !self.hub.is_logged(change.model));
         self.uncommitted.record(depth, changes);
     }
 
@@ -120,22 +125,29 @@ impl Tracker {
         match event {
             InstrumentationEvent::BeginTransaction { depth, .. } => {
                 self.committing = None;
+                self.commits = false;
                 self.uncommitted.begin(depth.get());
             }
             // Sent before COMMIT runs: whoever waits for a row of this transaction reserves
             // its place after this one.
             InstrumentationEvent::CommitTransaction { depth, .. } => {
+                self.commits = depth.get() == 1;
                 let changes = self.uncommitted.commit(depth.get());
                 self.committing = (!changes.is_empty()).then(|| self.hub.reserve(changes));
             }
             InstrumentationEvent::RollbackTransaction { depth, .. } => {
                 self.committing = None;
+                self.commits = false;
                 self.uncommitted.rollback(depth.get());
             }
             InstrumentationEvent::StartQuery { .. } => self.uncommitted.start_query(),
             InstrumentationEvent::FinishQuery { error, .. } => {
                 let finish = error.map_or(Finish::Done, finish_of);
-                if self.uncommitted.finish_query(finish)
+                let ended = self.uncommitted.finish_query(finish);
+                if ended && std::mem::take(&mut self.commits) && finish == Finish::Done {
+                    self.hub.committed();
+                }
+                if ended
                     && let Some(ticket) = self.committing.take()
                     && finish == Finish::Done
                 {

@@ -148,6 +148,9 @@ mod tests {
             model: &MODEL,
             action: Action::Create,
             row: Row::from([Value::Int(id.into())]),
+            before: None,
+            cursor: None,
+            published: false,
         }
     }
 

@@ -120,7 +120,8 @@ async fn join(
             let anonymous = Identity::anonymous();
             let identity = ctx.data_opt::<Identity>().unwrap_or(&anonymous);
             let connection = hub.connect(identity.clone())?;
-            let operation = Operation::new(&connection, Envelope::default());
+            // Another transport's executor has the document.
+            let operation = Operation::new(&connection, Envelope::default(), 0)?;
             let registration = operation.registration();
             (Source::Own(connection, operation), registration)
         }

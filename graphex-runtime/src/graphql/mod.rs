@@ -9,6 +9,8 @@ mod guard;
 mod operation;
 mod registry;
 mod selection;
+#[cfg(feature = "axum")]
+mod size;
 mod suggest;
 
 pub use changes::ModelChanges;

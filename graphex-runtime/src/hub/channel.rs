@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use super::connection::Subscription;
-use super::holdings::{Held, Holdings, Purse};
+use super::holdings::{Held, Holdings, Quota};
 use super::lock;
 use super::outbox::Outbox;
 use super::owner::{Owner, Peer};
@@ -165,7 +165,7 @@ pub(crate) struct Channel {
     pub(crate) id: ChannelId,
     pub(crate) identity: Identity,
     pub(crate) owner: Owner,
-    pub(super) purse: Purse,
+    pub(super) quota: Quota,
     /// The streams its endpoint serves; all of the hub's without a list.
     served: Option<Arc<HashSet<String>>>,
     pub(crate) outbox: Outbox,
@@ -250,12 +250,12 @@ impl Channel {
         counters: &Arc<Counters>,
     ) -> Self {
         let owner = Owner::of(&identity, &id);
-        let purse = holdings.purse(&identity, &id);
+        let quota = holdings.quota(&identity, &id);
         Self {
             id,
             identity,
             owner,
-            purse,
+            quota,
             served,
             outbox: Outbox::new(limits, Arc::clone(counters)),
             subscriptions: Mutex::default(),

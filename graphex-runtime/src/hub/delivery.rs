@@ -74,7 +74,8 @@ impl Engine {
                 self.counters.decisions_dropped.add(dropped.len());
                 tracing::warn!(
                     stream = lane.model.stream,
-                    "too many changes wait for the custom lookups or regular expressions of one                      subscriber, who is told of a gap; see `Limits::decision_queue`"
+                    "too many changes wait for the custom lookups or regular expressions of one \
+                     subscriber, who is told of a gap; see `Limits::decision_queue`"
                 );
                 dropped.iter().for_each(|one| tell_gap(&one.members));
             }
@@ -168,6 +169,10 @@ impl Inbox for Engine {
 
     fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a> {
         Box::pin(async move {
+            if self.hears_from_log(change) && change.cursor.is_none() && !change.published {
+                // A process of a version that had no log has captured it.
+                return;
+            }
             if let Some(lane) = self.lanes.get(change.model.stream) {
                 self.deliver_on(lane, topics, change).await;
             }

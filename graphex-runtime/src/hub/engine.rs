@@ -1,7 +1,7 @@
 //! The state behind the handles, and the tasks that work on it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use async_graphql::Data;
 use tokio::task::{AbortHandle, JoinSet};
@@ -13,6 +13,7 @@ use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
 use super::remote::Remote;
+use super::source::{BuildError, Intake, Open, Opened};
 use super::stats::{Counters, Stats};
 use crate::layer::{Layer, Setup};
 use crate::limits::{Limits, SlowReader};
@@ -37,6 +38,10 @@ pub(super) struct Engine {
     pub(super) node: NodeId,
     pub(super) layer: Arc<dyn Layer>,
     pub(super) remote: Remote,
+    /// The change log, if there is one.
+    source: OnceLock<Opened>,
+    /// The ways from it to the lanes.
+    intake: Arc<Intake>,
     /// Whether subscriptions are told that they may have missed changes.
     pub(super) resync: bool,
     /// What custom lookups can use.
@@ -113,6 +118,8 @@ impl Engine {
                 node,
                 layer,
                 remote: Remote::default(),
+                source: OnceLock::new(),
+                intake: Intake::new(models),
                 resync,
                 engine: engine.clone(),
                 tasks: Mutex::default(),
@@ -148,7 +155,31 @@ impl Engine {
             let serving = self.remote.serve(self.engine.clone());
             started.push(runtime.spawn(serving).abort_handle());
         }
+        let ways = self.intake.ways();
+        started.extend(ways.map(|way| {
+            let running = Arc::clone(way).run(self.engine.clone());
+            runtime.spawn(running).abort_handle()
+        }));
         *tasks = Tasks(started);
+    }
+
+    /// Whether there is a task for each lane.
+    pub(super) fn is_started(&self) -> bool {
+        lock(&self.tasks).run()
+    }
+
+    /// Opens the source of logged changes, once.
+    pub(super) fn open(&self, open: Open, models: &[&'static Model]) -> Result<(), BuildError> {
+        let sink = self.intake.sink(self.engine.clone());
+        let opened = open(models, sink).map_err(BuildError)?;
+        // There is no second one: the builder has one.
+        let _ = self.source.set(opened);
+        Ok(())
+    }
+
+    /// The source of logged changes.
+    pub(super) fn source(&self) -> Option<&Opened> {
+        self.source.get()
     }
 
     /// Starts a task that works off a backlog; it ends with the engine.
@@ -191,6 +222,7 @@ impl Engine {
                 + layer.messages_unreadable,
             messages_repeated: layer.messages_repeated,
             messages_dropped: self.counters.messages_dropped.get() + layer.messages_dropped,
+            messages_refused: layer.messages_refused,
         }
     }
 }

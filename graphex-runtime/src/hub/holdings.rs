@@ -11,13 +11,11 @@ use std::sync::{Arc, Mutex};
 use smallvec::SmallVec;
 
 use super::channel::{ChannelId, Identity};
+use super::cost::CHANNEL;
 use super::lock;
 use super::owner::Owner;
 use crate::error::{ConnectError, Refusal};
 use crate::limits::Limits;
-
-/// What a channel takes in memory, with its connection and the tasks of it, in bytes.
-const CHANNEL: usize = 16 * 1024;
 
 /// What can be held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,8 +136,8 @@ impl Holdings {
     }
 
     /// What a channel holds besides itself goes on these accounts.
-    pub(super) fn purse(self: &Arc<Self>, identity: &Identity, channel: &ChannelId) -> Purse {
-        Purse {
+    pub(super) fn quota(self: &Arc<Self>, identity: &Identity, channel: &ChannelId) -> Quota {
+        Quota {
             holdings: Arc::clone(self),
             accounts: accounts_of(identity, Some(channel)),
         }
@@ -213,12 +211,12 @@ impl Holdings {
 
 /// Whose accounts a channel's memory is counted on.
 #[derive(Debug)]
-pub(crate) struct Purse {
+pub(crate) struct Quota {
     holdings: Arc<Holdings>,
     accounts: Accounts,
 }
 
-impl Purse {
+impl Quota {
     /// Counts so much memory, if there is room.
     pub(super) fn hold(&self, bytes: usize) -> Result<Held, Refusal> {
         let amount = Amount {

@@ -9,7 +9,7 @@ use super::connection::Subscription;
 use super::operation::Envelope;
 use super::plan::Plan;
 use super::subscriber::Subscriber;
-use super::{Hub, lock};
+use super::{Hub, cost, lock};
 use crate::change::Action;
 use crate::error::Refusal;
 use crate::hooks::Permit;
@@ -18,7 +18,6 @@ use crate::model::Model;
 use crate::predicate::{Pin, Predicate};
 use crate::projection::Projection;
 use crate::topic::Topic;
-use crate::value::Value;
 
 impl Hub {
     /// Joins the permitted stream for a subscription of the two-channel protocol. One that is
@@ -68,10 +67,10 @@ impl Hub {
             (topics, plan)
         });
         let joins: Vec<_> = joins.collect();
-        let bytes = subscription_bytes(subscription, projection, envelope, &joins);
+        let bytes = cost::subscription(subscription, projection, &joins);
         // Before the layer is asked for anything, and again when it has answered.
         lock(&channel.subscriptions).has_room(&key, limits)?;
-        let memory = Arc::new(channel.purse.hold(bytes)?);
+        let memory = Arc::new(channel.quota.hold(bytes)?);
         let listen = |(topics, plan): (Vec<Topic>, Plan)| async {
             let listening = self.engine.layer.listen(topics.clone()).await;
             listening.map(|listening| (topics, plan, listening))
@@ -162,24 +161,4 @@ impl Hub {
         }
         left
     }
-}
-
-/// What a subscription takes in memory besides its filters, and for each action, in bytes.
-const SUBSCRIPTION: usize = 512;
-const ACTION: usize = 1024;
-const TOPIC: usize = 128;
-
-/// About what a subscription takes in memory, in bytes, as if nobody shared its plans.
-fn subscription_bytes(
-    subscription: &Subscription,
-    projection: &Projection,
-    envelope: &Envelope,
-    joins: &[(Vec<Topic>, Plan)],
-) -> usize {
-    let id = subscription.id.as_ref().map_or(0, Value::bytes);
-    let topics = joins.iter().flat_map(|(topics, _)| topics);
-    let topics: usize = topics.map(|topic| TOPIC + topic.name().len()).sum();
-    // A transport knows the operation of an envelope by the same id.
-    let own = id + subscription.filters.bytes() + projection.bytes() + 2 * envelope.len();
-    SUBSCRIPTION + own + joins.len() * ACTION + topics
 }

@@ -11,6 +11,7 @@ mod backlog;
 mod budget;
 mod channel;
 mod connection;
+mod cost;
 mod delivery;
 mod engine;
 mod holdings;
@@ -29,8 +30,15 @@ mod plan;
 mod publisher;
 mod remote;
 mod slab;
+#[cfg_attr(
+    not(feature = "diesel"),
+    allow(dead_code, reason = "a change log is read through Diesel")
+)]
+mod source;
 mod stats;
 mod subscriber;
+#[cfg(feature = "diesel")]
+mod ticket;
 
 #[cfg(feature = "diesel")]
 use std::collections::HashMap;
@@ -49,9 +57,13 @@ pub(crate) use operation::{Envelope, Operation, Registration};
 pub use outbox::CloseReason;
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
+pub use source::BuildError;
+use source::Open;
 #[cfg(feature = "diesel")]
-pub(crate) use publisher::Ticket;
+pub(crate) use source::{OpenError, Opened, Sink, Source};
 pub use stats::Stats;
+#[cfg(feature = "diesel")]
+pub(crate) use ticket::Ticket;
 
 use engine::{Engine, Options};
 
@@ -84,7 +96,6 @@ pub struct Hub {
 }
 
 /// Collects the models and limits of a [`Hub`].
-#[derive(Debug)]
 #[must_use = "call `build` to get the hub"]
 pub struct HubBuilder {
     models: Vec<&'static Model>,
@@ -92,6 +103,17 @@ pub struct HubBuilder {
     data: Data,
     layer: Setup,
     resync: bool,
+    source: Option<Open>,
+}
+
+impl std::fmt::Debug for HubBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let streams: Vec<_> = self.models.iter().map(|model| model.stream).collect();
+        f.debug_struct("HubBuilder")
+            .field("streams", &streams)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HubBuilder {
@@ -141,10 +163,34 @@ impl HubBuilder {
     /// # Panics
     ///
     /// When two of the models have one stream name, and would deliver each other's rows, or one
-    /// GraphQL field, of which a schema could serve only the first.
+    /// GraphQL field, of which a schema could serve only the first. Where
+    /// [`try_build`](Self::try_build) gives an error.
     #[must_use]
     #[track_caller]
     pub fn build(self) -> Hub {
+        match self.try_build() {
+            Ok(hub) => hub,
+            #[expect(
+                clippy::panic,
+                reason = "documented: a mistake in the program's set-up"
+            )]
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Makes the hub, like [`build`](Self::build).
+    ///
+    /// With a change log this connects to its database, and blocks meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When there is a change log that cannot be read, or that would not tell everything.
+    ///
+    /// # Panics
+    ///
+    /// When two of the models clash: see [`build`](Self::build).
+    #[track_caller]
+    pub fn try_build(self) -> Result<Hub, BuildError> {
         let mut models: Vec<&'static Model> = Vec::new();
         for model in self.models {
             let mut others = models.iter().copied();
@@ -181,8 +227,11 @@ impl HubBuilder {
             resync: self.resync,
         };
         let engine = Engine::new(&models, options);
+        if let Some(open) = self.source {
+            engine.open(open, &models)?;
+        }
         engine.start();
-        Hub { engine }
+        Ok(Hub { engine })
     }
 }
 
@@ -195,6 +244,7 @@ impl Hub {
             data: Data::default(),
             layer: Setup::default(),
             resync: true,
+            source: None,
         }
     }
 
@@ -214,7 +264,10 @@ impl Hub {
             return;
         }
         let (model, row) = (M::MODEL, row.to_row());
-        let change = Change { model, action, row };
+        let change = Change {
+            published: true,
+            ..Change::unlogged(model, action, row)
+        };
         if let Some(lane) = self.engine.lanes.get(model.stream) {
             lane.queue.publish(vec![change]);
         }
@@ -226,8 +279,9 @@ impl Hub {
         &self.engine.limits
     }
 
-    /// Whether the hub hears its layer: it is false while Redis is away, and until it has
-    /// answered for the first time. On the in-memory layer it is always true.
+    /// Whether the hub hears its layer and its change log: it is false while Redis or the database
+    /// is away, and until Redis has answered for the first time. On the in-memory layer and
+    /// without a change log it is always true.
     ///
     /// For a health endpoint that tells a load balancer where to send new clients. Those who are
     /// connected stay connected, and are served when the layer is back.
@@ -236,6 +290,10 @@ impl Hub {
         // A hub that was built outside of a runtime begins where it is first asked.
         self.engine.start();
         self.engine.layer.is_ready()
+            && self
+                .engine
+                .source()
+                .is_none_or(|opened| opened.source.is_ready())
     }
 
     /// What the hub holds and what it did.

@@ -1,13 +1,15 @@
 //! A GraphQL operation of a standard protocol, for its transport and the generated fields.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::sync::Notify;
 
 use super::channel::{Channel, SubscriptionKey};
-use super::{Connection, Hub, Subscription};
+use super::cost::OPERATION;
+use super::holdings::Held;
+use super::{Connection, Hub, Subscription, lock};
 use crate::error::Refusal;
 use crate::hooks::Permit;
 use crate::model::Model;
@@ -56,15 +58,30 @@ impl Envelope {
 pub(crate) struct Operation(Registration);
 
 impl Operation {
-    pub(crate) fn new(connection: &Connection, envelope: Envelope) -> Self {
-        Self(Registration(Arc::new(State {
+    /// `executing` is what the executor keeps of the request while it runs, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// When whoever pays for the connection holds as much as it may.
+    pub(crate) fn new(
+        connection: &Connection,
+        envelope: Envelope,
+        executing: usize,
+    ) -> Result<Self, Refusal> {
+        let channel = Arc::clone(&connection.channel);
+        // A transport knows the operation of an envelope by the same id.
+        let held = channel.quota.hold(OPERATION + 2 * envelope.len())?;
+        let executing = channel.quota.hold(executing)?;
+        Ok(Self(Registration(Arc::new(State {
             hub: connection.hub.clone(),
-            channel: Arc::clone(&connection.channel),
+            channel,
+            _held: held,
+            executing: Mutex::new(Some(executing)),
             number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
             envelope,
             model: OnceLock::new(),
             joined: Notify::new(),
-        })))
+        }))))
     }
 
     /// What a generated field finds in the request's data.
@@ -94,6 +111,9 @@ pub(crate) struct Registration(Arc<State>);
 struct State {
     hub: Hub,
     channel: Arc<Channel>,
+    _held: Held,
+    /// Until a generated field has joined: the executor is done then.
+    executing: Mutex<Option<Held>>,
     number: u64,
     envelope: Envelope,
     /// The model joined, or none if the operation has ended before.
@@ -145,6 +165,7 @@ impl Registration {
             &state.envelope,
         );
         joining.await?;
+        drop(lock(&state.executing).take());
         state.joined.notify_one();
         Ok(())
     }

@@ -12,7 +12,6 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use super::lock;
@@ -128,14 +127,15 @@ impl Queue {
     }
 
     /// Reserves the place of a transaction that is about to commit.
-    fn reserve(&self, changes: Vec<Change>) -> u64 {
+    pub(super) fn reserve(&self, changes: Vec<Change>) -> u64 {
         let changes: Vec<_> = changes.into_iter().map(Arc::new).collect();
         // All that grows with the transaction is done before the lock.
         let rows = self.rows(&changes);
         lock(&self.state).reserve(changes, rows)
     }
 
-    fn settle(&self, number: u64, committed: bool) {
+    /// The transaction has committed, or has not.
+    pub(super) fn settle(&self, number: u64, committed: bool) {
         let mut state = lock(&self.state);
         let (lost, dropped) = if committed && self.is_fed() {
             (state.settle(number, self.capacity), None)
@@ -320,35 +320,6 @@ impl State {
         self.waiting = self.waiting.saturating_sub(batch.changes.len());
         self.overflowing &= !self.ready.is_empty();
         batch
-    }
-}
-
-/// The reserved places of a transaction, one for each stream that it wrote to. Dropped without
-/// [`Ticket::commit`], its changes are dropped too.
-#[derive(Debug, Default)]
-#[must_use]
-pub(crate) struct Ticket(SmallVec<[(Arc<Queue>, u64); 1]>);
-
-impl Ticket {
-    /// Adds the place of changes of one stream.
-    pub(crate) fn add(&mut self, queue: &Arc<Queue>, changes: Vec<Change>) {
-        let number = queue.reserve(changes);
-        self.0.push((Arc::clone(queue), number));
-    }
-
-    /// The transaction has committed.
-    pub(crate) fn commit(mut self) {
-        for (queue, number) in self.0.drain(..) {
-            queue.settle(number, true);
-        }
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        for (queue, number) in self.0.drain(..) {
-            queue.settle(number, false);
-        }
     }
 }
 

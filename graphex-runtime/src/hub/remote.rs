@@ -2,11 +2,12 @@
 //! checks who asks and does what is asked. The hooks have run by then, where the client asked.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use futures_util::StreamExt as _;
 use futures_util::stream::poll_fn;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
 use super::channel::{Channel, Identity};
@@ -247,12 +248,21 @@ impl Hub {
     /// Carries out what another process asks, and answers it.
     async fn answer(self, request: Request) {
         let (asker, number) = (request.asker, request.number);
-        let outcome = self.carry_out(request).await;
+        let outcome = self.carried_out(request).await;
         let refusal = outcome.err().map(|refusal| refusal.to_string());
         let answer = Answer { number, refusal };
         if self.engine.layer.send(asker, answer.write()).await == Err(NoSuchNode) {
             tracing::debug!(%asker, "the process that asked is gone");
         }
+    }
+
+    /// A panic costs the request that it is about, not those of others.
+    async fn carried_out(&self, request: Request) -> Result<(), Refusal> {
+        let carrying_out = AssertUnwindSafe(self.carry_out(request)).catch_unwind();
+        carrying_out.await.unwrap_or_else(|_| {
+            tracing::error!("carrying out what another process asks panicked");
+            Err(Refusal::Internal)
+        })
     }
 
     async fn carry_out(&self, request: Request) -> Result<(), Refusal> {
@@ -295,3 +305,6 @@ impl Hub {
             .await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,7 @@ pub struct Stats {
     pub documents_refused: u64,
     /// Subscriptions that were told that they may have missed changes, each time they were.
     pub resyncs: u64,
-    /// Times in which the hub did not hear its layer.
+    /// Times in which the hub received nothing from its layer.
     pub layer_outages: u64,
     /// Messages of other processes that could not be read: garbage, an unknown version or
     /// stream.
@@ -59,9 +59,14 @@ pub struct Stats {
     /// Messages that came again after an outage, and were dropped.
     pub messages_repeated: u64,
     /// Messages of other processes dropped because
-    /// [`Limits::layer_queue_bytes`](crate::Limits::layer_queue_bytes) were waiting, or too many
-    /// requests for channels of this process.
+    /// [`Limits::layer_queue_bytes`](crate::Limits::layer_queue_bytes) of their stream were
+    /// waiting, or their delivery panicked, or too many requests for channels of this process were
+    /// waiting. The subscriptions of the stream are told.
     pub messages_dropped: u64,
+    /// Messages that the layer's server took neither at first nor again, and that were dropped: a
+    /// row is larger than the server or a proxy allows, or the user may not publish there. The log
+    /// has what it answered. The subscriptions of the stream are told, in every process.
+    pub messages_refused: u64,
 }
 
 #[derive(Debug, Default)]

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::{Listening, Unavailable};
+use crate::deadline::deadline;
 use crate::topic::Topic;
 
 /// The topics of a node with their listeners.
@@ -27,6 +28,8 @@ pub(crate) struct Interest {
 
 #[derive(Debug, Default)]
 struct Table {
+    /// Counts the connections: what is confirmed for one that has ended is confirmed for none.
+    epoch: u64,
     topics: HashMap<Topic, Entry>,
     /// Topics to join; some may have been left again.
     joining: Vec<Topic>,
@@ -40,10 +43,15 @@ struct Entry {
     listeners: usize,
     /// Whether the layer has confirmed it on the connection that there is.
     confirmed: bool,
+    /// Whether the layer refuses it. It is asked again, if not for somebody new then by and by.
+    refused: bool,
+    /// Whether it was ever confirmed: who has listened since misses changes while it is refused.
+    served: bool,
     /// When it is left; none while it has listeners.
     leave_at: Option<Instant>,
-    /// Dropped when it is confirmed: that is what those who wait for it see.
-    unconfirmed: Option<watch::Sender<()>>,
+    /// Dropped when it is confirmed, and true when it is refused: that is what those who wait for
+    /// it see.
+    unconfirmed: Option<watch::Sender<bool>>,
 }
 
 /// What the task has to do.
@@ -84,18 +92,19 @@ impl Interest {
         let (held, waiting) = self.hold(topics);
         // When this ends early, or the caller goes away, `held` is dropped and listens no more.
         let confirmed = async {
-            for mut confirmation in waiting {
-                // Nothing is ever sent, so this is the end.
-                let _ = confirmation.changed().await;
+            for mut refused in waiting {
+                if refused.wait_for(|refused| *refused).await.is_ok() {
+                    return Err(Unavailable);
+                }
             }
+            Ok(())
         };
-        tokio::time::timeout(self.join_time, confirmed)
-            .await
-            .map_err(|_| Unavailable)?;
+        let confirmed = tokio::time::timeout(self.join_time, confirmed).await;
+        confirmed.map_err(|_| Unavailable)??;
         Ok(Listening { _held: Some(held) })
     }
 
-    fn hold(self: &Arc<Self>, topics: Vec<Topic>) -> (Held, Vec<watch::Receiver<()>>) {
+    fn hold(self: &Arc<Self>, topics: Vec<Topic>) -> (Held, Vec<watch::Receiver<bool>>) {
         let mut waiting = Vec::new();
         let mut table = self.lock();
         for topic in &topics {
@@ -105,10 +114,10 @@ impl Interest {
             entry.leave_at = None;
             if !entry.confirmed {
                 let unconfirmed = &mut entry.unconfirmed;
-                let unconfirmed = unconfirmed.get_or_insert_with(|| watch::channel(()).0);
+                let unconfirmed = unconfirmed.get_or_insert_with(|| watch::channel(false).0);
                 waiting.push(unconfirmed.subscribe());
             }
-            if is_new {
+            if is_new || entry.refused {
                 table.joining.push(topic.clone());
             }
         }
@@ -121,7 +130,7 @@ impl Interest {
     }
 
     fn release(&self, topics: &[Topic]) {
-        let leave_at = Instant::now() + self.grace;
+        let leave_at = deadline(self.grace);
         let mut table = self.lock();
         for topic in topics {
             // It is there for as long as it has listeners.
@@ -141,31 +150,62 @@ impl Interest {
     /// There is no connection any more: nothing is confirmed.
     pub(crate) fn end(&self) {
         let mut table = self.lock();
+        table.epoch += 1;
         table
             .topics
             .values_mut()
             .for_each(|entry| entry.confirmed = false);
     }
 
-    /// All topics that have listeners, to be joined on a new connection. The others are
-    /// forgotten: they were left with the old one.
-    pub(crate) fn begin(&self) -> Vec<Topic> {
+    /// All topics that have listeners, to be joined on a new connection, and the number of that.
+    /// The others are forgotten: they were left with the old one.
+    pub(crate) fn begin(&self) -> (u64, Vec<Topic>) {
         let mut table = self.lock();
         table.joining.clear();
         table.leaving.clear();
         table.topics.retain(|_, entry| entry.listeners > 0);
-        table.topics.keys().cloned().collect()
+        (table.epoch, table.topics.keys().cloned().collect())
     }
 
-    /// The layer has confirmed these topics.
-    pub(crate) fn confirm(&self, topics: &[Topic]) {
+    /// The layer has confirmed these topics on the connection of this number; those of them whose
+    /// listeners have missed something meanwhile.
+    pub(crate) fn confirm(&self, epoch: u64, topics: &[Topic]) -> Vec<Topic> {
         let mut table = self.lock();
+        if table.epoch != epoch {
+            return Vec::new();
+        }
+        let mut missed = Vec::new();
         for topic in topics {
             if let Some(entry) = table.topics.get_mut(topic) {
-                entry.confirmed = true;
+                if entry.refused && entry.served {
+                    missed.push(topic.clone());
+                }
+                (entry.confirmed, entry.served, entry.refused) = (true, true, false);
                 entry.unconfirmed = None;
             }
         }
+        missed
+    }
+
+    /// The layer refuses these topics: who waits for one of them does so no more.
+    pub(crate) fn refuse(&self, topics: &[Topic]) {
+        let mut table = self.lock();
+        for topic in topics {
+            if let Some(entry) = table.topics.get_mut(topic) {
+                entry.refused = true;
+                if let Some(unconfirmed) = entry.unconfirmed.take() {
+                    unconfirmed.send_replace(true);
+                }
+            }
+        }
+    }
+
+    /// The topics that the layer has refused and that somebody listens to.
+    pub(crate) fn refused(&self) -> Vec<Topic> {
+        let table = self.lock();
+        let refused = table.topics.iter();
+        let refused = refused.filter(|(_, entry)| entry.refused && entry.listeners > 0);
+        refused.map(|(topic, _)| topic.clone()).collect()
     }
 
     /// Whether somebody listens to this topic.
@@ -175,12 +215,6 @@ impl Interest {
             .topics
             .get(topic)
             .is_some_and(|entry| entry.listeners > 0)
-    }
-
-    /// How many topics there are.
-    #[cfg(feature = "redis")]
-    pub(crate) fn topics(&self) -> usize {
-        self.lock().topics.len()
     }
 
     /// Waits for something to do.

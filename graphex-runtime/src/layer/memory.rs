@@ -21,12 +21,15 @@ impl MemoryLayer {
 }
 
 /// Flushes a stream when dropped, however delivery has ended.
-struct Flush<'l>(&'l Weak<dyn Inbox>, &'static str);
+struct Flush<'l> {
+    inbox: &'l Weak<dyn Inbox>,
+    stream: &'static str,
+}
 
 impl Drop for Flush<'_> {
     fn drop(&mut self) {
-        if let Some(inbox) = self.0.upgrade() {
-            inbox.flush(self.1);
+        if let Some(inbox) = self.inbox.upgrade() {
+            inbox.flush(self.stream);
         }
     }
 }
@@ -34,8 +37,11 @@ impl Drop for Flush<'_> {
 impl Layer for MemoryLayer {
     fn publish<'a>(&'a self, changes: &'a mut VecDeque<Arc<Change>>) -> BoxFuture<'a> {
         Box::pin(async move {
-            let Some(first) = changes.front() else { return };
-            let _flushed = Flush(&self.inbox, first.model.stream);
+            let Some(stream) = changes.front().map(|change| change.model.stream) else {
+                return;
+            };
+            let inbox = &self.inbox;
+            let _flushed = Flush { inbox, stream };
             while let Some(change) = changes.pop_front() {
                 let Some(inbox) = self.inbox.upgrade() else {
                     return;

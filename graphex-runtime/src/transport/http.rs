@@ -24,11 +24,10 @@ use super::reservations::{Reservation, Reservations, not_found, operation_id, to
 use super::response::{
     Body, Rejection, append, bad_request, json_response, reject, rejected, respond,
 };
-use super::streaming::Feed;
+use super::streaming::{Feed, Run};
 use super::timing::period;
 use super::{AddData, request};
-use crate::graphql::{self, Guarded, Responses, answer};
-use crate::hub::Registration;
+use crate::graphql::{self, Guarded, answer};
 
 /// The HTTP endpoint.
 #[derive(Clone)]
@@ -236,17 +235,16 @@ impl<E: Executor> Http<E> {
     }
 
     /// Runs any operation on a connection of a stream.
-    fn run(
-        &self,
-        parts: &Parts,
-        request: Guarded,
-    ) -> impl FnOnce(Registration) -> Responses + Send + use<E> {
+    fn run(&self, parts: &Parts, request: Guarded) -> Run {
+        let bytes = request.executing_bytes();
         let mut request = self.prepare(parts, request);
         let schema = self.schema.clone();
-        move |registration| {
+        let start = move |registration| {
             request.data_mut().insert(registration);
             graphql::stream(&schema, request, Arc::new(Data::default()))
-        }
+        };
+        let start = Box::new(start);
+        Run { bytes, start }
     }
 
     /// Answers one operation with a stream of its own.
@@ -258,7 +256,11 @@ impl<E: Executor> Http<E> {
     ) -> Result<Response, Rejection> {
         let connection = self.admission.connect((self.admission.identity)(parts))?;
         let feed = Feed::new(format, connection, self.admission.hub.limits());
-        Ok(streamed(format, feed.of_one(self.run(parts, request))))
+        let body = feed.of_one(self.run(parts, request)).map_err(|refusal| {
+            let message = refusal.to_string();
+            reject(StatusCode::TOO_MANY_REQUESTS, message)
+        })?;
+        Ok(streamed(format, body))
     }
 
     fn reserve(&self, parts: &Parts) -> Result<Response, Rejection> {

@@ -12,17 +12,17 @@ use axum::extract::{Query, Request};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::admission::Admission;
 use super::format::{Format, streamed};
 use super::media::Media;
 use super::response::{Rejection, bad_request, reject, respond};
-use super::streaming::{Command, Feed, Started};
+use super::streaming::{Command, Feed, Run, Started};
 use super::timing::period;
-use crate::graphql::Responses;
-use crate::hub::{Identity, Registration, secret};
+use crate::deadline::deadline;
+use crate::hub::{Identity, secret};
 
 /// The header in which clients send the token of their reservation.
 const TOKEN: &str = "x-graphql-event-stream-token";
@@ -95,11 +95,10 @@ impl Reservations {
             token: token.clone(),
         };
         let waiting = period(admission.hub.limits().reservation_wait);
-        let deadline = Instant::now() + waiting;
+        let deadline = deadline(waiting);
         let named = identity.clone();
         let feeding = async move {
             let _listed = listed;
-            // Boxed: as long as nothing comes, a reservation is small.
             let Ok(Some(first)) = timeout_at(deadline, inbox.recv()).await else {
                 return;
             };
@@ -108,6 +107,7 @@ impl Reservations {
                     let limits = admission.hub.limits();
                     let mut feed = Feed::reserved(connection, limits, reservation, deadline);
                     feed.obey(first);
+                    // Boxed, so that a reservation is small while nothing comes.
                     Box::pin(feed.run(&mut inbox)).await;
                 }
                 Err(error) => tracing::error!(%error, "a reserved stream has no connection"),
@@ -186,11 +186,10 @@ impl Reservation {
     pub(super) async fn start(
         &self,
         id: String,
-        run: impl FnOnce(Registration) -> Responses + Send + 'static,
+        run: Run,
         media: Media,
     ) -> Result<Response, Rejection> {
         let (outcome, started) = oneshot::channel();
-        let run = Box::new(run);
         self.command(Command::Start { id, run, outcome }).await?;
         match started.await.map_err(|_| not_found())? {
             Started::Running => Ok(StatusCode::ACCEPTED.into_response()),
@@ -199,6 +198,10 @@ impl Reservation {
                 StatusCode::CONFLICT,
                 "an operation with this `operationId` runs already",
             )),
+            Started::Refused(refusal) => {
+                let message = refusal.to_string();
+                Err(reject(StatusCode::TOO_MANY_REQUESTS, message))
+            }
             Started::TooMany => Err(reject(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too many operations run on this stream, or too much of it is unread",

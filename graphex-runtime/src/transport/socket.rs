@@ -14,10 +14,11 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, close_code};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::sync::mpsc::{self, error::TryRecvError};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::timing::{period, write_timeout};
+use crate::deadline::deadline;
 use crate::hub::{CloseReason, Connection};
 use crate::limits::Limits;
 
@@ -114,7 +115,7 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         let unanswered = Arc::new(AtomicU32::new(0));
         let (inbox, inbound) = mpsc::channel(INBOUND_QUEUE);
         let period = period(limits.ping_interval);
-        let mut pings = interval_at(Instant::now() + period, period);
+        let mut pings = interval_at(deadline(period), period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let alive = Arc::clone(&unanswered);
         let reading = async move {

@@ -16,12 +16,21 @@ use tokio_util::task::AbortOnDropHandle;
 use super::format::Format;
 use super::operations::{Event, Operations};
 use super::timing::{period, write_timeout};
+use crate::deadline::deadline;
+use crate::error::Refusal;
 use crate::graphql::Responses;
 use crate::hub::{CloseReason, Connection, Held, Operation, Registration};
 use crate::limits::Limits;
 
 /// Events of operations that are taken in one turn.
 const BATCH: usize = 64;
+
+/// What executes an operation.
+pub(super) struct Run {
+    /// What it keeps of the request, in bytes.
+    pub(super) bytes: usize,
+    pub(super) start: Box<dyn FnOnce(Registration) -> Responses + Send>,
+}
 
 /// What the requests of the single-connection mode want of their stream.
 pub(super) enum Command {
@@ -30,7 +39,7 @@ pub(super) enum Command {
     /// Run an operation.
     Start {
         id: String,
-        run: Box<dyn FnOnce(Registration) -> Responses + Send>,
+        run: Run,
         outcome: oneshot::Sender<Started>,
     },
     /// End an operation, if there is one.
@@ -44,6 +53,7 @@ pub(super) enum Started {
     Invalid(Vec<ServerError>),
     Duplicate,
     TooMany,
+    Refused(Refusal),
 }
 
 /// What feeds a stream.
@@ -81,7 +91,7 @@ impl Feed {
             out: None,
             reservation: None,
             outgoing: BytesMut::from(format.opening()),
-            deadline: Instant::now() + write_timeout(limits),
+            deadline: deadline(write_timeout(limits)),
             is_over: false,
             limits: limits.clone(),
         }
@@ -102,14 +112,14 @@ impl Feed {
     }
 
     /// The body of a stream with one operation. The task that feeds it ends with it.
-    pub(super) fn of_one(mut self, run: impl FnOnce(Registration) -> Responses) -> Body {
+    pub(super) fn of_one(mut self, run: Run) -> Result<Body, Refusal> {
         // Nobody has to tell it from others.
-        self.start("", run);
+        self.start("", run)?;
         let (out, chunks) = mpsc::channel(1);
         self.attach(out);
         let (commands, mut inbox) = mpsc::channel(1);
         let task = tokio::spawn(async move { self.run(&mut inbox).await });
-        body(chunks, (AbortOnDropHandle::new(task), commands))
+        Ok(body(chunks, (AbortOnDropHandle::new(task), commands)))
     }
 
     /// Feeds until the stream has ended. Then the connection has left everything.
@@ -135,7 +145,7 @@ impl Feed {
 
     async fn deliver(&mut self, inbox: &mut mpsc::Receiver<Command>) -> End {
         let period = period(self.limits.stream_heartbeat);
-        let mut heartbeats = interval_at(Instant::now() + period, period);
+        let mut heartbeats = interval_at(deadline(period), period);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let is_idle = self.outgoing.is_empty();
@@ -188,8 +198,10 @@ impl Feed {
                 } else if self.operations.len() >= self.most_operations() || !self.has_room() {
                     Started::TooMany
                 } else {
-                    self.start(&id, run);
-                    self.first_word(&id)
+                    match self.start(&id, run) {
+                        Ok(()) => self.first_word(&id),
+                        Err(refusal) => Started::Refused(refusal),
+                    }
                 };
                 let _ = outcome.send(started);
             }
@@ -213,13 +225,15 @@ impl Feed {
     fn attach(&mut self, out: mpsc::Sender<Bytes>) {
         self.out = Some(out);
         self.reservation = None;
-        self.deadline = Instant::now() + write_timeout(&self.limits);
+        self.deadline = deadline(write_timeout(&self.limits));
     }
 
-    fn start(&mut self, id: &str, run: impl FnOnce(Registration) -> Responses) {
-        let operation = Operation::new(&self.connection, self.format.envelope(id));
-        let responses = run(operation.registration());
+    fn start(&mut self, id: &str, run: Run) -> Result<(), Refusal> {
+        let envelope = self.format.envelope(id);
+        let operation = Operation::new(&self.connection, envelope, run.bytes)?;
+        let responses = (run.start)(operation.registration());
         self.operations.start(id, operation, responses);
+        Ok(())
     }
 
     /// Whether an operation that was just started is refused before it is executed: that is
@@ -270,7 +284,7 @@ impl Feed {
 
     fn write(&mut self, bytes: &[u8]) {
         if self.outgoing.is_empty() && self.out.is_some() {
-            self.deadline = Instant::now() + write_timeout(&self.limits);
+            self.deadline = deadline(write_timeout(&self.limits));
         }
         self.outgoing.extend_from_slice(bytes);
     }

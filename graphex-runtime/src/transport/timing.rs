@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
+use crate::deadline::FAR;
 use crate::limits::Limits;
-
-/// A time that no session lasts; longer ones do not fit into every clock.
-const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A limit of [`Limits`](crate::Limits) as a period: zero turns it off, which is far enough
 /// away.

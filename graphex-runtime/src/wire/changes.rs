@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::value::fits;
 use super::{Kind, Reader, Unreadable, Writer, begin};
 use crate::change::{Action, Change, Row};
+use crate::cursor::Cursor;
 use crate::model::Model;
 use crate::node::NodeId;
 use crate::value::Value;
@@ -15,6 +16,12 @@ const STREAM: u64 = 3;
 const ACTION: u64 = 4;
 const FIELDS: u64 = 5;
 const ROW: u64 = 6;
+/// What the row before it was before its update; unknown to the first version of the form.
+const BEFORE: u64 = 7;
+/// The position of the row before it; likewise.
+const CURSOR: u64 = 8;
+/// That the row before it was published and not captured; likewise.
+const PUBLISHED: u64 = 9;
 
 /// Who sent a message of changes, and which of its messages it is. Numbers only grow, so a
 /// listener knows a message that comes again.
@@ -38,14 +45,27 @@ pub(crate) fn write_changes(origin: Origin, changes: &[Arc<Change>]) -> Vec<u8> 
         });
     }
     for change in changes {
-        message.part(ROW, |part| write_row(part, change));
+        message.part(ROW, |part| write_row(part, change.model, &change.row));
+        if let Some(before) = &change.before {
+            message.part(BEFORE, |part| write_row(part, change.model, before));
+        }
+        if change.published {
+            message.part(PUBLISHED, |_| {});
+        }
+        if let Some(cursor) = change.cursor {
+            message.part(CURSOR, |part| {
+                part.unsigned(cursor.log);
+                part.unsigned(cursor.position);
+                part.unsigned(cursor.token);
+            });
+        }
     }
     message.finish()
 }
 
-fn write_row(part: &mut Writer, change: &Change) {
-    for field in 0..change.model.fields.len() {
-        part.value(change.row.value(field));
+fn write_row(part: &mut Writer, model: &Model, row: &Row) {
+    for field in 0..model.fields.len() {
+        part.value(row.value(field));
     }
 }
 
@@ -98,12 +118,24 @@ impl<'b> Changes<'b> {
         let action = Action::ALL.into_iter().find(known);
         let action = action.ok_or(Unreadable::Garbage)?;
         let columns = self.columns(model)?;
-        let mut changes = Vec::new();
+        let mut changes: Vec<Change> = Vec::new();
         let mut parts = self.parts;
-        while let Some((tag, part)) = parts.part()? {
-            if tag == ROW {
-                let row = read_row(part, &columns, model)?;
-                changes.push(Change { model, action, row });
+        while let Some((tag, mut part)) = parts.part()? {
+            match (tag, changes.last_mut()) {
+                (ROW, _) => {
+                    let row = read_row(part, &columns, model)?;
+                    changes.push(Change::unlogged(model, action, row));
+                }
+                (BEFORE, Some(change)) => change.before = Some(read_row(part, &columns, model)?),
+                (PUBLISHED, Some(change)) => change.published = true,
+                (CURSOR, Some(change)) => {
+                    change.cursor = Some(Cursor {
+                        log: part.unsigned()?,
+                        position: part.unsigned()?,
+                        token: part.unsigned()?,
+                    });
+                }
+                _ => {}
             }
         }
         Ok(changes)

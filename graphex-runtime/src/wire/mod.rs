@@ -86,10 +86,25 @@ pub(crate) fn read_probe(mut parts: Reader<'_>) -> Result<u64, Unreadable> {
     number
 }
 
-/// Says that the sender has lost changes.
-#[cfg(feature = "redis")]
-pub(crate) fn loss() -> Vec<u8> {
-    begin(Kind::Loss).finish()
+/// Says that the sender has lost changes of this stream. A reader that does not know the part takes
+/// all streams for affected.
+#[cfg(any(feature = "redis", test))]
+pub(crate) fn loss(stream: &str) -> Vec<u8> {
+    let mut message = begin(Kind::Loss);
+    message.part(1, |part| part.raw(stream.as_bytes()));
+    message.finish()
+}
+
+/// The stream that changes of were lost, or none for all.
+#[cfg(any(feature = "redis", test))]
+pub(crate) fn read_loss(mut parts: Reader<'_>) -> Result<Option<&str>, Unreadable> {
+    let mut stream = None;
+    while let Some((tag, part)) = parts.part()? {
+        if tag == 1 {
+            stream = Some(part.rest_text()?);
+        }
+    }
+    Ok(stream)
 }
 
 /// What a message is, and its parts.

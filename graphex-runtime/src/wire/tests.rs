@@ -41,6 +41,9 @@ fn change(model: &'static Model, values: impl Into<Vec<Value>>) -> Arc<Change> {
         model,
         action: Action::Update,
         row: Row::new(values.into()),
+        before: None,
+        cursor: None,
+        published: false,
     })
 }
 
@@ -154,7 +157,8 @@ proptest! {
         message.extend(bytes);
         let (_, parts) = open(&message).unwrap();
         let _ = Changes::read(parts).and_then(|changes| changes.changes(&MODEL));
-        let _ = (Request::read(parts), Answer::read(parts), read_probe(parts));
+        let _ = (Request::read(parts), Answer::read(parts));
+        let _ = (read_probe(parts), read_loss(parts));
     }
 
     #[test]
@@ -219,6 +223,50 @@ fn a_value_of_an_unknown_kind_is_null() {
     assert!(Reader::new(&bytes).value().unwrap().is_null());
 }
 
+fn logged() -> Arc<Change> {
+    let cursor = crate::cursor::Cursor {
+        log: u64::MAX,
+        position: 3,
+        token: 1 << 40,
+    };
+    Arc::new(Change {
+        before: Some(Row::new(vec![Value::Int(5), Value::Null])),
+        cursor: Some(cursor),
+        published: true,
+        ..Change::clone(&change(&MODEL, [Value::Int(5), text("hi")]))
+    })
+}
+
+#[test]
+fn a_change_keeps_its_position_and_what_was_there_before() {
+    let plain = change(&MODEL, [Value::Int(6), text("ho")]);
+    let message = write_changes(ORIGIN, &[logged(), plain, logged()]);
+    let (_, parts) = open(&message).unwrap();
+    let changes = Changes::read(parts).unwrap().changes(&MODEL).unwrap();
+    let read = |change: &Change| (change.before.clone(), change.cursor, change.published);
+    let (first, none) = (read(&logged()), (None, None, false));
+    assert_eq!(
+        changes.iter().map(read).collect::<Vec<_>>(),
+        [first.clone(), none, first]
+    );
+}
+
+#[test]
+fn the_first_version_reads_the_rows_of_logged_changes() {
+    let message = write_changes(ORIGIN, &[logged(), logged()]);
+    let (_, mut parts) = open(&message).unwrap();
+    let mut rows = 0;
+    // What it does: it takes rows, by their tag, and passes over what it does not know.
+    while let Some((tag, mut part)) = parts.part().unwrap() {
+        if tag == 6 {
+            assert_eq!(part.value(), Ok(Value::Int(5)));
+            assert_eq!(part.value(), Ok(text("hi")));
+            rows += 1;
+        }
+    }
+    assert_eq!(rows, 2);
+}
+
 #[test]
 fn the_form_is_as_it_was() {
     // Bytes that a released version wrote must stay readable: change these only with the version.
@@ -233,6 +281,13 @@ fn the_form_is_as_it_was() {
     assert_eq!(answer.write(), b"g\x01\x01\x05\x02\x01\x03\x0c\x02no");
     let (_, parts) = open(b"g\x01\x01\x05\x02\x01\x03").unwrap();
     assert_eq!(Answer::read(parts).unwrap().refusal, None);
+    let message = loss("messages");
+    assert_eq!(message, b"g\x01\x01\x02\x01\x08messages");
+    let (_, parts) = open(&message).unwrap();
+    assert_eq!(read_loss(parts), Ok(Some("messages")));
+    // As it was before it named the stream.
+    let (_, parts) = open(b"g\x01\x01\x02").unwrap();
+    assert_eq!(read_loss(parts), Ok(None));
     let message = probe(300);
     let (_, parts) = open(&message).unwrap();
     assert_eq!(read_probe(parts), Ok(300));

@@ -47,6 +47,7 @@ clients! {
     graphql_ws: "graphql-ws",
     graphql_sse: "graphql-sse",
     graphql_sse_over_a_single_connection: "graphql-sse-single",
+    graphql_sse_with_the_token_of_a_stream_that_is_gone: "graphql-sse-single-plain",
     apollo_client_over_a_websocket: "apollo-ws",
     apollo_client_over_multipart_http: "apollo-multipart",
     urql_over_a_websocket: "urql-ws",

@@ -94,6 +94,21 @@ impl Scoped for Message {
     }
 }
 
+/// On a stream of its own.
+#[derive(Clone, Debug, ModelType)]
+#[graphex(stream = "notes", label = "chat.note", serialize_data)]
+pub struct Note {
+    pub id: i64,
+    pub text: String,
+}
+
+pub fn note(id: i64) -> Note {
+    Note {
+        id,
+        text: format!("note {id}"),
+    }
+}
+
 pub fn message(id: i64, room: i64) -> Message {
     Message {
         id,
@@ -114,7 +129,7 @@ impl Query {
 }
 
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(MessageSubscription, MessageChanges);
+pub struct Subscription(MessageSubscription, MessageChanges, NoteSubscription);
 
 pub type ServiceSchema = Schema<Query, EmptyMutation, Subscription>;
 
@@ -152,7 +167,10 @@ impl Node {
         change: impl FnOnce(HubBuilder) -> HubBuilder,
     ) -> Self {
         let layer = layer.prefix(prefix).unwrap();
-        let builder = Hub::builder().model::<Message>().layer(layer);
+        let builder = Hub::builder()
+            .model::<Message>()
+            .model::<Note>()
+            .layer(layer);
         Self::new(change(builder).build())
     }
 
@@ -187,6 +205,16 @@ impl Node {
         }
     }
 
+    /// Subscribes to the other stream.
+    pub async fn notes(&self, client: &Client) {
+        let channel = client.connection.id().as_str();
+        let identity = client.identity.clone();
+        let answer = self
+            .ask_field("noteSubscription", channel, identity, None, EVERYTHING)
+            .await;
+        assert_eq!(answer["ok"], true, "{answer}");
+    }
+
     /// What this node answers when `client` asks it, wherever the client is connected.
     pub async fn ask(&self, client: &Client, room: Option<i64>, arguments: &str) -> Value {
         let channel = client.connection.id().as_str();
@@ -201,13 +229,25 @@ impl Node {
         room: Option<i64>,
         arguments: &str,
     ) -> Value {
+        self.ask_field("messageSubscription", channel, identity, room, arguments)
+            .await
+    }
+
+    async fn ask_field(
+        &self,
+        field: &str,
+        channel: &str,
+        identity: Identity,
+        room: Option<i64>,
+        arguments: &str,
+    ) -> Value {
         let document = format!(
-            "subscription {{ messageSubscription(channelId: \"{channel}\", {arguments}) {{ ok error }} }}"
+            "subscription {{ {field}(channelId: \"{channel}\", {arguments}) {{ ok error }} }}"
         );
         let request = Request::new(document).data(identity).data(Room(room));
         let answer = within(graphex::execute(&self.schema, request)).await;
         assert_eq!(answer.errors, []);
-        answer.data.into_json().unwrap()["messageSubscription"].take()
+        answer.data.into_json().unwrap()[field].take()
     }
 
     /// [`Node::ask`] that must succeed.

@@ -4,7 +4,7 @@
 
 use graphex::redis::RedisLayer;
 use graphex::{Hub, HubBuilder, Limits};
-use graphex_redis_tests::{Message, Node, cluster_urls, prefix, redis_url};
+use graphex_redis_tests::{Message, Node, Note, cluster_urls, prefix, redis_url};
 
 #[path = "contract/cases.rs"]
 mod cases;
@@ -17,7 +17,10 @@ struct Service {
 type Change = fn(&mut Limits);
 
 fn builder(limits: Change) -> HubBuilder {
-    Hub::builder().model::<Message>().limits(limits)
+    Hub::builder()
+        .model::<Message>()
+        .model::<Note>()
+        .limits(limits)
 }
 
 fn memory(_: &str, nodes: usize, limits: Change) -> Service {
@@ -73,6 +76,9 @@ contract! {
     filters_ids_and_data_reach_the_channel
     the_limits_of_the_channel_hold_at_any_node
     a_loss_is_told_to_every_node
+    streams_are_delivered_beside_each_other
+    who_moves_between_topics_sees_each_change_once
+    no_duration_is_too_long
     a_node_that_ends_takes_its_channels_with_it
     a_hub_is_ready_when_it_hears_the_layer
 }

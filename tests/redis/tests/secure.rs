@@ -43,7 +43,9 @@ async fn the_url_says_who_asks() {
     let may = [
         "+hello",
         "+client",
+        "+multi",
         "+publish",
+        "+exec",
         "+subscribe",
         "+unsubscribe",
     ];

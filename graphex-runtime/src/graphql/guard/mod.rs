@@ -16,6 +16,8 @@ pub use extension::DocumentGuard;
 
 use self::outline::Outline;
 use super::operation::{Root, operation};
+#[cfg(feature = "axum")]
+use super::size::executing_bytes;
 use crate::error::Unfit;
 use crate::hub::Hub;
 use crate::limits::Limits;
@@ -59,6 +61,12 @@ impl Guarded {
     #[cfg(feature = "axum")]
     pub(crate) const fn data_mut(&mut self) -> &mut Data {
         &mut self.request.data
+    }
+
+    /// About what the executor keeps of the request while it runs, in bytes.
+    #[cfg(feature = "axum")]
+    pub(crate) fn executing_bytes(&self) -> usize {
+        executing_bytes(&self.request)
     }
 
     /// Whether this subscribes to a stream of events, by more than one response.

@@ -79,20 +79,20 @@ fn memory_is_counted_on_who_pays() {
         limits.bytes_per_identity = 100_000;
         limits.anonymous_bytes = 250_000;
     });
-    let purse = |identity: Identity| {
+    let quota = |identity: Identity| {
         let id = ChannelId::random(NodeId(1)).unwrap();
-        holdings.purse(&identity, &id)
+        holdings.quota(&identity, &id)
     };
     // Two channels of one name share, two of the anonymous do not, as long as all have room.
-    let (first, second) = (purse(Identity::new("a")), purse(Identity::new("a")));
+    let (first, second) = (quota(Identity::new("a")), quota(Identity::new("a")));
     let held = first.hold(60_000).unwrap();
     let refused = second.hold(60_000).unwrap_err();
     let limit = 100_000;
     assert_eq!(refused, Refusal::TooMuchHeld { limit });
     drop(held);
     assert!(second.hold(60_000).is_ok());
-    let purses: Vec<_> = (0..3).map(|_| purse(Identity::anonymous())).collect();
-    let held: Vec<_> = purses.iter().map(|purse| purse.hold(100_000)).collect();
+    let quotas: Vec<_> = (0..3).map(|_| quota(Identity::anonymous())).collect();
+    let held: Vec<_> = quotas.iter().map(|quota| quota.hold(100_000)).collect();
     assert!(held[..2].iter().all(Result::is_ok));
     let limit = 250_000;
     let refused = held[2].as_ref().unwrap_err();
@@ -124,7 +124,7 @@ proptest! {
             let one = match action {
                 0 => holdings.channel(&identity).ok(),
                 1 => holdings.reservation(&identity).ok(),
-                2 => holdings.purse(&identity, &id).hold(size).ok(),
+                2 => holdings.quota(&identity, &id).hold(size).ok(),
                 _ if held.is_empty() => None,
                 _ => {
                     drop(held.swap_remove(size % held.len()));

@@ -1,5 +1,6 @@
 use super::*;
 use crate::change::{Action, Row};
+use crate::hub::ticket::Ticket;
 use crate::model::{Model, Payload};
 use crate::value::{Field as _, Value};
 
@@ -10,6 +11,9 @@ fn change(id: i64) -> Change {
         model: &MODEL,
         action: Action::Update,
         row: Row::from([Value::Int(id.into())]),
+        before: None,
+        cursor: None,
+        published: false,
     }
 }
 

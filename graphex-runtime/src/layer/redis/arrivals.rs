@@ -1,5 +1,7 @@
-//! What arrives, between the connection, which does not wait, and delivery.
+//! What arrives, between the connection, which does not wait, and delivery: a queue for each
+//! stream, so that what is too much for one costs the others nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -7,22 +9,62 @@ use tokio::sync::{Notify, mpsc};
 
 use super::node::Counters;
 
-/// Messages that wait for delivery at most, whatever their size.
+/// Messages of a stream that wait for delivery at most, whatever their size.
 const MESSAGES: usize = 65_536;
 
 /// Messages taken from the queue at once.
 const AT_ONCE: usize = 64;
 
-/// A message and the name it came under.
+/// What arrives on a stream.
 #[derive(Debug)]
-pub(super) struct Arrival {
-    pub(super) name: String,
-    pub(super) payload: Vec<u8>,
+pub(super) enum Arrival {
+    /// A message and the name it came under.
+    Message { name: String, payload: Vec<u8> },
+    /// Changes were lost.
+    Loss,
 }
 
-/// The queue between a connection and delivery.
+impl Arrival {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Message { payload, .. } => payload.len(),
+            Self::Loss => 0,
+        }
+    }
+}
+
+/// The queues of all streams, on one connection.
+#[derive(Debug)]
+pub(super) struct Queues(HashMap<&'static str, Queue>);
+
+impl Queues {
+    /// With what is taken from them.
+    pub(super) fn new(
+        streams: &[&'static str],
+        max_bytes: usize,
+    ) -> (Self, HashMap<&'static str, Arrivals>) {
+        let queues = streams.iter().map(|stream| {
+            let (queue, arrivals) = queue(stream, max_bytes);
+            ((*stream, queue), (*stream, arrivals))
+        });
+        let (queues, arrivals) = queues.unzip();
+        (Self(queues), arrivals)
+    }
+
+    /// The queue of a stream that this node has.
+    pub(super) fn of(&self, stream: &str) -> Option<&Queue> {
+        self.0.get(stream)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Queue> {
+        self.0.values()
+    }
+}
+
+/// The queue between a connection and the delivery of one stream.
 #[derive(Debug)]
 pub(super) struct Queue {
+    pub(super) stream: &'static str,
     arrivals: mpsc::Sender<Arrival>,
     load: Arc<Load>,
 }
@@ -38,14 +80,14 @@ struct Load {
     overflow: Notify,
 }
 
-/// What arrives on one connection.
+/// What arrives of one stream on one connection.
 #[derive(Debug)]
 pub(super) struct Arrivals {
     waiting: mpsc::Receiver<Arrival>,
     load: Arc<Load>,
 }
 
-pub(super) fn queue(max_bytes: usize) -> (Queue, Arrivals) {
+pub(super) fn queue(stream: &'static str, max_bytes: usize) -> (Queue, Arrivals) {
     let (arrivals, waiting) = mpsc::channel(MESSAGES);
     let load = Arc::new(Load {
         bytes: AtomicUsize::new(0),
@@ -54,6 +96,7 @@ pub(super) fn queue(max_bytes: usize) -> (Queue, Arrivals) {
         overflow: Notify::new(),
     });
     let queue = Queue {
+        stream,
         arrivals,
         load: Arc::clone(&load),
     };
@@ -61,9 +104,10 @@ pub(super) fn queue(max_bytes: usize) -> (Queue, Arrivals) {
 }
 
 impl Queue {
-    /// Queues a message; what has no room is dropped, and every subscription is told.
+    /// Queues what arrives; what has no room is dropped, and the subscriptions of the stream are
+    /// told.
     pub(super) fn push(&self, arrival: Arrival, counters: &Counters) {
-        let bytes = arrival.payload.len();
+        let bytes = arrival.bytes();
         let load = &self.load;
         let waiting = load.bytes.fetch_add(bytes, Ordering::SeqCst);
         // One alone has room, however large it is.
@@ -77,8 +121,9 @@ impl Queue {
         if !load.overflowed.swap(true, Ordering::SeqCst) {
             load.overflow.notify_one();
             tracing::error!(
+                stream = self.stream,
                 "messages arrive faster than they are delivered: some are dropped, and every \
-                 subscription is told; raise `Limits::layer_queue_bytes` or add processes"
+                 subscription of the stream is told; raise `Limits::layer_queue_bytes` or add processes"
             );
         }
     }
@@ -104,10 +149,10 @@ impl Arrivals {
         }
     }
 
-    /// These are delivered. Whether every subscription is to be told now that something was
+    /// These are delivered. Whether the subscriptions of the stream are to be told now that something was
     /// dropped after them.
     pub(super) fn are_done(&mut self, batch: &mut Vec<Arrival>) -> bool {
-        let bytes = batch.iter().map(|arrival| arrival.payload.len()).sum();
+        let bytes = batch.iter().map(Arrival::bytes).sum();
         self.load.bytes.fetch_sub(bytes, Ordering::SeqCst);
         batch.clear();
         self.waiting.is_empty() && self.load.overflowed.swap(false, Ordering::SeqCst)

@@ -48,26 +48,47 @@ impl Keys {
         format!("{}:node:{{{node}}}", self.prefix)
     }
 
-    /// Where a node hears its probes: under the name of its messages and, in a cluster, at the
+    /// Where a node receives its probes: under the name of its messages and, in a cluster, at the
     /// server of each stream too.
     pub(super) fn probes(&self, node: NodeId) -> Vec<String> {
-        let at = |stream| format!("{}:probe:{{{stream}}}:{node}", self.prefix);
-        let places = self.places.iter().map(at);
+        let places = self.places.iter();
+        let places = places.map(|stream| self.probe(node, Some(stream)));
         std::iter::once(self.node(node)).chain(places).collect()
     }
 
-    /// Messages for all nodes, which come after the topics' messages that were sent before. In a
-    /// cluster that needs a name at the server of each stream.
-    pub(super) fn everyone(&self) -> Vec<String> {
-        if self.places.is_empty() {
-            return vec![format!("{}:all", self.prefix)];
+    /// Where a node receives its probes from the server of this stream.
+    pub(super) fn probe(&self, node: NodeId, stream: Option<&str>) -> String {
+        match stream.filter(|stream| self.places.contains(stream)) {
+            Some(stream) => format!("{}:probe:{{{stream}}}:{node}", self.prefix),
+            None => self.node(node),
         }
-        let at = |stream| format!("{}:all:{{{stream}}}", self.prefix);
-        self.places.iter().map(at).collect()
     }
 
-    /// The stream that a message for all nodes is about, or none for all; and whether it has the
-    /// name of such a message at all.
+    /// Messages for all nodes, all names of them.
+    pub(super) fn everyone(&self) -> Vec<String> {
+        let places = self.places.iter().map(|stream| self.everyone_of(stream));
+        match self.places.is_empty() {
+            true => vec![self.everyone_of("")],
+            false => places.collect(),
+        }
+    }
+
+    /// Messages for all nodes about this stream, which come after the messages of its topics that
+    /// were sent before. In a cluster that needs a name at the stream's server.
+    pub(super) fn everyone_of(&self, stream: &str) -> String {
+        match self.places.is_empty() {
+            true => format!("{}:all", self.prefix),
+            false => format!("{}:all:{{{stream}}}", self.prefix),
+        }
+    }
+
+    /// What a Redis user has to be allowed, in the words of `ACL SETUSER`.
+    pub(super) fn allowed(&self) -> String {
+        format!("&{}:*", self.prefix)
+    }
+
+    /// The stream that a message for all nodes is about, or none where its name does not say; and
+    /// whether it has the name of such a message at all.
     pub(super) fn read_everyone<'n>(&self, name: &'n str) -> Option<Option<&'n str>> {
         let name = name.strip_prefix(self.prefix.as_str())?;
         let stream = name.strip_prefix(":all")?;
@@ -78,19 +99,21 @@ impl Keys {
     }
 
     pub(super) fn topic(&self, topic: &Topic) -> String {
-        let name = topic.name();
-        // Neither an action nor what is percent-encoded has a colon, and no stream ends in one.
-        let coarse = name.split(':').next().unwrap_or(name);
-        let stream = coarse.rsplit_once('-').map_or(coarse, |(stream, _)| stream);
+        let (name, stream) = (topic.name(), topic.stream());
         let rest = name.get(stream.len()..).unwrap_or_default();
         format!("{}:topic:{{{stream}}}{rest}", self.prefix)
     }
 
     /// The topic of this name, if it is the name of one.
     pub(super) fn read_topic(&self, name: &str) -> Option<Topic> {
-        let name = name.strip_prefix(self.prefix.as_str())?;
-        let (stream, rest) = name.strip_prefix(":topic:{")?.split_once('}')?;
+        let (stream, rest) = self.split_topic(name)?;
         Some(Topic::named(&format!("{stream}{rest}")))
+    }
+
+    /// The stream of the topic of this name, and what follows it in the topic's own.
+    pub(super) fn split_topic<'n>(&self, name: &'n str) -> Option<(&'n str, &'n str)> {
+        let name = name.strip_prefix(self.prefix.as_str())?;
+        name.strip_prefix(":topic:{")?.split_once('}')
     }
 }
 

@@ -1,23 +1,28 @@
 //! The node's link to Redis: one connection after the other.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use redis::{RedisError, RedisResult};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::connection::{Connection, Message, Server, timed_out};
-use super::delivery::Restored;
+use super::arrivals::Queues;
+use super::connection::{Connection, Message, NotPublished, Server, timed_out};
+use super::delivery::{Next, Restored};
 use super::fault::Fault;
+use super::joining::{Held, Leaving};
 use super::keys::Keys;
 use super::node::Counters;
 use super::pause::Pause;
 use super::reach::{Reached, tell};
+use super::shared::Shared;
+use crate::deadline::FAR;
 use crate::layer::Inbox;
-use crate::layer::interest::{Interest, Move};
+use crate::layer::interest::Interest;
 use crate::limits::Limits;
 use crate::node::NodeId;
 use crate::topic::Topic;
@@ -27,44 +32,38 @@ use crate::wire;
 pub(super) struct Link {
     pub(super) server: Server,
     pub(super) keys: Arc<Keys>,
-    node: NodeId,
+    pub(super) node: NodeId,
     pub(super) inbox: Weak<dyn Inbox>,
     pub(super) interest: Arc<Interest>,
     pub(super) counters: Arc<Counters>,
-    probe_interval: Duration,
+    pub(super) probe_interval: Duration,
+    pub(super) streams: Vec<&'static str>,
     pub(super) max_bytes: usize,
-    /// The connection, while there is one on which the node hears itself.
+    /// The connections, while there are some on which the node receives what it sends.
     up: watch::Sender<Option<Up>>,
     /// The number of the next probe.
     probes: AtomicU64,
 }
 
-/// A connection on which the node hears itself and all its topics.
+/// Connections on which the node receives what it sends, and all its topics.
 #[derive(Clone)]
 pub(super) struct Up {
-    connection: Connection,
-    fault: Fault,
+    pub(super) shared: Arc<Shared>,
+    pub(super) fault: Fault,
     /// When; none for the first, before which nothing was missed.
-    restored_at: Option<Instant>,
-}
-
-/// What became of messages that Redis took.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Published {
-    /// Listeners that they reached, over all servers.
-    pub(super) reached: u64,
     pub(super) restored_at: Option<Instant>,
 }
 
-/// What the link hears on one connection.
-pub(super) struct Hearing {
+/// What the link receives on one connection.
+pub(super) struct Received {
     /// The number of the last probe that came from everywhere.
-    pub(super) heard: watch::Receiver<u64>,
+    pub(super) probe: watch::Receiver<u64>,
     pub(super) leaving: Leaving,
+    pub(super) queues: Arc<Queues>,
 }
 
-/// Names that this node is about to leave: their confirmation is not a loss.
-pub(super) type Leaving = Arc<Mutex<HashSet<String>>>;
+/// Where each stream finds its next connection.
+pub(super) type Streams = HashMap<&'static str, Arc<Next>>;
 
 impl Link {
     pub(super) fn new(
@@ -72,8 +71,7 @@ impl Link {
         keys: Arc<Keys>,
         node: NodeId,
         inbox: Weak<dyn Inbox>,
-        interest: Arc<Interest>,
-        counters: Arc<Counters>,
+        streams: &[&'static str],
         limits: &Limits,
     ) -> Self {
         Self {
@@ -81,13 +79,14 @@ impl Link {
             keys,
             node,
             inbox,
-            interest,
-            counters,
+            interest: Interest::new(limits.leave_grace, limits.join_time),
+            counters: Arc::default(),
             // A timer cannot have no time.
-            probe_interval: limits.probe_interval.max(Duration::from_millis(1)),
+            probe_interval: limits.probe_interval.clamp(Duration::from_millis(1), FAR),
+            streams: streams.to_vec(),
             max_bytes: limits.layer_queue_bytes,
             up: watch::Sender::new(None),
-            // Zero is what was heard before the first.
+            // Zero is what was received before the first.
             probes: AtomicU64::new(1),
         }
     }
@@ -97,44 +96,31 @@ impl Link {
         up.as_ref().is_some_and(|up| !up.fault.is_raised())
     }
 
-    /// Publishes, on as many connections as it takes until Redis has taken all.
-    pub(super) async fn publish(&self, messages: &[Message]) -> Published {
+    /// Waits for connections that can be used.
+    pub(super) async fn up(&self) -> Up {
         let mut ups = self.up.subscribe();
+        let usable = |up: &Option<Up>| up.as_ref().is_some_and(|up| !up.fault.is_raised());
         loop {
-            let usable = |up: &Option<Up>| up.as_ref().is_some_and(|up| !up.fault.is_raised());
             // The sender is in `self`, so there will be one.
-            let Some(mut up) = ups.wait_for(usable).await.ok().and_then(|up| up.clone()) else {
-                continue;
-            };
-            tokio::select! {
-                published = up.connection.publish(messages) => match published {
-                    Ok(reached) => {
-                        let restored_at = up.restored_at;
-                        return Published { reached, restored_at };
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "Redis did not take messages; they are kept");
-                        up.fault.raise();
-                    }
-                },
-                () = up.fault.raised() => {}
+            if let Ok(Some(up)) = ups.wait_for(usable).await.map(|up| up.clone()) {
+                return up;
             }
         }
     }
 
     /// Connects, and again whenever the connection is of no use any more.
-    pub(super) async fn run(&self, restored: &mpsc::Sender<Restored>) {
+    pub(super) async fn run(&self, streams: &Streams) {
         self.up.send_replace(None);
         self.interest.end();
         let (mut pause, mut is_first, mut is_logged) = (Pause::new(), true, false);
         loop {
             let reached = self.reach(&mut pause, &mut is_logged).await;
-            match self.restore(reached, restored, is_first).await {
-                Ok((up, hearing)) => {
+            match self.restore(reached, streams, is_first).await {
+                Ok((up, held)) => {
                     let began = Instant::now();
                     tracing::info!(node = %self.node, "connected to Redis");
                     let fault = up.fault.clone();
-                    let why = self.hold(up, hearing).await;
+                    let why = self.hold(up, held).await;
                     // Who waits for an answer on this connection waits for nothing.
                     fault.raise();
                     self.up.send_replace(None);
@@ -142,121 +128,115 @@ impl Link {
                     self.counters.outages.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(
                         why,
-                        "Redis is not heard any more; changes wait until it is, and every \
+                        "nothing comes from Redis any more; changes wait until it does, and every \
                          subscription will be told that it may have missed some"
                     );
                     (is_first, is_logged) = (false, true);
                     pause.held(began.elapsed());
                 }
-                Err(error) => tell(&error, &mut is_logged),
+                Err(error) => tell(&error, &mut is_logged, &self.keys),
             }
             pause.wait().await;
         }
     }
 
-    /// Hears itself, joins all topics, and has the subscriptions told of the gap. Only then new
-    /// ones are confirmed and changes published.
+    /// Receives its own messages, joins all topics, and has the streams go on with what comes: each
+    /// tells its subscriptions of the gap first, and confirms new ones then.
     async fn restore(
         &self,
         reached: Reached,
-        restored: &mpsc::Sender<Restored>,
+        streams: &Streams,
         is_first: bool,
-    ) -> RedisResult<(Up, Hearing)> {
+    ) -> RedisResult<(Up, Held)> {
         let Reached {
             mut connection,
+            shared,
             fault,
-            mut hearing,
-            arrivals,
+            mut received,
+            mut arrivals,
         } = reached;
-        let joining = self.join_all(&mut connection, &mut hearing);
-        let topics = tokio::select! {
+        let joining = self.join_all(&mut connection, &shared, &mut received);
+        let (epoch, topics) = tokio::select! {
             joined = tokio::time::timeout(self.patience(), joining) => {
                 joined.unwrap_or_else(|_| Err(timed_out().into()))?
             }
             () = fault.raised() => return Err(ended()),
         };
-        let (told, telling) = oneshot::channel();
-        let sent = restored.send(Restored { arrivals, told });
-        // The task that delivers ends only with this one.
-        if sent.await.is_err() || telling.await.is_err() || fault.is_raised() {
-            return Err(ended());
+        for (stream, next) in streams {
+            let topics = topics.iter().filter(|topic| topic.stream() == *stream);
+            let topics = topics.cloned().collect();
+            if let Some(arrivals) = arrivals.remove(stream) {
+                next.put(Restored {
+                    arrivals,
+                    epoch,
+                    topics,
+                });
+            }
         }
-        self.interest.confirm(&topics);
         let up = Up {
-            connection,
+            shared,
             fault,
             restored_at: (!is_first).then(Instant::now),
         };
         self.up.send_replace(Some(up.clone()));
-        Ok((up, hearing))
+        let held = Held {
+            connection,
+            received,
+            epoch,
+        };
+        Ok((up, held))
     }
 
     /// A server that does not carry messages would only be taken for a gap again and again, so
-    /// the node hears itself before it joins what it needs.
+    /// the node receives its own before it joins what it needs. The topics that it has joined.
     async fn join_all(
         &self,
         connection: &mut Connection,
-        hearing: &mut Hearing,
-    ) -> RedisResult<Vec<Topic>> {
+        shared: &Shared,
+        received: &mut Received,
+    ) -> RedisResult<(u64, Vec<Topic>)> {
         let own = [self.own_names(), self.keys.everyone()].concat();
-        connection.listen(&own).await?;
-        connection.publish(&self.probe()).await?;
-        hearing.heard.changed().await.map_err(|_| ended())?;
-        let topics = self.interest.begin();
-        connection.listen(&self.names(&topics)).await?;
-        Ok(topics)
+        self.listen_to_own(connection, &own).await?;
+        self.publish_probe(shared)
+            .await
+            .map_err(NotPublished::why)?;
+        received.probe.changed().await.map_err(|_| ended())?;
+        let (epoch, topics) = self.interest.begin();
+        let joined = self.join(connection, topics).await?;
+        Ok((epoch, joined))
     }
 
-    /// Holds a connection until it is of no use any more; why it is not.
-    async fn hold(&self, up: Up, mut hearing: Hearing) -> String {
-        let Up {
-            connection, fault, ..
-        } = up;
-        let joining = self.keep_interest(connection.clone(), &hearing.leaving);
+    /// Holds the connections until they are of no use any more; why they are not.
+    async fn hold(&self, up: Up, held: Held) -> String {
+        let mut probe = held.received.probe.clone();
         tokio::select! {
-            error = self.keep_probing(connection) => error.to_string(),
-            error = joining => error.to_string(),
-            () = fault.raised() => "the connection ended".to_owned(),
-            () = self.is_deaf(&mut hearing.heard) => {
+            error = self.keep_probing(&up.shared) => error.to_string(),
+            error = self.keep_interest(held) => error.to_string(),
+            () = up.fault.raised() => "the connection ended".to_owned(),
+            () = self.is_deaf(&mut probe) => {
                 "its messages to itself do not come any more".to_owned()
             }
         }
     }
 
-    async fn keep_interest(&self, mut connection: Connection, leaving: &Leaving) -> RedisError {
-        loop {
-            let moved = match self.interest.next().await {
-                Move::Join(topics) => {
-                    let joined = connection.listen(&self.names(&topics)).await;
-                    joined.map(|()| self.interest.confirm(&topics))
-                }
-                Move::Leave(topics) => {
-                    let names = self.names(&topics);
-                    lock(leaving).extend(names.iter().cloned());
-                    let left = connection.leave(&names).await;
-                    lock(leaving).clear();
-                    left
-                }
-            };
-            if let Err(error) = moved {
-                return error;
-            }
-        }
-    }
-
-    async fn keep_probing(&self, mut connection: Connection) -> RedisError {
+    /// Ends when Redis refuses a probe. Where it only does not come, that is seen.
+    async fn keep_probing(&self, shared: &Shared) -> RedisError {
         let mut ticks = tokio::time::interval(self.probe_interval);
         loop {
             ticks.tick().await;
-            if let Err(error) = connection.publish(&self.probe()).await {
-                return error;
+            match self.publish_probe(shared).await {
+                Ok(()) => {}
+                Err(NotPublished::Refused { answer, .. }) => return answer,
+                Err(NotPublished::Failed(error)) => {
+                    tracing::debug!(%error, "a node's message to itself was not taken");
+                }
             }
         }
     }
 
     /// Ends when no probe has come for two intervals.
-    async fn is_deaf(&self, heard: &mut watch::Receiver<u64>) {
-        while tokio::time::timeout(self.patience(), heard.changed())
+    async fn is_deaf(&self, probe: &mut watch::Receiver<u64>) {
+        while tokio::time::timeout(self.patience(), probe.changed())
             .await
             .is_ok_and(|changed| changed.is_ok())
         {}
@@ -266,20 +246,30 @@ impl Link {
         self.probe_interval * 2
     }
 
-    fn probe(&self) -> Vec<Message> {
+    /// Publishes a probe by each server that the node needs.
+    async fn publish_probe(&self, shared: &Shared) -> Result<(), NotPublished> {
         let number = self.probes.fetch_add(1, Ordering::Relaxed);
-        let message = |name| Message {
-            names: vec![name],
-            payload: wire::probe(number),
+        let publish = |name| async move {
+            let probe = Message {
+                names: vec![name],
+                payload: wire::probe(number),
+            };
+            shared.publish(&[&probe]).await
         };
-        self.own_names().into_iter().map(message).collect()
+        try_join_all(self.own_names().into_iter().map(publish)).await?;
+        Ok(())
     }
 
-    fn names(&self, topics: &[Topic]) -> Vec<String> {
-        topics.iter().map(|topic| self.keys.topic(topic)).collect()
+    /// A message that Redis takes if it takes any of this node, by the server of this stream.
+    pub(super) fn control(&self, stream: Option<&str>) -> Message {
+        let number = self.probes.fetch_add(1, Ordering::Relaxed);
+        Message {
+            names: vec![self.keys.probe(self.node, stream)],
+            payload: wire::probe(number),
+        }
     }
 
-    /// Where this node hears what it says to itself.
+    /// Where this node receives what it sends to itself.
     pub(super) fn own_names(&self) -> Vec<String> {
         self.keys.probes(self.node)
     }
@@ -291,9 +281,4 @@ fn ended() -> RedisError {
         "the connection ended",
     )
     .into()
-}
-
-/// Nothing runs while it is locked that could panic.
-fn lock(leaving: &Leaving) -> std::sync::MutexGuard<'_, HashSet<String>> {
-    leaving.lock().unwrap_or_else(PoisonError::into_inner)
 }

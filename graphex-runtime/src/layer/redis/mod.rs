@@ -1,21 +1,25 @@
-//! The layer over Redis' publish/subscribe: nothing is stored, so what is not heard is gone, and
-//! every node knows when it may not have heard.
+//! The layer over Redis' publish/subscribe: nothing is stored, so what is not received is gone, and
+//! every node knows when it may not have received.
 //!
-//! A node has one connection, on which it publishes and listens. One task makes it, joins and
-//! leaves topics on it and hears itself on it; another delivers what arrives. While there is no
-//! connection, what is to be published waits.
+//! A node has one connection on which it receives and one on which all its streams publish, so that
+//! a message that costs the second loses nothing on the first. One task makes them, joins and
+//! leaves topics and receives the node's messages to itself; for each stream another delivers what
+//! arrives. While the node does not receive, what is to be published waits.
 
 mod arrivals;
 mod connection;
 mod delivery;
 mod fault;
+mod joining;
 mod keys;
 mod link;
 mod node;
 mod outgoing;
 mod pause;
+mod publishing;
 mod pushes;
 mod reach;
+mod shared;
 
 use std::sync::{Arc, Weak};
 
@@ -104,7 +108,6 @@ impl RedisLayer {
         Ok(self)
     }
 
-    #[cfg_attr(not(feature = "redis-cluster"), allow(unused_variables))]
     pub(super) fn open(
         self,
         node: NodeId,
@@ -117,6 +120,6 @@ impl RedisLayer {
             #[cfg(feature = "redis-cluster")]
             Server::Cluster(_) => self.keys.placed(streams.to_vec()),
         };
-        Node::new(self.server, Arc::new(keys), node, inbox, limits)
+        Node::new(self.server, Arc::new(keys), node, inbox, streams, limits)
     }
 }

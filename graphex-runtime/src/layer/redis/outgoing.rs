@@ -20,6 +20,10 @@ const CHANGES_AT_ONCE: usize = 2_048;
 /// Bytes in one round trip, about: beyond, no further message begins.
 const BYTES_AT_ONCE: usize = 1024 * 1024;
 
+/// Bytes of a message of several changes at most: what Redis does not take of a large row does not
+/// take others with it.
+const BYTES_IN_A_MESSAGE: usize = 64 * 1024;
+
 /// Writes and numbers the messages of a node.
 #[derive(Debug)]
 pub(super) struct Outgoing {
@@ -37,47 +41,52 @@ impl Outgoing {
         }
     }
 
-    /// Takes changes from the front for one round trip, in order. Neighbours that go to the same
-    /// topics share a message.
+    /// Takes changes of one stream from the front for one round trip, in order. Neighbours that go
+    /// to the same topics share a message.
     pub(super) fn take(&self, changes: &mut VecDeque<Arc<Change>>) -> Vec<Message> {
         let (mut messages, mut taken, mut bytes) = (Vec::new(), 0, 0);
         while taken < CHANGES_AT_ONCE && bytes < BYTES_AT_ONCE {
             let Some(first) = changes.pop_front() else {
                 break;
             };
-            let topics: Vec<_> = Topic::published(&first).collect();
+            let names = Topic::published(&first).map(|topic| self.keys.topic(&topic));
+            let names: Vec<_> = names.collect();
             let mut together = vec![first];
             while together.len() < CHANGES_IN_A_MESSAGE {
                 if !changes
                     .front()
-                    .is_some_and(|next| same_topics(next, &together[0]))
+                    .is_some_and(|next| Topic::are_shared(next, &together[0]))
                 {
                     break;
                 }
                 together.extend(changes.pop_front());
             }
             taken += together.len();
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let node = self.node;
-            let payload = write_changes(Origin { node, number }, &together);
-            bytes += payload.len();
-            messages.push(Message {
-                names: topics.iter().map(|topic| self.keys.topic(topic)).collect(),
-                payload,
-            });
+            bytes += self.write(&names, &together, &mut messages);
         }
         messages
     }
-}
 
-/// Whether both go to the same topics, without building their names.
-fn same_topics(one: &Change, other: &Change) -> bool {
-    let index = one.model.index;
-    one.model.stream == other.model.stream
-        && one.action == other.action
-        && index
-            .iter()
-            .all(|field| one.row.value(*field) == other.row.value(*field))
+    /// Writes changes into one message or, where that would be too large, into several; how many
+    /// bytes.
+    fn write(
+        &self,
+        names: &[String],
+        changes: &[Arc<Change>],
+        messages: &mut Vec<Message>,
+    ) -> usize {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let node = self.node;
+        let payload = write_changes(Origin { node, number }, changes);
+        let bytes = payload.len();
+        if bytes > BYTES_IN_A_MESSAGE && changes.len() > 1 {
+            let (one, other) = changes.split_at(changes.len() / 2);
+            return self.write(names, one, messages) + self.write(names, other, messages);
+        }
+        let names = names.to_vec();
+        messages.push(Message { names, payload });
+        bytes
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +112,9 @@ mod tests {
             model: &MODEL,
             action,
             row: Row::new(vec![Value::Int(id.into()), room]),
+            before: None,
+            cursor: None,
+            published: false,
         })
     }
 

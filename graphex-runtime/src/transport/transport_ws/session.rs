@@ -179,8 +179,16 @@ impl<E: Executor> Session<'_, E> {
             self.send(ServerMessage::Error { id: &id, payload });
             return Ok(());
         }
-        let operation = Operation::new(connection, envelope(&id));
         let mut request = Guarded::new(request, hub_in(data));
+        let executing = request.executing_bytes();
+        let operation = match Operation::new(connection, envelope(&id), executing) {
+            Ok(operation) => operation,
+            Err(refusal) => {
+                let payload = &[ServerError::new(refusal.to_string(), None)];
+                self.send(ServerMessage::Error { id: &id, payload });
+                return Ok(());
+            }
+        };
         request.data_mut().insert(operation.registration());
         let responses = graphql::stream(&self.schema, request, Arc::clone(data));
         self.operations.start(id, operation, responses);

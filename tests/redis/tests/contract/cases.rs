@@ -1,7 +1,7 @@
 //! What holds for every layer. A case gets a service of as many nodes as it wants.
 
 use graphex::{Action, Identity};
-use graphex_redis_tests::{END_EVERYTHING, EVERYTHING, Node, within};
+use graphex_redis_tests::{END_EVERYTHING, EVERYTHING, Node, note, within};
 use serde_json::json;
 
 use super::{Change, Service};
@@ -281,4 +281,81 @@ pub(crate) async fn a_hub_is_ready_when_it_hears_the_layer(
     // Confirmed, so it is heard.
     node.done(&client, None, EVERYTHING).await;
     assert!(node.hub.ready());
+}
+
+pub(crate) async fn streams_are_delivered_beside_each_other(
+    make: impl Fn(usize, Change) -> Service,
+) {
+    let (writer, listener) = two(make(2, DEFAULT)).await;
+    let (mut one, mut other) = (listener.connect("ann"), listener.connect("bob"));
+    listener.done(&one, None, EVERYTHING).await;
+    listener.notes(&other).await;
+    for id in 0..200 {
+        writer.publish(Action::Create, id, 1);
+        writer.hub.publish(Action::Update, &note(id));
+    }
+    for id in 0..200 {
+        assert_eq!(other.told().await, ("update".to_owned(), json!(id)));
+        assert_eq!(one.told().await, ("create".to_owned(), json!(id)));
+    }
+}
+
+pub(crate) async fn who_moves_between_topics_sees_each_change_once(
+    make: impl Fn(usize, Change) -> Service,
+) {
+    const CHANGES: i64 = 3_000;
+    let (writer, listener) = two(make(2, |limits| {
+        limits.outbox_frames = 10_000;
+        limits.outbox_bytes = 10_000_000;
+    }))
+    .await;
+    let mut client = listener.connect("ann");
+    listener.done(&client, None, EVERYTHING).await;
+    // Neighbours go to other topics, so that each change is two messages.
+    let writing = async {
+        for id in 0..CHANGES {
+            writer.publish(ACTIONS[usize::try_from(id % 2).unwrap()], id, 1);
+            tokio::task::yield_now().await;
+        }
+    };
+    // The same subscription, on the narrowed topic and on the coarse one.
+    let moving = async {
+        for _ in 0..60 {
+            listener.done(&client, Some(1), EVERYTHING).await;
+            listener.done(&client, None, EVERYTHING).await;
+        }
+    };
+    tokio::join!(writing, moving);
+    for id in 0..CHANGES {
+        assert_eq!(client.told().await.1, id);
+    }
+}
+
+pub(crate) async fn no_duration_is_too_long(make: impl Fn(usize, Change) -> Service) {
+    let (writer, listener) = two(make(2, |limits| {
+        for limit in [
+            &mut limits.leave_grace,
+            &mut limits.join_time,
+            &mut limits.answer_time,
+            &mut limits.lookup_time,
+            &mut limits.close_wait,
+        ] {
+            *limit = std::time::Duration::MAX;
+        }
+    }))
+    .await;
+    let mut client = listener.connect("ann");
+    for round in 0..3 {
+        writer.done(&client, Some(1), EVERYTHING).await;
+        writer.publish(Action::Create, round, 1);
+        assert_eq!(client.told().await.1, round);
+        writer.done(&client, None, END_EVERYTHING).await;
+    }
+    // No timer can be so long either; the first of them comes at once.
+    let (node, _) = two(make(2, |limits| {
+        limits.probe_interval = std::time::Duration::MAX;
+    }))
+    .await;
+    let client = node.connect("ann");
+    node.done(&client, None, EVERYTHING).await;
 }

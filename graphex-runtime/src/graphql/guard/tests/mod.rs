@@ -9,9 +9,11 @@ mod generated;
 
 /// Limits that nothing here reaches, but for those that are changed.
 fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
-    let mut limits = Limits::default();
-    limits.document_nesting = 10_000;
-    limits.document_tokens = 1_000_000;
+    let mut limits = Limits {
+        document_nesting: 10_000,
+        document_tokens: 1_000_000,
+        ..Limits::default()
+    };
     change(&mut limits);
     limits
 }
@@ -178,7 +180,8 @@ fn a_variable_counts_as_often_as_it_is_used() {
 #[test]
 fn what_is_too_large_is_told_by_its_limit() {
     let limit = 8;
-    let texts: [(&str, fn(&mut Limits), Unfit); 7] = [
+    type Change = fn(&mut Limits);
+    let texts: [(&str, Change, Unfit); 7] = [
         (
             "{ a b c }",
             |it| it.document_bytes = 8,

@@ -1,0 +1,184 @@
+//! What the change log asks of a Diesel connection, whichever database it is of.
+
+use diesel::backend::Backend;
+use diesel::connection::LoadConnection;
+use diesel::deserialize::{self, FromSql};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::Error::DeserializationError;
+use diesel::result::QueryResult;
+use diesel::row::Row;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, HasSqlType, Nullable, Text, Untyped};
+
+/// A Diesel connection on which a change log can be read: `PgConnection`, `SqliteConnection`, and
+/// those of a pool.
+///
+/// Implemented for every connection whose database has integers and text.
+#[diagnostic::on_unimplemented(
+    message = "a change log cannot be read on `{Self}`",
+    label = "not a synchronous Diesel connection",
+    note = "give it `PgConnection::establish(url)` or `SqliteConnection::establish(path)`"
+)]
+pub trait LogConnection: 'static {
+    /// Runs statements that return nothing.
+    #[doc(hidden)]
+    fn run(&mut self, sql: &str) -> QueryResult<()>;
+
+    /// Reads rows of which all columns are text or null.
+    #[doc(hidden)]
+    fn texts(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Texts>>;
+
+    /// Reads rows of a log.
+    #[doc(hidden)]
+    fn entries(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Entry>>;
+}
+
+impl<C> LogConnection for C
+where
+    C: LoadConnection + 'static,
+    C::Backend: HasSqlType<BigInt> + HasSqlType<Text> + 'static,
+    i64: ToSql<BigInt, C::Backend> + FromSql<BigInt, C::Backend>,
+    str: ToSql<Text, C::Backend>,
+    String: FromSql<Text, C::Backend>,
+{
+    fn run(&mut self, sql: &str) -> QueryResult<()> {
+        self.batch_execute(sql)
+    }
+
+    fn texts(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Texts>> {
+        let rows = LoadConnection::load(self, statement)?;
+        rows.map(|row| Texts::read(&row?).map_err(DeserializationError))
+            .collect()
+    }
+
+    fn entries(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Entry>> {
+        let rows = LoadConnection::load(self, statement)?;
+        rows.map(|row| Entry::read(&row?).map_err(DeserializationError))
+            .collect()
+    }
+}
+
+/// A statement as SQL text with a `?` for each value. It is prepared once per connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Statement<'a> {
+    sql: &'a str,
+    values: &'a [Bind<'a>],
+}
+
+/// A value of a statement.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Bind<'a> {
+    /// A `BIGINT`.
+    Int(i64),
+    /// A `TEXT`.
+    Text(&'a str),
+}
+
+impl<'a> Statement<'a> {
+    pub(super) fn new(sql: &'a str, values: &'a [Bind<'a>]) -> Self {
+        Self { sql, values }
+    }
+}
+
+impl QueryId for Statement<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Statement<'_> {
+    type SqlType = Untyped;
+}
+
+impl<DB> QueryFragment<DB> for Statement<'_>
+where
+    DB: Backend + HasSqlType<BigInt> + HasSqlType<Text>,
+    i64: ToSql<BigInt, DB>,
+    str: ToSql<Text, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let mut values = self.values.iter();
+        for (position, part) in self.sql.split('?').enumerate() {
+            if position > 0 {
+                match values.next() {
+                    Some(Bind::Int(value)) => pass.push_bind_param::<BigInt, _>(value)?,
+                    Some(Bind::Text(value)) => pass.push_bind_param::<Text, str>(value)?,
+                    None => pass.push_sql("NULL"),
+                }
+            }
+            pass.push_sql(part);
+        }
+        Ok(())
+    }
+}
+
+/// A row whose columns are text or null.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts(Vec<Option<String>>);
+
+impl Texts {
+    /// The column at this position; empty where it is null.
+    pub(super) fn text(&self, column: usize) -> &str {
+        self.get(column).unwrap_or_default()
+    }
+
+    /// The column at this position, if it is not null.
+    pub(super) fn get(&self, column: usize) -> Option<&str> {
+        self.0.get(column)?.as_deref()
+    }
+
+    /// The column as a number.
+    pub(super) fn number(&self, column: usize) -> Option<i64> {
+        self.get(column)?.parse().ok()
+    }
+
+    /// Whether the column is true, as PostgreSQL and SQLite write it.
+    pub(super) fn is(&self, column: usize) -> bool {
+        matches!(self.get(column), Some("t" | "true" | "1"))
+    }
+}
+
+impl Texts {
+    fn read<'r, DB: Backend>(row: &impl Row<'r, DB>) -> deserialize::Result<Self>
+    where
+        String: FromSql<Text, DB>,
+    {
+        let columns = 0..row.field_count();
+        let text = |column| row.get_value::<Nullable<Text>, Option<String>, usize>(column);
+        columns.map(text).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// A row of the log as the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The transaction, where the database tells.
+    pub(super) xid: i64,
+    /// The sequence number.
+    pub(super) seq: i64,
+    /// What the cursor must say beside the sequence number, on SQLite.
+    pub(super) token: i64,
+    pub(super) stream: String,
+    /// `c`, `u`, `d`, or `t` for a `TRUNCATE`.
+    pub(super) op: u8,
+    pub(super) old: Option<String>,
+    pub(super) new: Option<String>,
+}
+
+impl Entry {
+    fn read<'r, DB: Backend>(row: &impl Row<'r, DB>) -> deserialize::Result<Self>
+    where
+        i64: FromSql<BigInt, DB>,
+        String: FromSql<Text, DB>,
+    {
+        let op: String = row.get_value::<Text, _, _>(4)?;
+        Ok(Self {
+            xid: row.get_value::<BigInt, _, _>(0)?,
+            seq: row.get_value::<BigInt, _, _>(1)?,
+            token: row.get_value::<BigInt, _, _>(2)?,
+            stream: row.get_value::<Text, _, _>(3)?,
+            op: op.bytes().next().unwrap_or_default(),
+            old: row.get_value::<Nullable<Text>, _, _>(5)?,
+            new: row.get_value::<Nullable<Text>, _, _>(6)?,
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! A change log as a sequence of pages, whichever database it is in.
+
+use std::collections::VecDeque;
+
+use diesel::result::{ConnectionError, Error};
+
+use super::connection::Entry;
+use super::schema::Retention;
+use crate::cursor::Cursor;
+
+/// How many changes are read at once. One transaction of one batch may be read in several pages.
+pub(super) const PAGE: usize = 1_000;
+
+/// A change log on a connection of its own.
+pub(super) trait Log: Send {
+    /// Where the log ends now.
+    fn end(&mut self) -> Result<Mark, LogError>;
+
+    /// Where this cursor is; nothing if it is not good any more.
+    fn find(&mut self, cursor: &Cursor) -> Result<Option<Mark>, LogError>;
+
+    /// Reads what follows, and moves the mark behind it.
+    fn read(&mut self, mark: &mut Mark) -> Result<Read, LogError>;
+
+    /// What has to be done now and then: the log is kept within its bounds.
+    fn tend(&mut self, retention: Retention) -> Result<(), LogError>;
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// Changes in their final order, each with its position.
+    Page(Vec<(Cursor, Entry)>),
+    /// The log ends here.
+    End,
+    /// What follows is not there any more, or the mark never was in this log.
+    Gap,
+}
+
+/// Where in a log one reads.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    /// The last change that was read.
+    pub(super) cursor: Cursor,
+    /// What PostgreSQL has to know beside it.
+    pub(super) batches: Batches,
+}
+
+/// The batches around a mark, on PostgreSQL.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Batches {
+    /// What the batch before `current` had made visible; needed while `current` is read.
+    pub(super) seen: Option<Visible>,
+    /// The batch of the last change that was read.
+    pub(super) current: Option<Batch>,
+    /// Those that follow it, as far as they are known.
+    pub(super) ahead: VecDeque<Batch>,
+    /// The transactions of a `current` that is larger than a page, which are not read yet.
+    pub(super) groups: VecDeque<Group>,
+}
+
+/// What is visible after a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Visible {
+    pub(super) top: i64,
+    /// Ascending.
+    pub(super) unseen: Vec<i64>,
+}
+
+impl Visible {
+    pub(super) fn has(&self, xid: i64) -> bool {
+        xid <= self.top && self.unseen.binary_search(&xid).is_err()
+    }
+}
+
+/// A row of `graphex.batch`.
+#[derive(Clone, Debug)]
+pub(super) struct Batch {
+    pub(super) first: i64,
+    pub(super) n: i64,
+    pub(super) token: i64,
+    pub(super) visible: Visible,
+}
+
+impl Batch {
+    /// The position of its last change.
+    pub(super) fn last(&self) -> i64 {
+        self.first + self.n - 1
+    }
+}
+
+/// Transactions that are read together.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) xids: Vec<i64>,
+    pub(super) n: usize,
+    /// Of a transaction that is larger than a page, the last change that was read.
+    pub(super) after: i64,
+}
+
+/// Why a log could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LogError {
+    #[error("no connection to the database of the change log: {0}")]
+    Connection(#[from] ConnectionError),
+    #[error("the change log could not be read: {0}")]
+    Query(#[from] Error),
+    #[error("{0}")]
+    Answer(&'static str),
+}

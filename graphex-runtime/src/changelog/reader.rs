@@ -1,0 +1,281 @@
+//! The thread that follows a change log and hands over what it reads.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle, ThreadId};
+use std::time::{Duration, Instant};
+
+use super::connection::Entry;
+use super::decode::{Decoder, Told};
+use super::log::{Log, LogError, Mark, Read};
+use super::schema::Retention;
+use crate::change::Change;
+use crate::cursor::Cursor;
+use crate::hub::Sink;
+
+/// Makes a connection to the log, on which it is ready to be read.
+pub(super) type Open = Box<dyn FnMut() -> Result<Box<dyn Log>, LogError> + Send>;
+
+/// How the reader goes about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Time between two looks at an idle log.
+    pub(super) poll: Duration,
+    pub(super) retention: Retention,
+}
+
+/// Time between two looks when the last one found something; each further one that finds nothing
+/// waits twice as long, up to [`Pace::poll`].
+const SHORTEST_POLL: Duration = Duration::from_millis(1);
+/// Time between two times that the log is tended to.
+const TENDING: Duration = Duration::from_secs(10);
+/// The log is also tended to after so many changes.
+const TENDED_CHANGES: usize = 20_000;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Time that whoever drops the reader waits for a statement that it runs.
+const END_WAIT: Duration = Duration::from_secs(1);
+
+/// Follows a log on a thread of its own, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    id: ThreadId,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    signals: Mutex<Signals>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Signals {
+    /// Somebody has committed.
+    woken: bool,
+    stopped: bool,
+    ended: bool,
+    /// The log is being followed.
+    following: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Signals> {
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, set: impl FnOnce(&mut Signals)) {
+        set(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Waits until woken, at most so long; whether to go on.
+    fn wait(&self, time: Duration) -> bool {
+        let idle = |signals: &mut Signals| !signals.woken && !signals.stopped;
+        let waited = self.changed.wait_timeout_while(self.lock(), time, idle);
+        let (mut signals, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        signals.woken = false;
+        !signals.stopped
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.lock().stopped
+    }
+}
+
+impl Reader {
+    /// Follows the log from this mark on; from its end where there is none yet.
+    pub(super) fn start(
+        first: Option<(Box<dyn Log>, Mark)>,
+        open: Open,
+        decoder: Decoder,
+        pace: Pace,
+        sink: Box<dyn Sink>,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let (log, mark) = first.map_or((None, None), |(log, mark)| (Some(log), Some(mark)));
+        shared.lock().following = log.is_some();
+        let following = Following {
+            shared: Arc::clone(&shared),
+            open,
+            decoder,
+            pace,
+            sink,
+            mark,
+        };
+        let thread = thread::Builder::new().name("graphex change log".to_owned());
+        let thread = thread.spawn(move || following.run(log))?;
+        Ok(Self {
+            shared,
+            id: thread.thread().id(),
+            thread: Some(thread),
+        })
+    }
+
+    /// Looks at once: something was committed.
+    pub(super) fn wake(&self) {
+        self.shared.set(|signals| signals.woken = true);
+    }
+
+    /// Whether the log is being followed.
+    pub(super) fn is_ready(&self) -> bool {
+        self.shared.lock().following
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.shared.set(|signals| signals.stopped = true);
+        // The thread may hold what is dropped here, for the time of one hand-over.
+        if thread::current().id() == self.id {
+            return;
+        }
+        let running = |signals: &mut Signals| !signals.ended;
+        let signals = self.shared.lock();
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(signals, END_WAIT, running);
+        let (signals, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        // A database that does not answer keeps nobody: the thread ends when its statement does.
+        if signals.ended
+            && let Some(thread) = self.thread.take()
+        {
+            drop(signals);
+            // It has caught its panics.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the thread has.
+struct Following {
+    shared: Arc<Shared>,
+    open: Open,
+    decoder: Decoder,
+    pace: Pace,
+    sink: Box<dyn Sink>,
+    mark: Option<Mark>,
+}
+
+/// Says that the thread has ended, however it did.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.set(|signals| {
+            signals.ended = true;
+            signals.following = false;
+        });
+    }
+}
+
+impl Following {
+    fn run(mut self, mut log: Option<Box<dyn Log>>) {
+        let _ended = Ended(Arc::clone(&self.shared));
+        let mut pause = FIRST_PAUSE;
+        while !self.shared.is_stopped() {
+            let opened = log.take().map_or_else(|| (self.open)(), Ok);
+            let followed = opened.and_then(|mut log| {
+                self.resume(&mut *log)?;
+                self.shared.set(|signals| signals.following = true);
+                pause = FIRST_PAUSE;
+                self.follow(&mut *log)
+            });
+            self.shared.set(|signals| signals.following = false);
+            if let Err(error) = followed {
+                tracing::warn!(%error, ?pause, "the change log cannot be read; trying again");
+                if !self.shared.wait(pause) {
+                    return;
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+
+    /// Goes on where the last connection was.
+    fn resume(&mut self, log: &mut dyn Log) -> Result<(), LogError> {
+        let Some(mark) = &self.mark else {
+            self.mark = Some(log.end()?);
+            return Ok(());
+        };
+        // What was known of batches may be of another time of the database.
+        match log.find(&mark.cursor)? {
+            Some(mark) => self.mark = Some(mark),
+            None => self.gap(log)?,
+        }
+        Ok(())
+    }
+
+    fn gap(&mut self, log: &mut dyn Log) -> Result<(), LogError> {
+        tracing::warn!("changes are not in the log any more; all subscribers are told");
+        self.mark = Some(log.end()?);
+        self.sink.gap(None);
+        Ok(())
+    }
+
+    fn follow(&mut self, log: &mut dyn Log) -> Result<(), LogError> {
+        let mut tended = None::<Instant>;
+        let mut untended = 0;
+        let mut idle = SHORTEST_POLL;
+        loop {
+            if tended.is_none_or(|tended| tended.elapsed() > TENDING) || untended > TENDED_CHANGES {
+                log.tend(self.pace.retention)?;
+                (tended, untended) = (Some(Instant::now()), 0);
+            }
+            let Some(mark) = &mut self.mark else {
+                return Ok(());
+            };
+            let before = mark.cursor;
+            match log.read(mark)? {
+                Read::Page(page) => {
+                    untended += page.len();
+                    idle = SHORTEST_POLL;
+                    self.hand_over(before, &page);
+                    if self.shared.is_stopped() {
+                        return Ok(());
+                    }
+                }
+                Read::End => {
+                    if !self.shared.wait(idle) {
+                        return Ok(());
+                    }
+                    idle = (idle * 2).min(self.pace.poll);
+                }
+                Read::Gap => self.gap(log)?,
+            }
+        }
+    }
+
+    fn hand_over(&mut self, mut before: Cursor, page: &[(Cursor, Entry)]) {
+        let mut changes: Vec<Change> = Vec::with_capacity(page.len());
+        let mut told = None;
+        for (cursor, entry) in page {
+            // A `Field` of the user's reads the values.
+            let decoding = || self.decoder.decode(entry, before, *cursor);
+            let decoded = catch_unwind(AssertUnwindSafe(decoding));
+            match decoded.unwrap_or_else(|_| self.decoder.gap_of(entry)) {
+                Told::Changes(first, second) => {
+                    told = None;
+                    changes.push(first);
+                    changes.extend(second);
+                }
+                // A `TRUNCATE` of a partitioned table is logged for each partition.
+                Told::Gap(stream) if told == Some(stream) => {}
+                Told::Gap(stream) => {
+                    if !changes.is_empty() {
+                        self.sink.changes(std::mem::take(&mut changes));
+                    }
+                    self.sink.gap(Some(stream));
+                    told = Some(stream);
+                }
+                Told::Foreign => {}
+            }
+            before = *cursor;
+        }
+        if !changes.is_empty() {
+            self.sink.changes(changes);
+        }
+    }
+}

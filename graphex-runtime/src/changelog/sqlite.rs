@@ -1,0 +1,160 @@
+//! Reading the change log of SQLite, where the row number is the position.
+
+use super::connection::{Bind, Entry, LogConnection, Statement, Texts};
+use super::log::{Batches, Log, LogError, Mark, PAGE, Read};
+use super::schema::Retention;
+use crate::cursor::Cursor;
+
+/// The log on a connection to SQLite.
+pub(super) struct SqliteLog {
+    conn: Box<dyn LogConnection + Send>,
+    log: u64,
+    /// SQLite's number for what other connections have written, when everything was read.
+    exhausted_at: Option<i64>,
+}
+
+impl SqliteLog {
+    /// The log on this connection; it is installed.
+    pub(super) fn open(mut conn: Box<dyn LogConnection + Send>) -> Result<Self, LogError> {
+        conn.run("PRAGMA busy_timeout = 5000")?;
+        let mut log = Self {
+            conn,
+            log: 0,
+            exhausted_at: None,
+        };
+        log.read_id()?;
+        Ok(log)
+    }
+
+    fn read_id(&mut self) -> Result<(), LogError> {
+        let rows = self.texts("SELECT CAST(log AS TEXT) FROM graphex_state", &[])?;
+        let log = rows.first().and_then(|row| row.number(0));
+        self.log = log.ok_or(INCOMPLETE)?.cast_unsigned();
+        Ok(())
+    }
+
+    fn texts(&mut self, sql: &str, values: &[Bind<'_>]) -> Result<Vec<Texts>, LogError> {
+        Ok(self.conn.texts(Statement::new(sql, values))?)
+    }
+
+    fn data_version(&mut self) -> Result<Option<i64>, LogError> {
+        let rows = self.texts("PRAGMA data_version", &[])?;
+        Ok(rows.first().and_then(|row| row.number(0)))
+    }
+
+    fn cursor(&self, entry: &Entry) -> Cursor {
+        Cursor {
+            log: self.log,
+            position: entry.seq.cast_unsigned(),
+            token: entry.token.cast_unsigned(),
+        }
+    }
+
+    /// The entries from this number on, itself included.
+    fn entries(&mut self, from: i64) -> Result<Vec<Entry>, LogError> {
+        let page = i64::try_from(PAGE).unwrap_or(i64::MAX);
+        let values = [Bind::Int(from), Bind::Int(page + 1)];
+        let sql = "SELECT 0, seq, token, stream, op, old, new FROM graphex_log WHERE seq >= ? ORDER BY seq LIMIT ?";
+        Ok(self.conn.entries(Statement::new(sql, &values))?)
+    }
+
+    /// The highest number that was ever given.
+    fn highest(&mut self) -> Result<i64, LogError> {
+        let sql = "SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = 'graphex_log'";
+        let rows = self.texts(sql, &[])?;
+        Ok(rows.first().and_then(|row| row.number(0)).unwrap_or(0))
+    }
+
+    /// Whether `cursor` is the end of an empty log, from which it may go on with `next`.
+    fn is_empty_end(&mut self, cursor: &Cursor, next: Option<&Entry>) -> Result<bool, LogError> {
+        let position = cursor.position.cast_signed();
+        if cursor.token != 0 {
+            return Ok(false);
+        }
+        match next {
+            Some(next) => Ok(next.seq == position + 1),
+            None => Ok(self.highest()? == position),
+        }
+    }
+}
+
+impl Log for SqliteLog {
+    fn end(&mut self) -> Result<Mark, LogError> {
+        self.read_id()?;
+        self.exhausted_at = None;
+        let sql = "SELECT 0, seq, token, stream, op, NULL, NULL FROM graphex_log ORDER BY seq DESC LIMIT 1";
+        let newest = self.conn.entries(Statement::new(sql, &[]))?.pop();
+        let cursor = match newest {
+            Some(entry) => self.cursor(&entry),
+            None => Cursor {
+                log: self.log,
+                position: self.highest()?.cast_unsigned(),
+                token: 0,
+            },
+        };
+        let batches = Batches::default();
+        Ok(Mark { cursor, batches })
+    }
+
+    fn find(&mut self, cursor: &Cursor) -> Result<Option<Mark>, LogError> {
+        self.read_id()?;
+        let Ok(position) = i64::try_from(cursor.position) else {
+            return Ok(None);
+        };
+        let entries = self.entries(position)?;
+        let there = entries.first().filter(|entry| entry.seq == position);
+        let is_good = match there {
+            Some(entry) => self.cursor(entry) == *cursor,
+            None => cursor.log == self.log && self.is_empty_end(cursor, entries.first())?,
+        };
+        let batches = Batches::default();
+        let cursor = *cursor;
+        Ok(is_good.then_some(Mark { cursor, batches }))
+    }
+
+    fn read(&mut self, mark: &mut Mark) -> Result<Read, LogError> {
+        let version = self.data_version()?;
+        if version.is_some() && version == self.exhausted_at {
+            return Ok(Read::End);
+        }
+        let position = mark.cursor.position.cast_signed();
+        let mut entries = self.entries(position)?;
+        match entries.first() {
+            Some(entry) if entry.seq == position => {
+                if self.cursor(entry) != mark.cursor {
+                    return Ok(Read::Gap);
+                }
+                entries.remove(0);
+            }
+            next => {
+                if !self.is_empty_end(&mark.cursor, next)? {
+                    return Ok(Read::Gap);
+                }
+            }
+        }
+        let page: Vec<_> = entries
+            .into_iter()
+            .map(|entry| (self.cursor(&entry), entry))
+            .collect();
+        let Some((last, _)) = page.last() else {
+            // Read before the entries, so that what was written meanwhile is seen next time.
+            self.exhausted_at = version;
+            return Ok(Read::End);
+        };
+        mark.cursor = *last;
+        Ok(Read::Page(page))
+    }
+
+    fn tend(&mut self, _: Retention) -> Result<(), LogError> {
+        // The log prunes itself. Its id may have been made anew by the user.
+        let before = self.log;
+        self.read_id()?;
+        if self.log != before {
+            self.exhausted_at = None;
+        }
+        Ok(())
+    }
+}
+
+const INCOMPLETE: LogError =
+    LogError::Answer("the tables of the change log are incomplete: install it again");

@@ -1,0 +1,257 @@
+//! A source of changes beside the writers of this process: a change log.
+
+use std::collections::{HashMap, VecDeque};
+use std::error::Error;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::Notify;
+
+use super::engine::Engine;
+use super::lock;
+#[cfg(feature = "diesel")]
+use super::{Hub, HubBuilder};
+use crate::change::Change;
+use crate::layer::Inbox as _;
+use crate::model::Model;
+use crate::topic::Topic;
+
+/// Items that wait for one lane; then the source waits.
+const WAITING: usize = 8;
+/// Time after which a source that waits looks whether its hub is still there.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Where a source hands over what it reads.
+pub(crate) trait Sink: Send {
+    /// Takes changes in their order. Blocks while there is no room.
+    fn changes(&self, changes: Vec<Change>);
+
+    /// Takes note that changes are missing here, of one stream or of all that the source has.
+    fn gap(&self, stream: Option<&'static str>);
+}
+
+/// A source that reads until it is dropped.
+pub(crate) trait Source: Send + Sync {
+    /// Reads at once: something was committed.
+    fn wake(&self);
+
+    /// Whether it reads.
+    fn is_ready(&self) -> bool;
+}
+
+/// A source, and the streams of which it has all changes.
+pub(crate) struct Opened {
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) streams: Vec<&'static str>,
+    /// What connections that write have to run first, so that the source hears everything.
+    pub(crate) writers_run: Option<&'static str>,
+}
+
+pub(crate) type OpenError = Box<dyn Error + Send + Sync>;
+
+/// Opens a source for a hub with these models.
+pub(crate) type Open =
+    Box<dyn FnOnce(&[&'static Model], Box<dyn Sink>) -> Result<Opened, OpenError> + Send>;
+
+/// The hub could not be built: its change log cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the hub cannot be built: {0}")]
+pub struct BuildError(pub(super) OpenError);
+
+impl BuildError {
+    /// What is behind it: with a change log a [`ChangeLogError`](crate::ChangeLogError).
+    #[must_use]
+    pub fn reason(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+#[cfg(feature = "diesel")]
+impl HubBuilder {
+    /// Reads changes from what this opens.
+    pub(crate) fn source(mut self, open: Open) -> Self {
+        self.source = Some(open);
+        self
+    }
+
+    /// The models so far.
+    pub(crate) fn models(&self) -> &[&'static Model] {
+        &self.models
+    }
+}
+
+#[cfg(feature = "diesel")]
+impl Hub {
+    /// Whether the changes of this model come from a change log.
+    pub(crate) fn is_logged(&self, model: &Model) -> bool {
+        let opened = self.engine.source();
+        opened.is_some_and(|opened| opened.streams.contains(&model.stream))
+    }
+
+    /// What connections that write have to run first, for the sake of the change log.
+    pub(crate) fn writers_run(&self) -> Option<&'static str> {
+        self.engine.source()?.writers_run
+    }
+
+    /// A writer of this process has committed: the change log is read at once.
+    pub(crate) fn committed(&self) {
+        if let Some(opened) = self.engine.source() {
+            opened.source.wake();
+        }
+    }
+}
+
+impl Engine {
+    /// Whether the source tells of the model's changes, so that nobody else has to.
+    pub(super) fn hears_from_log(&self, change: &Change) -> bool {
+        let opened = self.source();
+        opened.is_some_and(|opened| opened.streams.contains(&change.model.stream))
+    }
+}
+
+/// The ways from a source to the lanes, one for each lane.
+#[derive(Debug)]
+pub(super) struct Intake(HashMap<&'static str, Arc<Way>>);
+
+/// The way to one lane: a bounded queue between a thread and a task.
+#[derive(Debug)]
+pub(super) struct Way {
+    stream: &'static str,
+    items: Mutex<VecDeque<Item>>,
+    room: Condvar,
+    filled: Notify,
+}
+
+#[derive(Debug)]
+enum Item {
+    Changes(Vec<Arc<Change>>),
+    Gap,
+}
+
+impl Intake {
+    pub(super) fn new(models: &[&'static Model]) -> Arc<Self> {
+        let way = |model: &&'static Model| {
+            let way = Way {
+                stream: model.stream,
+                items: Mutex::default(),
+                room: Condvar::new(),
+                filled: Notify::new(),
+            };
+            (model.stream, Arc::new(way))
+        };
+        Arc::new(Self(models.iter().map(way).collect()))
+    }
+
+    /// What hands over to an engine. Before its tasks ran there can be no subscriber, and nobody
+    /// misses anything.
+    pub(super) fn sink(self: &Arc<Self>, engine: Weak<Engine>) -> Box<dyn Sink> {
+        let intake = Arc::clone(self);
+        Box::new(EngineSink { intake, engine })
+    }
+
+    pub(super) fn ways(&self) -> impl Iterator<Item = &Arc<Way>> {
+        self.0.values()
+    }
+}
+
+struct EngineSink {
+    intake: Arc<Intake>,
+    engine: Weak<Engine>,
+}
+
+impl EngineSink {
+    fn send(&self, stream: &str, item: Item) {
+        let Some(way) = self.intake.0.get(stream) else {
+            return;
+        };
+        let mut items = lock(&way.items);
+        while self.is_served() {
+            if items.len() < WAITING {
+                items.push_back(item);
+                way.filled.notify_one();
+                return;
+            }
+            let waited = way.room.wait_timeout(items, LOOK);
+            items = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Whether somebody takes what is handed over.
+    fn is_served(&self) -> bool {
+        let engine = self.engine.upgrade();
+        engine.is_some_and(|engine| engine.is_started())
+    }
+}
+
+impl Sink for EngineSink {
+    fn changes(&self, changes: Vec<Change>) {
+        // Streams keep their own order, and need none among each other.
+        let mut of_streams: Vec<(&'static str, Vec<Arc<Change>>)> = Vec::new();
+        for change in changes {
+            let stream = change.model.stream;
+            let change = Arc::new(change);
+            match of_streams.iter_mut().find(|(other, _)| *other == stream) {
+                Some((_, changes)) => changes.push(change),
+                None => of_streams.push((stream, vec![change])),
+            }
+        }
+        for (stream, changes) in of_streams {
+            self.send(stream, Item::Changes(changes));
+        }
+    }
+
+    fn gap(&self, stream: Option<&'static str>) {
+        match stream {
+            Some(stream) => self.send(stream, Item::Gap),
+            None => self
+                .intake
+                .0
+                .keys()
+                .for_each(|stream| self.send(stream, Item::Gap)),
+        }
+    }
+}
+
+impl Way {
+    /// Delivers what is handed over, for as long as it is polled and the engine lives.
+    pub(super) async fn run(self: Arc<Self>, engine: Weak<Engine>) {
+        loop {
+            let Some(item) = self.take() else {
+                if let Some(engine) = engine.upgrade() {
+                    engine.flush(self.stream);
+                }
+                self.filled.notified().await;
+                continue;
+            };
+            let Some(engine) = engine.upgrade() else {
+                return;
+            };
+            let delivering = AssertUnwindSafe(self.deliver(&engine, item));
+            if delivering.catch_unwind().await.is_err() {
+                tracing::error!(stream = self.stream, "delivering a change panicked");
+                engine.missed(Some(self.stream)).await;
+            }
+        }
+    }
+
+    fn take(&self) -> Option<Item> {
+        let item = lock(&self.items).pop_front();
+        self.room.notify_one();
+        item
+    }
+
+    async fn deliver(&self, engine: &Engine, item: Item) {
+        match item {
+            Item::Changes(changes) => {
+                engine.counters.changes_published.add(changes.len());
+                for change in changes {
+                    let topics: Vec<_> = Topic::published(&change).collect();
+                    engine.deliver(&topics, &change).await;
+                }
+            }
+            Item::Gap => engine.missed(Some(self.stream)).await,
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The change log of SQLite, as its subscribers hear it.
+
+#![cfg(feature = "diesel")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod change_log;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use change_log::{Feed, Note, note, notes, sqlite_schema};
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use graphex::{Action, BroadcastDsl as _, ChangeLog};
+
+/// A file of its own.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str) -> Self {
+        let file = format!("graphex-{name}-{}.sqlite", std::process::id());
+        let file = Self(std::env::temp_dir().join(file));
+        file.remove();
+        file.connect()
+            .batch_execute("PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+            .unwrap();
+        file
+    }
+
+    fn installed(name: &str) -> Self {
+        let file = Self::new(name);
+        sqlite_schema().install(&mut file.connect()).unwrap();
+        file
+    }
+
+    fn path(&self) -> String {
+        self.0.to_str().unwrap().to_owned()
+    }
+
+    fn connect(&self) -> SqliteConnection {
+        let mut conn = SqliteConnection::establish(&self.path()).unwrap();
+        conn.batch_execute("PRAGMA busy_timeout = 20000").unwrap();
+        conn
+    }
+
+    fn log(&self) -> ChangeLog {
+        let path = self.path();
+        ChangeLog::sqlite(move || SqliteConnection::establish(&path))
+    }
+
+    fn feed(&self) -> Feed {
+        Feed::open(self.log()).unwrap()
+    }
+
+    fn run(&self, sql: &str) {
+        self.connect().batch_execute(sql).unwrap();
+    }
+
+    fn remove(&self) {
+        for end in ["", "-wal", "-shm", "-journal"] {
+            let _ = std::fs::remove_file(format!("{}{end}", self.path()));
+        }
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+#[test]
+fn whoever_writes_is_heard() {
+    let file = File::installed("writers");
+    file.run("CREATE TABLE parents (id INTEGER PRIMARY KEY)");
+    let mut feed = file.feed();
+    file.run("INSERT INTO notes VALUES (1, 'text'), (2, 'it''s \"x\" \\ \n é 🦀')");
+    file.run("UPDATE notes SET text = 'new' WHERE id = 1");
+    diesel::sql_query("DELETE FROM notes WHERE id = 1")
+        .execute(&mut file.connect())
+        .unwrap();
+    let shell = Command::new("sqlite3")
+        .args([
+            file.path().as_str(),
+            "INSERT INTO notes VALUES (3, 'shell')",
+        ])
+        .status();
+    assert!(
+        shell
+            .expect("the `sqlite3` shell is not installed")
+            .success()
+    );
+    assert_eq!(
+        feed.told_until("create 3 shell"),
+        [
+            "create 1 text",
+            "create 2 it's \"x\" \\ \n é 🦀",
+            "update 1 new",
+            "delete 1 new",
+            "create 3 shell",
+        ]
+    );
+}
+
+#[test]
+fn a_broadcast_is_told_once_and_what_rolls_back_never() {
+    let file = File::installed("once");
+    let mut feed = file.feed();
+    let mut conn = file.connect();
+    feed.hub.attach(&mut conn).unwrap();
+    let insert = |conn: &mut SqliteConnection, id, text| {
+        diesel::insert_into(notes::table)
+            .values(note(id, text))
+            .broadcast()
+            .execute(conn)
+    };
+    insert(&mut conn, 1, "kept").unwrap();
+    let _ = conn.transaction(|conn| {
+        insert(conn, 2, "lost")?;
+        QueryResult::<()>::Err(diesel::result::Error::RollbackTransaction)
+    });
+    // A row number that was rolled back is given again.
+    conn.transaction(|conn| {
+        insert(conn, 3, "outer")?;
+        let _ = conn.transaction(|conn| {
+            insert(conn, 4, "inner")?;
+            QueryResult::<()>::Err(diesel::result::Error::RollbackTransaction)
+        });
+        insert(conn, 5, "last")
+    })
+    .unwrap();
+    assert_eq!(
+        feed.told_until("create 5 last"),
+        ["create 1 kept", "create 3 outer", "create 5 last"]
+    );
+}
+
+#[test]
+fn what_is_published_comes_beside_the_log() {
+    let file = File::installed("publish");
+    let mut feed = file.feed();
+    feed.hub.publish(Action::Update, &note(9, "said"));
+    assert_eq!(feed.told_until("update 9 said"), ["update 9 said"]);
+}
+
+#[test]
+fn a_key_that_changes_is_gone_and_a_new_one_there() {
+    let file = File::installed("key");
+    let mut feed = file.feed();
+    file.run("INSERT INTO notes VALUES (1, 'a'); UPDATE notes SET id = 2; INSERT INTO notes VALUES (3, 'b')");
+    assert_eq!(
+        feed.told_until("create 3 b"),
+        ["create 1 a", "delete 1 a", "create 2 a", "create 3 b"]
+    );
+}
+
+#[test]
+fn a_trigger_of_the_users_is_logged_after_what_caused_it() {
+    let file = File::new("cause");
+    file.run(
+        "CREATE TRIGGER again AFTER INSERT ON notes WHEN NEW.text = 'a' BEGIN \
+           UPDATE notes SET text = 'b' WHERE id = NEW.id; END",
+    );
+    sqlite_schema().install(&mut file.connect()).unwrap();
+    let mut feed = file.feed();
+    file.run("INSERT INTO notes VALUES (1, 'a')");
+    assert_eq!(feed.told_until("update 1 b"), ["create 1 a", "update 1 b"]);
+}
+
+#[test]
+fn a_newer_trigger_is_a_problem_that_its_sql_mends() {
+    let file = File::installed("newer");
+    file.run("CREATE TRIGGER newer AFTER INSERT ON notes BEGIN SELECT 1; END");
+    let problems = sqlite_schema().check(&mut file.connect()).unwrap();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].sentence.contains("\"newer\" is newer"),
+        "{}",
+        problems[0].sentence
+    );
+    let refused = Feed::open(file.log()).err().unwrap().to_string();
+    assert!(refused.contains("\"newer\""), "{refused}");
+    file.run(&problems[0].sql);
+    assert_eq!(sqlite_schema().check(&mut file.connect()).unwrap(), []);
+}
+
+#[test]
+fn each_problem_is_told_with_what_mends_it() {
+    let spoil = [
+        ("DROP TABLE graphex_state", "not installed"),
+        (
+            "UPDATE graphex_state SET version = 'old'",
+            "of another version of graphex",
+        ),
+        ("DROP TRIGGER graphex_log_trim", "no trigger that prunes it"),
+        ("DROP TRIGGER \"graphex_update:notes\"", "has no trigger"),
+        (
+            "DROP TRIGGER \"graphex_delete:notes\"; \
+             CREATE TRIGGER \"graphex_delete:notes\" AFTER DELETE ON notes BEGIN SELECT 1; END",
+            "of another version of the model",
+        ),
+        // The trigger's text follows, the key of its JSON does not.
+        (
+            "ALTER TABLE notes RENAME COLUMN text TO body; ALTER TABLE notes RENAME COLUMN body TO text",
+            "",
+        ),
+    ];
+    for (number, (sql, sentence)) in spoil.into_iter().enumerate() {
+        let file = File::installed(&format!("problem{number}"));
+        file.run(sql);
+        let mut conn = file.connect();
+        let problems = sqlite_schema().check(&mut conn).unwrap();
+        if sentence.is_empty() {
+            assert_eq!(problems, []);
+            continue;
+        }
+        assert_eq!(problems.len(), 1, "{sql}: {problems:?}");
+        assert!(
+            problems[0].to_string().contains(sentence),
+            "{sql}: {}",
+            problems[0]
+        );
+        file.run(&problems[0].sql);
+        assert_eq!(sqlite_schema().check(&mut conn).unwrap(), [], "{sql}");
+        let mut feed = file.feed();
+        file.run("INSERT INTO notes VALUES (1, 'a')");
+        assert_eq!(feed.told_until("create 1 a"), ["create 1 a"], "{sql}");
+    }
+}
+
+#[test]
+fn what_sql_cannot_mend_is_told_as_well() {
+    for (sql, sentence) in [
+        ("DROP TABLE notes", "there is no table \"notes\""),
+        (
+            "DROP TABLE notes; CREATE VIEW notes AS SELECT 1 AS id, 'x' AS text",
+            "no ordinary table",
+        ),
+        (
+            "DROP TABLE notes; CREATE TABLE notes (id INTEGER PRIMARY KEY)",
+            "has no column \"text\"",
+        ),
+    ] {
+        let file = File::installed("unmended");
+        file.run(sql);
+        let problems = sqlite_schema().check(&mut file.connect()).unwrap();
+        assert!(problems[0].sentence.contains(sentence), "{problems:?}");
+        assert!(Feed::open(file.log()).is_err());
+    }
+}
+
+#[test]
+fn replace_is_heard_with_recursive_triggers_which_attached_connections_have() {
+    let file = File::installed("replace");
+    let mut feed = file.feed();
+    let mut conn = file.connect();
+    feed.hub.attach(&mut conn).unwrap();
+    conn.batch_execute("INSERT INTO notes VALUES (1, 'a'); REPLACE INTO notes VALUES (1, 'b')")
+        .unwrap();
+    assert_eq!(
+        feed.told_until("create 1 b"),
+        ["create 1 a", "delete 1 a", "create 1 b"]
+    );
+}
+
+#[test]
+fn a_blob_in_a_text_column_does_not_fail_the_write() {
+    let file = File::installed("blob");
+    let mut feed = file.feed();
+    file.run("INSERT INTO notes VALUES (1, x'6869')");
+    assert_eq!(feed.told_until("create 1 hi"), ["create 1 hi"]);
+}
+
+#[test]
+fn what_is_pruned_unread_and_a_restored_backup_are_told_as_a_gap() {
+    let file = File::installed("gap");
+    file.run("INSERT INTO notes VALUES (1, 'a'), (2, 'b')");
+    let mut feed = file.feed();
+    // As if the reader had been away: both at once.
+    file.run("BEGIN; INSERT INTO notes VALUES (3, 'c'); DELETE FROM graphex_log; INSERT INTO notes VALUES (4, 'd'); COMMIT");
+    assert_eq!(feed.told_until("resync"), ["resync"]);
+    file.run("INSERT INTO notes VALUES (5, 'e')");
+    assert_eq!(feed.told_until("create 5 e"), ["create 5 e"]);
+    // An older state of the same file, in which the numbers come again.
+    file.run(
+        "BEGIN; DELETE FROM graphex_log WHERE seq >= 4; UPDATE sqlite_sequence SET seq = 3 WHERE name = 'graphex_log'; \
+         INSERT INTO notes VALUES (6, 'f'), (7, 'g'), (8, 'h'); COMMIT",
+    );
+    assert_eq!(feed.told_until("resync"), ["resync"]);
+}
+
+#[test]
+fn a_log_that_cannot_be_read_yet_is_read_later_where_that_is_wanted() {
+    let file = File::new("later");
+    assert!(Feed::open(file.log()).is_err());
+    let mut feed = Feed::open(file.log().tolerant()).unwrap();
+    assert!(!feed.hub.ready());
+    sqlite_schema().install(&mut file.connect()).unwrap();
+    let started = std::time::Instant::now();
+    while !feed.hub.ready() {
+        assert!(started.elapsed() < Duration::from_secs(30));
+        std::thread::yield_now();
+    }
+    file.run("INSERT INTO notes VALUES (1, 'a')");
+    assert_eq!(feed.told_until("create 1 a"), ["create 1 a"]);
+}
+
+#[test]
+fn the_log_keeps_within_its_bounds_with_nobody_there() {
+    let file = File::new("bounds");
+    let schema = sqlite_schema().keep(Duration::from_secs(3_600), 200_000);
+    schema.install(&mut file.connect()).unwrap();
+    let mut conn = file.connect();
+    let mut most = 0;
+    for round in 0..20 {
+        let first = round * 1_000;
+        conn.batch_execute(&format!(
+            "WITH RECURSIVE n (x) AS (SELECT {first} UNION ALL SELECT x + 1 FROM n WHERE x < {first} + 999) \
+             INSERT INTO notes SELECT x, hex(randomblob(50)) FROM n"
+        ))
+        .unwrap();
+        let size: i64 = diesel::dsl::sql::<diesel::sql_types::BigInt>(
+            "SELECT CAST(total(64 + ifnull(length(old), 0) + ifnull(length(new), 0)) AS INTEGER) FROM graphex_log",
+        )
+        .get_result(&mut conn)
+        .unwrap();
+        most = most.max(size);
+    }
+    assert!((100_000..400_000).contains(&most), "{most} bytes");
+    // Whoever comes back finds a log that it can read.
+    let mut feed = Feed::open(file.log().keep(Duration::from_secs(3_600), 200_000)).unwrap();
+    file.run("INSERT INTO notes VALUES (-1, 'a')");
+    assert_eq!(feed.told_until("create -1 a"), ["create -1 a"]);
+    let _: Vec<Note> = notes::table.limit(1).load(&mut conn).unwrap();
+}
