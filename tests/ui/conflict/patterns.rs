@@ -1,4 +1,4 @@
-use graphex::ModelType;
+use graphex::prelude::*;
 
 /// A lookup of its own is one that the field does not have.
 #[derive(ModelType)]
@@ -25,10 +25,10 @@ struct OfItsOwn {
 
 impl OfItsOwnLookups for OfItsOwn {
     async fn text__iregex(
-        _: &graphex::LookupContext<'_>,
+        _: &LookupContext<'_>,
         _: i64,
         _: String,
-    ) -> async_graphql::Result<bool> {
+    ) -> Result<bool> {
         Ok(true)
     }
 }

@@ -60,7 +60,7 @@ struct Prefixes {
     #[graphex(sk)]
     place: Opaque,
     #[graphex(op)]
-    json: serde_json::Value,
+    json: std::net::Ipv4Addr,
     #[graphex(ex)]
     token: String,
     #[graphex(ren = "text")]
