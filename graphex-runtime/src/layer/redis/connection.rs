@@ -248,7 +248,7 @@ impl Connection {
 
     /// The names, by the commands in which they can go.
     fn parts<'n>(&self, names: &'n [String]) -> Vec<Vec<&'n String>> {
-        let placed = match self {
+        let placed: Vec<Vec<_>> = match self {
             Self::Single(_) => vec![names.iter().collect()],
             #[cfg(feature = "redis-cluster")]
             Self::Cluster(_) => placed(names),
