@@ -6,6 +6,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stdout, reason = "tells the seed")]
 
+mod proof;
+
 use std::time::Duration;
 
 use async_graphql::{
@@ -18,8 +20,6 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
-
-const SELECTIONS: usize = 2_000;
 
 #[derive(Clone, Debug, ModelType)]
 #[graphex(stream = "messages", label = "chat.message", serialize_data)]
@@ -283,7 +283,7 @@ async fn whatever_is_selected_is_what_async_graphql_makes_of_the_same_types() {
         .finish();
     let twin = Schema::new(Query, EmptyMutation, Twin);
     let actions = [Action::Create, Action::Update, Action::Delete];
-    for count in 0..SELECTIONS {
+    for count in 0..proof::steps(200) {
         let document = document().new_tree(&mut runner).unwrap().current();
         let message = messages().new_tree(&mut runner).unwrap().current();
         let action = actions[count % 3];

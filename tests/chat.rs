@@ -1,4 +1,4 @@
-//! The chat example, started by the README's command, with clients that others wrote.
+//! The chat example, started by the README's command or as it was built, with clients that others wrote.
 
 #![cfg(all(feature = "axum", feature = "diesel"))]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -51,11 +51,15 @@ impl Chat {
         let file = std::env::temp_dir().join(format!("graphex-{place}.sqlite"));
         let (mut processes, mut addresses, mut welcome) = (Vec::new(), Vec::new(), String::new());
         for _ in 0..http + sockets {
-            let mut command = example();
+            let features: &[_] = if sockets > 0 {
+                &["--features", "redis"]
+            } else {
+                &[]
+            };
+            let mut command = example(features);
             if sockets > 0 {
                 let url = std::env::var("GRAPHEX_REDIS_URL").expect("GRAPHEX_REDIS_URL is not set");
                 command
-                    .args(["--features", "redis"])
                     .env("REDIS_URL", url)
                     .env("REDIS_PREFIX", &place)
                     .env("DATABASE_URL", &file);
@@ -149,10 +153,19 @@ impl Chat {
     }
 }
 
-fn example() -> Command {
-    let mut command = Command::new(env!("CARGO"));
+/// The program that `GRAPHEX_CHAT` names; where it names none, by the README's command.
+fn example(features: &[&str]) -> Command {
+    let built = std::env::var_os("GRAPHEX_CHAT").filter(|path| !path.is_empty());
+    let mut command = if let Some(path) = built {
+        Command::new(path)
+    } else {
+        let mut command = Command::new(env!("CARGO"));
+        command
+            .args(["run", "--quiet", "--example", "chat"])
+            .args(features);
+        command
+    };
     command
-        .args(["run", "--quiet", "--example", "chat"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("PORT", "0")
         .stdout(Stdio::piped())

@@ -8,6 +8,7 @@ mod harness;
 
 use async_graphql::{EmptyMutation, Object};
 use chrono::{DateTime, NaiveDate, Utc};
+use graphex::Limits;
 use graphex::prelude::*;
 use harness::{Client, CurrentUser, Server, endpoints};
 use serde_json::{Value, json};
@@ -95,11 +96,16 @@ impl Query {
 }
 
 async fn server() -> Server {
+    server_with(|_| {}).await
+}
+
+async fn server_with(limits: impl FnOnce(&mut Limits)) -> Server {
     let hub = harness::nodes::build(
         Hub::builder()
             .model::<Message>()
             .model::<Ping>()
-            .model::<Entry>(),
+            .model::<Entry>()
+            .limits(limits),
     );
     let schema = Schema::build(Query, EmptyMutation, Subscription::default()).finish();
     Server::start(endpoints(schema, &hub).into_router(), hub).await
@@ -429,6 +435,39 @@ async fn a_value_that_the_field_cannot_have_is_refused_with_what_it_can() {
     assert_eq!(status, 200);
     assert!(error.ends_with("`room__isnull: true`"), "{error}");
     assert_eq!(server.hub.stats().subscriptions, 0);
+}
+
+/// The schema is of no hub, so it has the lookups still; who asks for one is told.
+#[tokio::test]
+async fn a_hub_may_take_no_patterns_at_all() {
+    let server = server_with(|limits| limits.pattern_bytes = 0).await;
+    let mut client = server.connect(Some(TENANT)).await;
+    for (filters, name) in [
+        (r#"{text__regex: "a"}"#, "text__regex"),
+        (r#"{text__iregex: ""}"#, "text__iregex"),
+        (r#"{text__regex: "(", text: "a"}"#, "text__regex"),
+    ] {
+        let error = server
+            .refused(&client, MESSAGES, &filtered(SUBSCRIBE, filters))
+            .await;
+        assert_eq!(
+            error,
+            format!("the filter `{name}` is turned off: this server takes no regular expressions")
+        );
+    }
+    assert_eq!(server.hub.stats().subscriptions, 0);
+    // All other filters are there.
+    server
+        .done(
+            &client,
+            MESSAGES,
+            &filtered(SUBSCRIBE, r#"{text__icontains: "A"}"#),
+        )
+        .await;
+    server
+        .hub
+        .publish(Action::Update, &message(1, Some(1), "a"));
+    assert_eq!(client.json().await["payload"]["data"]["id"], 1);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! 100,000 random steps on one socket: ids are subscribed, completed and used again at once while
+//! Random steps on one socket: ids are subscribed, completed and used again at once while
 //! rows change, and no operation ever gets what is another's.
 //!
 //! `GRAPHEX_SEED=<number>` repeats a run.
@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, reason = "tells the seed")]
 
 mod harness;
+mod proof;
 mod streams;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,6 @@ use serde_json::{Value, json};
 use streams::graphql_ws::Raw;
 use streams::{Fixture, start};
 
-const STEPS: usize = 100_000;
 const IDS: usize = 40;
 /// Steps after which the server has to have heard of all.
 const ROUND: usize = 25;
@@ -160,7 +160,7 @@ async fn no_operation_ever_gets_what_is_another_s() {
         barriers: 0,
     };
     let mut number = 0;
-    for step in 1..=STEPS {
+    for step in 1..=proof::steps(10_000) {
         let id = random.below(IDS);
         let is_generated = random.below(2) == 0;
         match random.below(10) {

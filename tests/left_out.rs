@@ -9,9 +9,12 @@ fn main() {
     }
     println!();
     println!(
-        "left out of `cargo test`: the tests on PostgreSQL and Redis, which need servers, and those with"
+        "left out of `cargo test`: the tests on PostgreSQL and Redis, which need servers, those with"
     );
-    println!("clients from npm and in the browser, which need Node.js");
+    println!(
+        "clients from npm and in the browser, which need Node.js, and those of what the derive says to"
+    );
+    println!("mistakes, which compile the dependencies once more");
     println!("    all of it:      ./tests/run.sh    (starts servers of its own)");
     println!("    PostgreSQL:     GRAPHEX_POSTGRES_URL=postgres://user@host/database \\");
     println!("                        cargo test --package graphex-postgres-tests");
@@ -23,6 +26,10 @@ fn main() {
     println!("    npm clients:    (cd tests/clients && npm ci) && cargo build --example chat");
     println!("                    GRAPHEX_CHAT=$PWD/target/debug/examples/chat \\");
     println!("                        cargo test --package graphex-client-tests");
+    println!("    mistakes:       cargo test --package graphex-ui-tests");
+    println!(
+        "    proofs:         GRAPHEX_PROOF=10 makes those with random steps ten times as long"
+    );
     println!("    the page:       tests/browser/run.sh    (needs Chromium, too)");
     println!();
 }

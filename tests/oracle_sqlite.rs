@@ -5,6 +5,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod oracle;
+mod proof;
 
 use async_graphql::{EmptyMutation, MergedSubscription, Object, Schema};
 use diesel::connection::SimpleConnection as _;
@@ -209,7 +210,7 @@ fn those_are_told_whose_predicate_sqlite_finds_true() {
         question: String::new(),
     };
     let volume = Volume {
-        rounds: 5,
+        rounds: proof::steps(2),
         predicates: 300,
         changes: 50,
     };

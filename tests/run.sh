@@ -1,17 +1,39 @@
 #!/usr/bin/env bash
 # Every check of the project, from formatting to PostgreSQL, Redis and the browser. It stops at the
-# first failure.
+# first failure, and ends with a table of its steps, the slowest first.
+#
+#     ./tests/run.sh           random proofs of some thousand steps, benches unoptimised
+#     ./tests/run.sh --long    proofs ten times as long, benches as the README gives their figures
 #
 # Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), PostgreSQL's
-# server and client library, and Node.js, npm and Chromium for the browser page. As root on
-# Debian or Ubuntu it installs what is missing, Rust apart; otherwise it says what to install.
+# server and client library, Redis, OpenSSL, and Node.js, npm and Chromium for the browser page. As
+# root on Debian or Ubuntu it installs what is missing, Rust apart; otherwise it says what to
+# install, all at once and before anything is built.
+#
+# Dependencies are built once, and once more for clippy: all that can be is built with the features
+# of `--workspace --all-features`. What is about other features says so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 crates=(--package graphex-macros --package graphex-runtime --package graphex)
 target=${CARGO_TARGET_DIR:-$PWD/target}
-tools=$target/tools
-export PATH=$tools/bin:$PATH
+everything=(--workspace --all-features)
+
+long=
+case "$*" in
+'') ;;
+--long) long=yes ;;
+*)
+    printf 'usage: tests/run.sh [--long]\n' >&2
+    exit 2
+    ;;
+esac
+# How far the random proofs go: `tests/proof`.
+proof=1
+[ -z "$long" ] || proof=10
+export GRAPHEX_PROOF=${GRAPHEX_PROOF:-$proof}
+# How often unit tests with `proptest` try; its own default is 256.
+[ -z "$long" ] || export PROPTEST_CASES=${PROPTEST_CASES:-2560}
 
 fail() {
     printf '\ntests/run.sh: %s\n' "$*" >&2
@@ -19,6 +41,7 @@ fail() {
 }
 
 # step <title> <command...>
+steps=()
 step() {
     local started=$SECONDS
     current=$1
@@ -26,8 +49,29 @@ step() {
     printf '\n=== %s\n    %s\n' "$current" "$*"
     # Not `|| fail`: that would turn `set -e` off inside of functions. `finish` speaks instead.
     "$@"
+    steps+=("$((SECONDS - started)) $current")
     printf -- '--- %s: %ss\n' "$current" $((SECONDS - started))
     current=
+}
+
+# What `cargo test` said, for the table.
+tested=$(mktemp)
+
+# test_with <arguments of cargo test...>
+test_with() {
+    cargo test "$@" 2>&1 | tee -a "$tested"
+}
+
+table() {
+    printf '\nseconds, step\n'
+    printf '%s\n' "${steps[@]}" | sort -rn | sed 's/^\([0-9]*\) /\1\t/'
+    printf '\nseconds, test program (those of 3 s and more)\n'
+    awk '/^ +Running /    { name = $NF; gsub(/.*\/|-[0-9a-f]+\)$/, "", name) }
+         /^ +Doc-tests /  { name = "examples of " $2 }
+         /^test result: / { sub(/s$/, "", $NF); if ($NF >= 3) printf "%d\t%s\n", $NF, name }' "$tested" | sort -rn
+    awk '/^test result: / { runs += 1; passed += $4; failed += $6; ignored += $8 }
+         END { printf "\n%d tests passed, %d failed, %d ignored, in %d runs of test programs\n",
+               passed, failed, ignored, runs }' "$tested"
 }
 
 current= data= redis_data=
@@ -35,6 +79,7 @@ finish() {
     local status=$?
     stop_postgres
     stop_redis
+    rm -f "$tested"
     [ -z "$current" ] || printf '\ntests/run.sh: failed at: %s\n' "$current" >&2
     exit "$status"
 }
@@ -44,22 +89,9 @@ trap finish EXIT
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# need <package> <test...>: makes sure of a Debian package, or says that it is missing.
-need() {
-    local package=$1
-    shift
-    "$@" && return
-    if is_root && command -v apt-get >/dev/null; then
-        printf 'installing %s\n' "$package"
-        apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -qq --no-install-recommends "$package" ||
-            fail "apt-get could not install the package $package"
-        "$@" && return
-        fail "the package $package is installed, but does not bring what is needed"
-    fi
-    fail "the package $package is missing (its name on Debian): install it, or run this as root"
-}
-
+has_cargo() { command -v cargo >/dev/null; }
+has_clippy() { cargo clippy --version >/dev/null 2>&1; }
+has_rustfmt() { cargo fmt --version >/dev/null 2>&1; }
 has_compiler() { command -v cc >/dev/null; }
 # Whether a program links with it; `pg_config` may be there without it.
 has_libpq() {
@@ -81,22 +113,46 @@ has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
 has_chromium() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
 
+# unless <test> <what is missing>
+unless() { "$1" || missing+=("$2"); }
+
+# What only a person can install, then the names of Debian packages.
+look_for_rust() {
+    missing=()
+    unless has_cargo 'Rust (https://rustup.rs)'
+    unless has_clippy 'clippy (rustup component add clippy)'
+    unless has_rustfmt 'rustfmt (rustup component add rustfmt)'
+}
+look_for_packages() {
+    missing=()
+    unless has_compiler gcc
+    unless has_libpq libpq-dev
+    unless has_postgres postgresql
+    unless has_redis redis-server
+    unless has_redis_tools redis-tools
+    unless has_openssl openssl
+    unless has_node nodejs
+    unless has_npm npm
+    unless has_chromium chromium
+}
+
 install_tools() {
-    command -v cargo >/dev/null || fail 'Rust is missing: install it from https://rustup.rs'
-    cargo clippy --version >/dev/null || fail 'clippy is missing: rustup component add clippy'
-    cargo fmt --version >/dev/null || fail 'rustfmt is missing: rustup component add rustfmt'
-    need gcc has_compiler
-    need libpq-dev has_libpq
-    need postgresql has_postgres
-    need redis-server has_redis
-    need redis-tools has_redis_tools
-    need openssl has_openssl
-    need nodejs has_node
-    need npm has_npm
-    need chromium has_chromium
-    cargo hack --version >/dev/null 2>&1 ||
-        cargo install cargo-hack --locked --quiet --root "$tools" ||
-        fail 'cargo-hack could not be installed: `cargo install cargo-hack` failed'
+    local without=()
+    look_for_rust
+    without=("${missing[@]}")
+    look_for_packages
+    if [ ${#missing[@]} != 0 ] && [ ${#without[@]} = 0 ] && is_root && command -v apt-get >/dev/null; then
+        printf 'installing %s\n' "${missing[*]}"
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends "${missing[@]}" ||
+            printf 'apt-get failed\n'
+        look_for_packages
+    fi
+    without+=("${missing[@]}")
+    [ ${#without[@]} = 0 ] || {
+        printf '    %s\n' "${without[@]}" >&2
+        fail 'the above is missing (packages by their names on Debian): install it, or run this as root'
+    }
 }
 
 # ---------------------------------------------------------------- a PostgreSQL of its own
@@ -210,16 +266,29 @@ start_redis() {
     printf 'Redis: %s, a cluster: %s\n' "$GRAPHEX_REDIS_URL" "$GRAPHEX_REDIS_CLUSTER_URLS"
 }
 
-# The end-to-end tests, with more than one process: so many answer HTTP, so many have WebSockets.
-test_processes() {
-    local tests=(two_channel filters http limits no_such_faults every_protocol chat)
-    GRAPHEX_PROCESSES=$1 RUST_TEST_THREADS=4 cargo test --all-features "${tests[@]/#/--test=}"
-}
-
 # ---------------------------------------------------------------- checks that are not one command
 
 documentation() {
-    RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --all-features "${crates[@]}"
+    # With the example, and so with the features of the dev-dependencies, as clippy checks them.
+    RUSTDOCFLAGS='-D warnings' cargo doc "${everything[@]}" --no-deps --lib --examples
+}
+
+features_of() { sed -n '/^\[features\]$/,/^$/s/^\([a-z-]*\) = .*/\1/p' "$1"; }
+
+# As users have them: nothing but the crate, and so no features that others ask for. All features
+# of the parts are features of `graphex`.
+each_feature() {
+    local feature features
+    features=$(features_of Cargo.toml
+        features_of graphex-runtime/Cargo.toml
+        features_of graphex-macros/Cargo.toml)
+    [ "$(wc -l <<<"$features")" -gt 20 ] || fail 'the features are not to be found'
+    cargo check --package graphex --no-default-features
+    for feature in $(sort -u <<<"$features"); do
+        printf -- '--features %s\n' "$feature"
+        cargo check --package graphex --no-default-features --features "$feature"
+    done
+    cargo check --package graphex --all-features
 }
 
 # `clippy::incompatible_msrv` holds our code to the Rust version of Cargo.toml; this, the
@@ -240,12 +309,68 @@ bare_dependencies() {
     ! grep -E '^(axum|diesel|redis)' <<<"$tree"
 }
 
-# The clients that others wrote, at the versions of the lock file, and the server they talk to.
+# The programs that tests start.
+build() {
+    cargo test "${everything[@]}" --no-run
+    cargo build "${everything[@]}" --examples --bins
+    export GRAPHEX_CHAT=$target/debug/examples/chat
+    export GRAPHEX_CLUSTER=$target/debug/cluster
+    export GRAPHEX_SCENES=$target/debug/graphex-browser-tests
+}
+
+# What is as it is without features: all that needs none.
+test_without_features() {
+    test_with "${crates[@]}" --no-default-features --lib --tests
+}
+
+# What the default features decide: who builds without Redis, models that say nothing of
+# `serialize_data`, the commands and the examples of the documentation.
+test_default_features() {
+    test_with "${crates[@]}" --doc
+    GRAPHEX_CHAT='' test_with "${crates[@]}" --lib --test two_channel --test capture_sqlite_attach --test chat
+}
+
+# The end-to-end tests, with more than one process: so many answer HTTP, so many have WebSockets.
+test_processes() {
+    local tests=(two_channel filters http limits no_such_faults every_protocol chat)
+    GRAPHEX_PROCESSES=$1 RUST_TEST_THREADS=4 test_with "${everything[@]}" "${tests[@]/#/--test=}"
+}
+
+# Figures to read, not to pass: what else the machine does decides too much.
+bench() {
+    if [ -n "$long" ]; then
+        cargo bench --features redis --bench layer
+    else
+        cargo test "${everything[@]}" --bench layer
+    fi
+}
+
+# The clients that others wrote, at the versions of the lock file.
 install_clients() {
     (cd tests/clients && npm ci --no-audit --no-fund --ignore-scripts) ||
         fail 'the npm packages of tests/clients could not be installed'
-    cargo build --example chat
-    export GRAPHEX_CHAT=$target/debug/examples/chat
+}
+
+# What would be published, unpacked and checked without anything else of the repository, with the
+# default features and with all.
+packages() {
+    local unpacked=$target/package/unpacked name features
+    rm -rf "$target/package"
+    cargo package --allow-dirty --no-verify "${crates[@]}"
+    mkdir "$unpacked"
+    for name in graphex graphex-macros graphex-runtime; do
+        mkdir "$unpacked/$name"
+        tar -xzf "$target/package/$name"-[0-9]*.crate -C "$unpacked/$name" --strip-components 1
+    done
+    cp Cargo.lock "$unpacked"
+    {
+        printf '[workspace]\nmembers = ["*"]\nresolver = "3"\n[patch.crates-io]\n'
+        printf '%s = { path = "%s" }\n' graphex-macros graphex-macros graphex-runtime graphex-runtime
+        sed -n '/^\[profile/,/^$/p' Cargo.toml
+    } >"$unpacked/Cargo.toml"
+    for features in --features=default --all-features; do
+        CARGO_TARGET_DIR=$target cargo check --manifest-path "$unpacked/Cargo.toml" --package graphex "$features"
+    done
 }
 
 # ---------------------------------------------------------------- all of it
@@ -255,33 +380,28 @@ step 'start PostgreSQL' start_postgres
 step 'start Redis' start_redis
 
 step 'formatting' cargo fmt --all --check
+step 'dependencies build with our Rust version' dependencies_keep_rust_version
+step 'no axum, Diesel or Redis without features' bare_dependencies
 step 'lints, all features' \
-    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    cargo clippy "${everything[@]}" --all-targets -- -D warnings
 step 'lints, no default features' \
     cargo clippy "${crates[@]}" --all-targets --no-default-features -- -D warnings
 step 'documentation' documentation
-step 'each feature alone' cargo hack check --workspace --each-feature
-step 'no axum, Diesel or Redis without features' bare_dependencies
+step 'each feature alone' each_feature
+step 'packages, as they would be published' packages
 
-step 'dependencies build with our Rust version' dependencies_keep_rust_version
-
-step 'tests, default features' cargo test
-# Without the examples in the documentation, which show the default features.
-step 'tests, no default features' cargo test --no-default-features --lib --tests
-step 'tests, all features' cargo test --all-features
-step 'tests on PostgreSQL' cargo test --package graphex-postgres-tests
-step 'tests on Redis' cargo test --package graphex-redis-tests
+step 'npm clients' install_clients
+step 'build for tests' build
+step 'tests: all features, PostgreSQL, Redis, npm clients' test_with "${everything[@]}"
 step 'tests with 2 HTTP processes and 1 WebSocket process' test_processes 2+1
 step 'tests with 1 HTTP process and 3 WebSocket processes' test_processes 1+3
-# Figures to read, not to pass: what else the machine does decides too much.
-step 'changes through Redis, beside what it publishes' cargo bench --features redis --bench layer
-step 'npm clients' install_clients
-step 'tests with npm clients' cargo test --package graphex-client-tests
+step 'changes through Redis, beside what it publishes' bench
+step 'tests, default features' test_default_features
+step 'tests, no default features' test_without_features
 
 step 'what the browser page is built with' npm ci --ignore-scripts --prefix client
 step 'the committed browser page is what its source builds' npm run check --prefix client
 step 'tests in the browser' tests/browser/run.sh
 
-step 'packages, built as they would be published' cargo package --allow-dirty "${crates[@]}"
-
+table
 printf '\nall checks passed in %s minutes\n' $(((SECONDS + 59) / 60))

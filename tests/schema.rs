@@ -104,6 +104,14 @@ impl OwnScalars {
     }
 }
 
+/// Clients cannot filter its rows with regular expressions.
+#[derive(ModelType)]
+#[graphex(stream = "remarks", patterns = false)]
+struct Remark {
+    id: i64,
+    title: Option<String>,
+}
+
 #[derive(MergedSubscription, Default)]
 struct Both(CallSubscription, MessageSubscription);
 
@@ -191,7 +199,14 @@ async fn scalars_of_async_graphql_are_the_same_types() {
 
 /// The names and types of a model's filters, as a client asks for them.
 async fn filters(model: &str) -> BTreeMap<String, String> {
-    let schema = Schema::build(Query, EmptyMutation, Both::default()).finish();
+    filters_of(Both::default(), model).await
+}
+
+async fn filters_of(
+    subscription: impl SubscriptionType + 'static,
+    model: &str,
+) -> BTreeMap<String, String> {
+    let schema = Schema::build(Query, EmptyMutation, subscription).finish();
     let query = format!(
         r#"{{ __type(name: "{model}Filters") {{ kind inputFields {{ name description defaultValue
             type {{ kind name ofType {{ kind name ofType {{ kind name }} }} }} }} }} }}"#
@@ -288,6 +303,24 @@ async fn introspection_shows_the_lookups_of_each_type() {
     for (field, expected) in expected {
         assert_eq!(lookups(&filters, field), expected, "{field}");
     }
+}
+
+/// Both roots have one type of filters.
+#[tokio::test]
+async fn a_model_without_patterns_has_all_other_lookups() {
+    #[derive(MergedSubscription, Default)]
+    struct Roots(RemarkSubscription, RemarkChanges);
+
+    let filters = filters_of(Roots::default(), "Remark").await;
+    let names = lookups(&filters, "title");
+    let names = names.as_object().unwrap();
+    let of_text = TEXT.iter().filter(|name| !name.ends_with("regex"));
+    let of_all = [
+        "", "exact", "in", "gt", "gte", "lt", "lte", "range", "isnull",
+    ];
+    let mut expected: Vec<_> = of_text.chain(&of_all).copied().collect();
+    expected.sort_unstable();
+    assert_eq!(names.keys().collect::<Vec<_>>(), expected);
 }
 
 /// What can be asked does not depend on what is sent.

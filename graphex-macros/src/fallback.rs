@@ -30,7 +30,7 @@ pub(crate) fn fallback(mut model: Model, errors: &syn::Error) -> TokenStream {
                 name: "", stream: "", label: "", field: "", changes: "", description: "",
                 table: ::core::option::Option::None,
                 payload: #private::Payload::IdOnly,
-                key: 0, fields: &[], index: &[], lookups: &[],
+                key: 0, fields: &[], index: &[], patterns: true, lookups: &[],
             };
             fn to_row(&self) -> #private::Row {
                 ::core::convert::From::from([])

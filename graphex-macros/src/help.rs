@@ -28,6 +28,7 @@ pub(crate) const CONTAINER: &[Key] = &[
         "lookup",
         "#[graphex(lookup(author_name(author): String, tagged: Vec<String>))]",
     ),
+    key("patterns", "#[graphex(patterns = false)]"),
     key("table", r#"#[graphex(table = "chat.messages")]"#),
     key("field", r#"#[graphex(field = "messageSubscription")]"#),
     key("name", r#"#[graphex(name = "Message")]"#),
@@ -66,6 +67,9 @@ pub(crate) const STREAM_NAME: &str =
 /// What GraphQL takes for a name.
 pub(crate) const GRAPHQL_NAME: &str =
     "a GraphQL name is made of `A-Z a-z 0-9 _`, starts with no digit and not with `__`";
+
+/// The lookups with a regular expression.
+pub(crate) const PATTERNS: &[&str] = &["regex", "iregex"];
 
 /// The lookups that a field has by itself, each as `field__lookup`.
 pub(crate) const LOOKUPS: &[&str] = &[

@@ -114,6 +114,10 @@ use crate::error::Errors;
 ///   parentheses; no lookup at all; a repeated name, one that is no GraphQL name, that of a visible
 ///   field or of a lookup it has anyway (`text__contains`); a type without `FromValue`;
 ///   `MessageLookups` is not implemented.
+/// * `patterns = false`: clients cannot filter with regular expressions: `MessageFilters` has neither
+///   `text__regex` nor `text__iregex`. By default it has. Every pattern costs its client's own budget
+///   and no other's (`Limits::pattern_work`); `Limits::pattern_bytes = 0` turns them off for a whole hub.
+///   *Errors*: another value.
 /// * `table = "messages"`, `table = "chat.messages"`: the table in SQL, and its schema, of a model
 ///   without a table of Diesel's, for the change log. Diesel's traits are then not needed; the columns are called as
 ///   the fields are, or by `column`. The primary key is `id`, or `#[diesel(primary_key(…))]`.

@@ -60,6 +60,7 @@ pub(crate) fn model(input: &DeriveInput, errors: &mut Errors) -> Model {
         lookup: attrs
             .lookup
             .map(|list| columns.lookups(given(Some(list), errors), key, input, errors)),
+        patterns: given(attrs.patterns, errors).is_none_or(|switch| switch.on),
         key,
         diesel_table: diesel.table_name,
         named_table: given(attrs.table, errors).and_then(|table| errors.keep(named_table(&table))),

@@ -32,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) scope: Option<Listed<ScopeEntry>>,
     pub(crate) index: Option<Listed<Reference>>,
     pub(crate) lookup: Option<Listed<Lookup>>,
+    /// Whether fields have lookups with a regular expression.
+    pub(crate) patterns: bool,
     pub(crate) fields: Vec<Field>,
     /// The field of the primary key; `None` only in front of stubs.
     pub(crate) key: Option<usize>,

@@ -79,7 +79,9 @@ pub struct Limits {
     /// is 32, a text its length more. Default: 65,536 (64 KiB).
     pub filter_bytes: usize,
     /// Largest size of a compiled regular expression of the lookups `regex` and `iregex`, in
-    /// bytes; matching may keep as much again. Default: 65,536 (64 KiB).
+    /// bytes; matching may keep as much again. 0 turns both lookups off for all models of the hub: who
+    /// asks for one is answered with an error that says so. One model leaves them out of its schema
+    /// with `#[graphex(patterns = false)]`. Default: 65,536 (64 KiB).
     pub pattern_bytes: usize,
     /// Most narrowed topics that one subscription listens on, where it pins index fields to
     /// several values; with more it listens on the coarse topic. More than 64 is as 64. Default: 32.

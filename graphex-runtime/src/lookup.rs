@@ -158,6 +158,11 @@ impl Lookup {
         }
     }
 
+    /// Whether it compares with a regular expression.
+    pub(crate) const fn is_pattern(self) -> bool {
+        matches!(self, Self::Regex | Self::IRegex)
+    }
+
     /// One line for the schema.
     pub(crate) const fn summary(self) -> &'static str {
         match self {

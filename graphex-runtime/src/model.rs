@@ -41,6 +41,8 @@ pub struct Model {
     pub fields: &'static [FieldDescriptor],
     /// Positions of the index fields in `fields`.
     pub index: &'static [usize],
+    /// Whether clients may filter with regular expressions: `patterns`.
+    pub patterns: bool,
     /// The custom lookups.
     pub lookups: &'static [CustomLookup],
 }
@@ -65,6 +67,7 @@ impl Model {
             key: 0,
             fields,
             index,
+            patterns: true,
             lookups: &[],
         }
     }

@@ -5,6 +5,5 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 [ -d client/node_modules ] || npm ci --ignore-scripts --prefix client
-cargo build --package graphex --example chat
-cargo build --package graphex-browser-tests
+cargo build --workspace --all-features --examples --bins
 node --test --test-concurrency=1 "$@" tests/browser/*.test.mjs

@@ -260,8 +260,8 @@ fn run_step(conn: &mut Conn, step: &Step) {
 
 /// Runs this many random scripts: what subscribers are told is what has been committed, in
 /// order, once.
-pub(crate) fn check(scripts: u32, connect: fn() -> Conn) {
-    let mut config = Config::with_cases(scripts);
+pub(crate) fn check(scripts: usize, connect: fn() -> Conn) {
+    let mut config = Config::with_cases(u32::try_from(scripts).unwrap());
     config.failure_persistence = None;
     let stage = RefCell::new(Stage {
         feed: Feed::new(),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::proof;
+
 /// Comparisons of a lookup of a type.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
@@ -32,9 +34,6 @@ pub(super) struct Outcome<'a> {
     /// Whether SQL finds all but the filters true.
     pub(super) rest: bool,
 }
-
-/// What each lookup of each type has to have.
-const LEAST: usize = 200;
 
 impl Counts {
     pub(super) fn expect(&mut self, ty: &str, lookup: &'static str) {
@@ -95,9 +94,10 @@ impl Counts {
     /// Panics where something was not tested enough.
     pub(super) fn check(&self, comparisons: usize) {
         assert!(self.comparisons >= comparisons, "too few comparisons");
+        let least = proof::steps(20);
         for (ty, lookups) in &self.by_type {
             for (lookup, count) in lookups {
-                let enough = count.all >= LEAST && count.matched > 0 && count.decided > 0;
+                let enough = count.all >= least && count.matched > 0 && count.decided > 0;
                 assert!(
                     enough,
                     "`{lookup}` of {ty} was not tested enough: {count:?}"

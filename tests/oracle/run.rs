@@ -18,6 +18,7 @@ use super::model::{Column, Model};
 use super::operand::Operand;
 use super::pool;
 use super::random::Random;
+use crate::proof;
 
 /// A database and its SQL.
 pub(crate) trait Database {
@@ -48,8 +49,6 @@ pub(crate) struct Volume {
 
 /// Used unless `GRAPHEX_ORACLE_SEED` says another.
 const SEED: u64 = 2026;
-/// What a run has to compare.
-const COMPARISONS: usize = 100_000;
 /// Differences that are shown.
 const SHOWN: usize = 5;
 
@@ -103,7 +102,7 @@ pub(crate) fn check<D: Database>(
         "{count} differences:\n\n{}",
         differences[..shown].join("\n\n")
     );
-    counts.check(COMPARISONS);
+    counts.check(proof::steps(10_000));
 }
 
 /// Past the harness, which would keep it to itself.

@@ -19,6 +19,7 @@ pub(crate) struct ContainerAttr {
     pub(crate) index_fields: Option<darling::Result<Names>>,
     pub(crate) authorize: Option<darling::Result<Flag>>,
     pub(crate) lookup: Option<darling::Result<LookupNames>>,
+    pub(crate) patterns: Option<darling::Result<Switch>>,
     pub(crate) table: Option<darling::Result<Text>>,
     pub(crate) field: Option<darling::Result<Text>>,
     pub(crate) name: Option<darling::Result<Text>>,

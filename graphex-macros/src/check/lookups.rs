@@ -44,7 +44,7 @@ fn check_lookups_are_no_filters_of_fields(model: &Model, errors: &mut Errors) {
                     err!(at, "the lookup `{text}` is called like a field, which is a filter itself";
                     help: "give the lookup another name"),
                 );
-            } else if is_lookup_of(field, text) {
+            } else if is_lookup_of(field, text, model.patterns) {
                 errors.push(err!(at, "the lookup `{text}` is called like one that the field `{field}` has by itself";
                     help: "give the lookup another name"));
             }
@@ -52,10 +52,12 @@ fn check_lookups_are_no_filters_of_fields(model: &Model, errors: &mut Errors) {
     }
 }
 
-fn is_lookup_of(field: &str, name: &str) -> bool {
+fn is_lookup_of(field: &str, name: &str, patterns: bool) -> bool {
     let rest = name.strip_prefix(field);
     let lookup = rest.and_then(|rest| rest.strip_prefix("__"));
-    lookup.is_some_and(|lookup| help::LOOKUPS.contains(&lookup))
+    lookup.is_some_and(|lookup| {
+        help::LOOKUPS.contains(&lookup) && (patterns || !help::PATTERNS.contains(&lookup))
+    })
 }
 
 /// Nobody gives a function the same value twice on purpose.

@@ -53,6 +53,7 @@ fn data(model: &Model) -> TokenStream {
         label,
         field,
         description,
+        patterns,
         ..
     } = model;
     let (name, stream, field) = (&name.text, &stream.text, &field.text);
@@ -85,6 +86,7 @@ fn data(model: &Model) -> TokenStream {
             key: #key,
             fields: &[#(#fields),*],
             index: &[#(#index),*],
+            patterns: #patterns,
             lookups: &[#(#lookups),*],
         }
     }

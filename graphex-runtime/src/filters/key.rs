@@ -22,12 +22,14 @@ pub(crate) enum Target {
 }
 
 /// All keys of a model's filters: of each visible field that is not opaque the lookups of its
-/// kind, then the custom lookups.
+/// kind, those with a regular expression only if the model has them; then the custom lookups.
 pub(crate) fn keys(model: &'static Model) -> impl Iterator<Item = Key> {
     let fields = model.visible().filter(|field| !model.fields[*field].opaque);
     let of_fields = fields.flat_map(|position| {
         let field = &model.fields[position];
-        Lookup::of(field.ty.kind).flat_map(move |lookup| {
+        let lookups = Lookup::of(field.ty.kind);
+        let lookups = lookups.filter(|lookup| model.patterns || !lookup.is_pattern());
+        lookups.flat_map(move |lookup| {
             let key = move |name| Key {
                 name,
                 operand: lookup.operand(field.ty.kind),

@@ -11,6 +11,7 @@ use crate::limits::Limits;
 use crate::value::Value;
 
 const TOO_LARGE: &str = "is too large a regular expression";
+const TURNED_OFF: &str = "is turned off: this server takes no regular expressions";
 
 /// Groups within groups.
 const NESTING: u32 = 50;
@@ -67,6 +68,9 @@ impl Pattern {
     /// What is wrong with it, to be read after the name of the filter.
     pub(crate) fn new(source: &str, ignore_case: bool, limits: &Limits) -> Result<Self, String> {
         let size = limits.pattern_bytes;
+        if size == 0 {
+            return Err(TURNED_OFF.to_owned());
+        }
         if source.len() > size {
             return Err(TOO_LARGE.to_owned());
         }

@@ -6,10 +6,12 @@
 mod capture;
 #[path = "../database.rs"]
 mod database;
+#[path = "../../proof/mod.rs"]
+mod proof;
 #[path = "../../capture/script.rs"]
 mod script;
 
 #[test]
 fn what_is_told_is_what_was_committed() {
-    script::check(2_000, || database::connect("scripts"));
+    script::check(proof::steps(200), || database::connect("scripts"));
 }

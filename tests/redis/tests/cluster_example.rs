@@ -11,18 +11,22 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+/// The program that `GRAPHEX_CLUSTER` names; where it names none, by the example's command.
+fn program() -> Command {
+    if let Some(built) = std::env::var_os("GRAPHEX_CLUSTER") {
+        return Command::new(built);
+    }
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["run", "--quiet", "--package", "graphex-cluster-example"]);
+    command
+}
+
 /// The process, and where it listens.
 async fn start(role: &str) -> (Child, String) {
     let database = std::env::var("GRAPHEX_POSTGRES_URL")
         .expect("GRAPHEX_POSTGRES_URL is not set: run ./tests/run.sh, which starts a server");
-    let mut process = Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "graphex-cluster-example",
-            role,
-        ])
+    let mut process = program()
+        .arg(role)
         .env("PORT", "0")
         .env("DATABASE_URL", database)
         .env("REDIS_URL", redis_url())

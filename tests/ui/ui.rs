@@ -1,14 +1,13 @@
-//! What the derive says to people who make mistakes: `tests/ui/<concern>/*.rs`, each beside a
+//! What the derive says to people who make mistakes: `<concern>/*.rs`, each beside a
 //! `.stderr` with the compiler's whole answer.
 //!
-//! To accept new answers, run `TRYBUILD=overwrite cargo test --test ui` and read the difference
+//! To accept new answers, run `TRYBUILD=overwrite cargo test --package graphex-ui-tests` and read the difference
 //! as you would read code: one error for each mistake, at the token to blame, with the correct
 //! form.
 //!
 //! The answers are those of one compiler. Under another one this test fails and says which to
-//! take: `cargo +1.95.0 test --test ui`.
+//! take: `cargo +1.95.0 test --package graphex-ui-tests`.
 
-#![cfg(feature = "diesel")]
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::process::Command;
@@ -27,7 +26,7 @@ fn mistakes_are_answered() {
     let version = String::from_utf8_lossy(&version);
     assert!(
         version.starts_with(RUSTC),
-        "the expected errors are those of {RUSTC}x, this is {version}: run `cargo +1.95.0 test --test ui`"
+        "the expected errors are those of {RUSTC}x, this is {version}: run `cargo +1.95.0 test --package graphex-ui-tests`"
     );
-    trybuild::TestCases::new().compile_fail("tests/ui/*/*.rs");
+    trybuild::TestCases::new().compile_fail("*/*.rs");
 }
