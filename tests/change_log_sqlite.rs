@@ -355,13 +355,17 @@ fn the_next_migration_drops_a_column_that_triggers_read() {
     let next = schema.next_migration(&installed).unwrap();
     let (before, after) = next.up.split_once("-- The ALTER TABLE").unwrap();
     let (_, after) = after.split_once('\n').unwrap();
-    file.run(&format!("BEGIN; {before} ALTER TABLE notes DROP COLUMN text; {after} COMMIT"));
+    file.run(&format!(
+        "BEGIN; {before} ALTER TABLE notes DROP COLUMN text; {after} COMMIT"
+    ));
     assert_eq!(schema.check(&mut conn).unwrap(), []);
     let installed = schema.installed(&mut conn).unwrap();
     assert_eq!(schema.next_migration(&installed), None);
     file.run("INSERT INTO notes VALUES (1)");
     let (_, triggers) = next.down.split_once("DROP TRIGGER").unwrap();
-    file.run(&format!("ALTER TABLE notes ADD COLUMN text TEXT; DROP TRIGGER{triggers}"));
+    file.run(&format!(
+        "ALTER TABLE notes ADD COLUMN text TEXT; DROP TRIGGER{triggers}"
+    ));
     assert_eq!(sqlite_schema().check(&mut conn).unwrap(), []);
 }
 
@@ -388,7 +392,9 @@ wide!(
 fn a_table_of_many_columns_is_logged_whole() {
     let file = File::new("wide");
     let columns = COLUMNS.join(" INTEGER, ");
-    file.run(&format!("CREATE TABLE wide (id INTEGER PRIMARY KEY, {columns} INTEGER)"));
+    file.run(&format!(
+        "CREATE TABLE wide (id INTEGER PRIMARY KEY, {columns} INTEGER)"
+    ));
     let schema = LogSchema::sqlite().model::<Wide>();
     schema.install(&mut file.connect()).unwrap();
     let log = file.log();
