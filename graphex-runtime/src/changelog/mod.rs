@@ -95,7 +95,7 @@ impl std::fmt::Debug for ChangeLog {
 }
 
 /// Opens the log of a database on a connection to it.
-type OpenLog = fn(Box<dyn LogConnection + Send>, Retention) -> Result<Box<dyn Log>, LogError>;
+type OpenOn = fn(Box<dyn LogConnection + Send>, Retention) -> Result<Box<dyn Log>, LogError>;
 
 impl ChangeLog {
     /// The log of a PostgreSQL database; the closure connects to it. The server is of version 14
@@ -129,7 +129,7 @@ impl ChangeLog {
         database: Database,
         poll: Duration,
         connect: impl Fn() -> ConnectionResult<C> + Send + Sync + 'static,
-        open: OpenLog,
+        open: OpenOn,
     ) -> Self {
         let connect: Arc<Connect> = Arc::new(move || Ok(Box::new(connect()?)));
         let connecting = Arc::clone(&connect);
