@@ -108,6 +108,7 @@ postgres_bin() {
     [ -n "$initdb" ] && dirname "$(readlink -f "$initdb")"
 }
 has_postgres() { postgres_bin >/dev/null; }
+has_sqlite_shell() { command -v sqlite3 >/dev/null; }
 has_redis() { command -v redis-server >/dev/null; }
 has_redis_tools() { command -v redis-cli >/dev/null && command -v redis-benchmark >/dev/null; }
 has_openssl() { command -v openssl >/dev/null; }
@@ -130,6 +131,7 @@ look_for_packages() {
     unless has_compiler gcc
     unless has_libpq libpq-dev
     unless has_postgres postgresql
+    unless has_sqlite_shell sqlite3
     unless has_redis redis-server
     unless has_redis_tools redis-tools
     unless has_openssl openssl
@@ -197,7 +199,7 @@ start_postgres() {
     for attempt in 1 2 3 4 5; do
         port=$((20000 + RANDOM % 20000))
         if as_postgres "$bin/pg_ctl" start --pgdata "$data/db" --wait --silent --log "$data/db/log" \
-            --options "-h 127.0.0.1 -p $port -c unix_socket_directories= -c fsync=off"; then
+            --options "-h 127.0.0.1 -p $port -c unix_socket_directories= -c fsync=off -c max_prepared_transactions=20"; then
             export GRAPHEX_POSTGRES_URL=postgres://graphex@127.0.0.1:$port/postgres
             printf 'PostgreSQL listens on port %s\n' "$port"
             return

@@ -54,14 +54,11 @@ type OpenLog = dyn Fn(Retention) -> Result<Box<dyn Log>, LogError> + Send + Sync
 /// #[graphex(stream = "messages", crate = "graphex_runtime")]
 /// struct Message { id: i64, text: String }
 ///
-/// # mod app {
-/// # pub type Db = diesel::pg::PgConnection;
-/// # }
-/// # #[cfg(any())]
-/// let log = ChangeLog::postgres(|| PgConnection::establish("postgres://localhost/chat"));
 /// let log = ChangeLog::sqlite(|| SqliteConnection::establish("chat.sqlite"));
 /// let hub = Hub::builder().model::<Message>().change_log(log).build();
 /// ```
+///
+/// On PostgreSQL it is `ChangeLog::postgres(|| PgConnection::establish("postgres://localhost/chat"))`.
 ///
 /// The log is installed by a migration, whose text [`LogSchema`] writes, or by
 /// [`LogSchema::install`]. When the hub is built it connects, checks that everything is there and

@@ -250,6 +250,9 @@ impl Hub {
 
     /// Hands a change over to the subscribers, for writes that `.broadcast()` cannot see.
     ///
+    /// On a model with a change log it is an event beside the log: it has no position there, and is
+    /// lost with the process.
+    ///
     /// Call it when the write is committed. It neither blocks nor fails: a model that is not
     /// registered and a full queue are logged and counted in [`Hub::stats`].
     pub fn publish<M: ModelType>(&self, action: Action, row: &M) {
