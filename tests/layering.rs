@@ -31,7 +31,7 @@ const RUNTIME: &[&[&str]] = &[
 ];
 
 const MACROS: &[&[&str]] = &[
-    &["error", "case", "help", "ty", "secret"],
+    &["error", "case", "help", "synonym", "ty", "secret"],
     &["attr"],
     &["model"],
     &["lower", "check"],

@@ -1,6 +1,7 @@
 //! Rules that span several keys or fields. Each is one function; each reports all it finds.
 
 mod lookups;
+mod secrets;
 mod table;
 
 use std::collections::HashMap;
@@ -10,7 +11,6 @@ use crate::case::{self, is_graphql_name, upper_snake};
 use crate::error::{Errors, err};
 use crate::help;
 use crate::model::{Field, Model, Payload, Reference, ScopeEntry, Spelled};
-use crate::secret;
 
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
     check_stream_name(model, errors);
@@ -26,7 +26,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     check_enum_values_differ(model, errors);
     lookups::check(model, errors);
     table::check(model, errors);
-    check_secrets(model, errors);
+    secrets::check(model, errors);
 }
 
 /// Stream names are parts of topics and of clients' code.
@@ -121,7 +121,7 @@ fn scope_with(model: &Model, entries: &[ScopeEntry], added: usize) -> String {
     let spelled = entries.iter().map(|entry| {
         let field = model.spell(entry.field.field);
         match entry.form {
-            ScopeForm::Required => field,
+            ScopeForm::Required | ScopeForm::Unknown => field,
             ScopeForm::Optional => format!("optional({field})"),
             ScopeForm::AnyOf => format!("any_of({field})"),
         }
@@ -233,36 +233,6 @@ fn check_enum_values_differ(model: &Model, errors: &mut Errors) {
         } else if let Some(other) = same_variant.filter(|other| !reported(other)) {
             errors.push(err!(field.ident, "the fields `{}` and `{}` are both `{}::{variant}`", other.ident, field.ident, model.fields_ident();
                 help: "rename one of the two in Rust, or leave it out with `#[graphex(skip)]`"));
-        }
-    }
-}
-
-/// Whoever shows a secret must say so; who says so of anything else believes in a protection
-/// that is not there.
-fn check_secrets(model: &Model, errors: &mut Errors) {
-    for (at, field) in model
-        .fields
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| field.visible())
-    {
-        let names = [case::unraw(&field.ident), field.name.text.clone()];
-        let secret = names.iter().find(|name| secret::speaks_of_secret(name));
-        match (secret, &field.expose) {
-            (Some(name), None) => {
-                let out = if model.key == Some(at) {
-                    ""
-                } else {
-                    "keep it on the server with `#[graphex(skip)]`, or "
-                };
-                errors.push(err!(field.ident, "the name of the field `{name}` speaks of a secret, and every subscriber would see it";
-                    help: format!("{out}show it with `#[graphex(expose)]`")));
-            }
-            (None, Some(key)) => {
-                errors.push(err!(key, "`expose` does nothing here: the name `{}` does not speak of a secret", names[0];
-                    help: "remove `#[graphex(expose)]`; a field without it is visible"));
-            }
-            _ => {}
         }
     }
 }

@@ -135,16 +135,30 @@ pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// The known name that a typing mistake away from `name`: rustc's own limit, a third of its length.
+/// The known name that is a typing mistake away from `name` (rustc's own limit, a third of its
+/// length), or the only one that begins so, as somebody writes it.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_lowercase();
-    let limit = wanted.chars().count().max(3) / 3;
-    known
+    let length = wanted.chars().count();
+    let limit = length.max(3) / 3;
+    let known: Vec<&str> = known.into_iter().collect();
+    let mut begun = known
+        .iter()
+        .copied()
+        .filter(|candidate| length > 1 && candidate.to_lowercase().starts_with(&wanted));
+    let begun = begun.next().filter(|_| begun.next().is_none());
+    let near = known
         .into_iter()
         .map(|candidate| (distance(&wanted, &candidate.to_lowercase()), candidate))
         .filter(|&(distance, _)| distance <= limit)
         .min_by_key(|&(distance, _)| distance)
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    // A short word is sooner unfinished than mistyped.
+    if length < 4 {
+        begun.or(near)
+    } else {
+        near.or(begun)
+    }
 }
 
 /// Edit distance with insertions, deletions and substitutions; two swapped neighbours count one.
@@ -197,6 +211,14 @@ mod tests {
         assert_eq!(nearest("ROOM", known), Some("room"));
         assert_eq!(nearest("colour", known), None);
         assert_eq!(nearest("x", known), None);
+        assert_eq!(nearest("ten", known), Some("tenant"));
+        assert_eq!(nearest("t", known), None);
+        assert_eq!(nearest("te", known), None);
+        assert_eq!(nearest("te", ["tenant", "tea"]), Some("tea"));
+        assert_eq!(
+            nearest("serial", ["serialize_data", "scope"]),
+            Some("serialize_data")
+        );
     }
 
     #[test]

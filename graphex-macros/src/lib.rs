@@ -20,6 +20,7 @@ mod help;
 mod lower;
 mod model;
 mod secret;
+mod synonym;
 #[cfg(test)]
 mod tests;
 mod ty;
@@ -148,8 +149,8 @@ use crate::error::Errors;
 /// * `opaque`: sent through serde, not filterable, for types without `Field`.
 ///   *Errors*: it is the primary key, a scope or index field, or one that a lookup gets; its type
 ///   has no `Serialize`.
-/// * `expose`: the name speaks of a secret, and the field may be seen all the same.
-///   *Errors*: the name does not speak of a secret.
+/// * `expose`: the name speaks of a secret, or another derive is told to hide the field, and it may be
+///   seen all the same. *Errors*: neither is so.
 ///
 /// A visible field whose name speaks of a secret is an error without `skip` or `expose`. A name
 /// does when one of its words is `password`, `secret`, `token`, `salt`, `credentials`, `otp`,
@@ -157,7 +158,24 @@ use crate::error::Errors;
 /// word tells something about the secret (`token_count`, `password_changed_at`) or the first asks
 /// (`has_password`).
 ///
-/// Unknown keys, keys in the wrong place and repeated keys are errors.
+/// So is a visible field that an attribute hides from another derive, since what is sent is the
+/// row as it was captured, and no other derive's view of it:
+///
+/// * `#[serde(skip)]`, `skip_serializing`; `skip_serializing_if` with another function than
+///   `is_none`, `is_empty`, `is_default`, `is_zero` and `is_false`; `serialize_with` and `with` where the
+///   function's name speaks of it (`redact_email`, `mask`), not where it is but another format;
+/// * `#[graphql(skip)]`, `skip_output`, `visible` but for `true`, `guard`, `process_with`, `secret`,
+///   `inaccessible`, `requires_scopes`. On the struct, where they are of the whole type, they ask for `authorize` or `scope`;
+/// * `#[schema(write_only)]`, `#[schemars(skip)]`, `#[oai(write_only)]`, `#[ts(skip)]`, `#[redact]`,
+///   `#[sensitive]`, `#[derivative(Debug = "ignore")]` and the like of other crates.
+///
+/// Not among them is what says where a value comes from (`#[sqlx(skip)]`).
+///
+/// Unknown keys, keys in the wrong place and repeated keys are errors; other words for a key
+/// (`guard`, `ignore`) and the beginning of one are answered with it.
+///
+/// An error hides no other: whatever rustc has to say of the rest, an impl that is missing or a
+/// type that cannot be a field, is said in the same run.
 ///
 /// # Keys of `#[diesel(...)]` that count here
 ///

@@ -1,29 +1,26 @@
 //! Attributes and struct to model. What is wrong with one part is reported and the part left out
 //! or guessed, so that the others are still read and the stubs resemble what was meant.
 
+mod columns;
 mod lookups;
 
 use proc_macro2::Ident;
-use syn::{Attribute, Data, DeriveInput, Expr, ExprLit, Fields, Lit, Meta, Path, parse_quote};
+use syn::{Attribute, DeriveInput, Expr, ExprLit, Lit, Meta, Path, parse_quote};
 
-use crate::attr;
+use self::columns::Columns;
 use crate::attr::container::ContainerAttr;
-use crate::attr::diesel::{self, DieselAttr};
-use crate::attr::field::FieldAttr;
-use crate::attr::value::{Flag, List, Names, ScopeNames, Switch, Text};
+use crate::attr::value::{Flag, List, Switch, Text};
+use crate::attr::{self, Read, diesel, hidden};
 use crate::case;
 use crate::error::{Errors, err};
 use crate::help;
-use crate::model::{
-    Column, Field, Listed, Model, NamedTable, Payload, Reference, ScopeEntry, Spelled,
-};
-use crate::ty;
+use crate::model::{Listed, Model, NamedTable, Payload, Spelled};
 
 /// Stands in for a malformed name and passes every rule, so that nothing is said of it twice.
 const PLACEHOLDER: &str = "malformed";
 
 pub(crate) fn model(input: &DeriveInput, errors: &mut Errors) -> Model {
-    let attrs: ContainerAttr = attr::read(&input.attrs, errors);
+    let Read { keys: attrs, .. } = attr::read::<ContainerAttr>(&input.attrs, errors);
     let diesel = diesel::read(&input.attrs, errors);
     let columns = Columns::new(input, errors);
 
@@ -50,7 +47,8 @@ pub(crate) fn model(input: &DeriveInput, errors: &mut Errors) -> Model {
         label: spelled(attrs.label, errors, default_label).text,
         description: spelled(attrs.description, errors, default_description).text,
         payload: payload(attrs.serialize_data, errors),
-        authorize: flag(attrs.authorize, parse_quote!(authorize), errors),
+        hidden: hidden::read_of_struct(&input.attrs),
+        authorize: flag(attrs.authorize, errors),
         scope: attrs
             .scope
             .map(|list| columns.scope(given(Some(list), errors), errors)),
@@ -75,9 +73,13 @@ fn given<T>(value: Option<darling::Result<T>>, errors: &mut Errors) -> Option<T>
     value.and_then(|value| errors.keep(value.map_err(syn::Error::from)))
 }
 
-/// The key of a flag. A malformed one is meant, so that no rule misses it.
-fn flag(value: Option<darling::Result<Flag>>, key: Path, errors: &mut Errors) -> Option<Path> {
-    value.map(|value| given(Some(value), errors).map_or(key, |flag| flag.key))
+/// The key of a flag. A malformed one is meant, so that no rule misses it, unless it is `false`.
+fn flag(value: Option<darling::Result<Flag>>, errors: &mut Errors) -> Option<Path> {
+    let Flag { key, on, broken } = given(value, errors)?;
+    if let Some(error) = broken {
+        errors.push(error);
+    }
+    on.then_some(key)
 }
 
 /// The text of a key, or what is taken where the key is absent.
@@ -181,113 +183,6 @@ fn doc_line(attribute: &Attribute) -> Option<String> {
     }
 }
 
-/// The fields of the struct, which other keys name.
-struct Columns {
-    fields: Vec<Field>,
-    /// Whether the input is a struct with named fields, so that an unknown name is an error.
-    known: bool,
-}
-
-impl Columns {
-    fn new(input: &DeriveInput, errors: &mut Errors) -> Self {
-        let generics = &input.generics;
-        if !generics.params.is_empty() {
-            errors.push(err!(generics, "a model cannot have generic parameters";
-                help: "a model is a row of one table: write its types out"));
-        }
-        let other = match &input.data {
-            Data::Struct(data) => match &data.fields {
-                Fields::Named(named) => {
-                    let named = named
-                        .named
-                        .iter()
-                        .filter_map(|f| Some((f, f.ident.as_ref()?)));
-                    let read = |(f, ident)| field(f, ident, &input.ident, errors);
-                    return Self {
-                        fields: named.map(read).collect(),
-                        known: true,
-                    };
-                }
-                Fields::Unnamed(_) => "a tuple struct",
-                Fields::Unit => "a unit struct",
-            },
-            Data::Enum(_) => "an enum",
-            Data::Union(_) => "a union",
-        };
-        errors.push(err!(input.ident, "{other} cannot be a model";
-            help: "a model is a struct with named fields, one for each column"));
-        Self {
-            fields: Vec::new(),
-            known: false,
-        }
-    }
-
-    fn scope(&self, list: Option<ScopeNames>, errors: &mut Errors) -> Listed<ScopeEntry> {
-        listed(list, parse_quote!(scope), errors, |name, errors| {
-            let field = self.reference(&name.field, "scope", errors)?;
-            Some(ScopeEntry {
-                form: name.form,
-                field,
-            })
-        })
-    }
-
-    fn index(&self, list: Option<Names>, errors: &mut Errors) -> Listed<Reference> {
-        listed(list, parse_quote!(index_fields), errors, |name, errors| {
-            self.reference(&name, "index_fields", errors)
-        })
-    }
-
-    /// The field that `name` names. A mistyped name is taken for the field it resembles.
-    fn reference(&self, name: &Ident, key: &str, errors: &mut Errors) -> Option<Reference> {
-        let wanted = case::unraw(name);
-        let names: Vec<String> = self
-            .fields
-            .iter()
-            .map(|field| case::unraw(&field.ident))
-            .collect();
-        let position = |wanted: &str| names.iter().position(|name| name == wanted);
-        if let Some(field) = position(&wanted) {
-            return Some(Reference {
-                field,
-                at: name.clone(),
-                guessed: false,
-            });
-        }
-        if self.known {
-            let help = help::instead_of("field", &wanted, names.iter().map(String::as_str));
-            errors.push(err!(name, "unknown field `{wanted}` in `{key}`"; help: help));
-        }
-        let near = help::nearest(&wanted, names.iter().map(String::as_str));
-        let field = near.and_then(position)?;
-        Some(Reference {
-            field,
-            at: name.clone(),
-            guessed: true,
-        })
-    }
-
-    /// The field whose column is the primary key.
-    fn key(&self, diesel: &DieselAttr, input: &DeriveInput, errors: &mut Errors) -> Option<usize> {
-        let (column, at) = match diesel.primary_key.as_deref() {
-            Some([column]) => (case::unraw(column), column),
-            Some([_, second, ..]) => {
-                errors.push(err!(second, "a composite primary key cannot identify a row of a stream";
-                    help: "give the table a key of one column and name it: `#[diesel(primary_key(id))]`"));
-                return None;
-            }
-            Some([]) | None => ("id".to_owned(), &input.ident),
-        };
-        let is_key = |field: &Field| field.column.name().as_ref() == Some(&column);
-        let found = self.fields.iter().position(is_key);
-        if found.is_none() && self.known {
-            errors.push(err!(at, "no field for the primary key `{column}`";
-                help: "add the field, or name the column of another: `#[diesel(primary_key(column))]`"));
-        }
-        found
-    }
-}
-
 /// Resolves the entries of a list, and keeps what is wrong with the others.
 fn listed<T, R>(
     list: Option<List<T>>,
@@ -317,30 +212,5 @@ fn listed<T, R>(
         key: list.key,
         entries,
         complete,
-    }
-}
-
-fn field(field: &syn::Field, ident: &Ident, model: &Ident, errors: &mut Errors) -> Field {
-    let attrs: FieldAttr = attr::read(&field.attrs, errors);
-    let diesel = diesel::read(&field.attrs, errors);
-    let rename = given(attrs.rename, errors);
-    let column = given(attrs.column, errors);
-    Field {
-        ident: ident.clone(),
-        ty: ty::outside(&field.ty, model),
-        name: rename.as_ref().map_or_else(
-            || Spelled::new(case::unraw(ident), ident),
-            |name| Spelled::new(name.text.value(), &name.text),
-        ),
-        column_key: column.as_ref().map(|name| name.key.clone()),
-        column: match column {
-            _ if diesel.computed => Column::Computed,
-            Some(name) => Column::Named(name.text.value()),
-            None => Column::Ident(diesel.column_name.unwrap_or_else(|| ident.clone())),
-        },
-        skip: flag(attrs.skip, parse_quote!(skip), errors),
-        rename: rename.map(|name| name.key),
-        opaque: flag(attrs.opaque, parse_quote!(opaque), errors),
-        expose: flag(attrs.expose, parse_quote!(expose), errors),
     }
 }

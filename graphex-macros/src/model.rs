@@ -5,6 +5,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Attribute, Path, Visibility};
 
+use crate::attr::hidden::Hidden;
 use crate::attr::value::ScopeForm;
 use crate::case;
 
@@ -27,6 +28,8 @@ pub(crate) struct Model {
     pub(crate) label: String,
     pub(crate) description: String,
     pub(crate) payload: Payload,
+    /// What hides the whole struct from another derive.
+    pub(crate) hidden: Option<Hidden>,
     /// The `authorize` key, when the user writes `Authorized`.
     pub(crate) authorize: Option<Path>,
     pub(crate) scope: Option<Listed<ScopeEntry>>,
@@ -118,6 +121,12 @@ pub(crate) struct Field {
     pub(crate) rename: Option<Path>,
     pub(crate) opaque: Option<Path>,
     pub(crate) expose: Option<Path>,
+    /// What hides the field from another derive.
+    pub(crate) hidden: Option<Hidden>,
+    /// Whether a key was there of which nobody knows what it was meant to be.
+    pub(crate) doubtful: bool,
+    /// Whether a key that is none calls it the primary key.
+    pub(crate) is_called_key: bool,
 }
 
 /// Where the value of a field is in the table.

@@ -7,6 +7,7 @@ use super::field::FieldAttr;
 use super::lookup::LookupNames;
 use super::value::{CratePath, Flag, Names, ScopeNames, Switch, Text};
 use crate::help::{self, Key};
+use crate::synonym::{self, Synonym};
 
 /// Each value is `Some(Err(_))` when the key is there but malformed, so that no rule takes it for
 /// absent.
@@ -33,4 +34,6 @@ impl Keys for ContainerAttr {
     const PLACE: &'static str = "struct";
     const KEYS: &'static [Key] = help::CONTAINER;
     const ELSEWHERE: (&'static str, &'static [Key]) = (FieldAttr::PLACE, help::FIELD);
+    const SYNONYMS: &'static [Synonym] = synonym::CONTAINER;
+    const FLAGS: &'static [&'static str] = &["authorize"];
 }

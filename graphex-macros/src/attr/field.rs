@@ -6,6 +6,7 @@ use super::Keys;
 use super::container::ContainerAttr;
 use super::value::{Flag, Text};
 use crate::help::{self, Key};
+use crate::synonym::{self, Synonym};
 
 /// As in [`ContainerAttr`], a malformed key is not an absent one.
 #[derive(Debug, Default, FromMeta)]
@@ -22,4 +23,6 @@ impl Keys for FieldAttr {
     const PLACE: &'static str = "field";
     const KEYS: &'static [Key] = help::FIELD;
     const ELSEWHERE: (&'static str, &'static [Key]) = (ContainerAttr::PLACE, help::CONTAINER);
+    const SYNONYMS: &'static [Synonym] = synonym::FIELD;
+    const FLAGS: &'static [&'static str] = &["skip", "opaque", "expose"];
 }

@@ -4,6 +4,7 @@
 pub(crate) mod container;
 pub(crate) mod diesel;
 pub(crate) mod field;
+pub(crate) mod hidden;
 pub(crate) mod lookup;
 pub(crate) mod value;
 
@@ -12,10 +13,11 @@ use darling::ast::NestedMeta;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, Meta, MetaNameValue, Token};
+use syn::{Attribute, Expr, Meta, MetaNameValue, Path, Token};
 
 use crate::error::{Errors, err};
 use crate::help::{self, Key};
+use crate::synonym::{self, Synonym};
 
 /// Keys of one place (the struct, or a field), read by darling.
 pub(crate) trait Keys: FromMeta + Default {
@@ -24,39 +26,61 @@ pub(crate) trait Keys: FromMeta + Default {
     const KEYS: &'static [Key];
     /// The keys of the other place and its name, for a key that strayed.
     const ELSEWHERE: (&'static str, &'static [Key]);
+    /// What others call them.
+    const SYNONYMS: &'static [Synonym];
+    /// The keys that take no value.
+    const FLAGS: &'static [&'static str];
+}
+
+/// The keys of an item.
+#[derive(Debug, Default)]
+pub(crate) struct Read<K> {
+    pub(crate) keys: K,
+    /// Whether something is there of which nobody knows what it was meant to be.
+    pub(crate) doubtful: bool,
 }
 
 /// Reads all `#[graphex(...)]` of an item. Unknown and repeated keys, and what is no key at all,
 /// are reported here in graphex's voice, so darling sees only known keys, each of them once.
-pub(crate) fn read<K: Keys>(attributes: &[Attribute], errors: &mut Errors) -> K {
+pub(crate) fn read<K: Keys>(attributes: &[Attribute], errors: &mut Errors) -> Read<K> {
     let attributes = attributes.iter().filter(|a| a.path().is_ident("graphex"));
-    let found: Vec<Meta> = attributes.flat_map(|a| keys_of::<K>(a, errors)).collect();
-    let mut accepted = Vec::new();
+    let pieces: Vec<Option<Meta>> = attributes.flat_map(|a| keys_of::<K>(a, errors)).collect();
+    let mut doubtful = pieces.iter().any(Option::is_none);
+    let found: Vec<Meta> = pieces.into_iter().flatten().collect();
+    let mut accepted: Vec<Meta> = Vec::new();
     for item in &found {
         if is_accepted::<K>(item, &accepted, errors) {
             accepted.push(item.clone());
-        } else if let Some(meant) = resembled::<K>(item, &found) {
-            accepted.push(meant);
+            continue;
         }
+        let meant = meant::<K>(item);
+        let is_there = |meant: &Meta| {
+            let mut others = accepted.iter().chain(&found);
+            others.any(|other| other.path() == meant.path())
+        };
+        doubtful |= meant.is_none();
+        accepted.extend(meant.filter(|meant| !is_there(meant)));
     }
     let items: Vec<NestedMeta> = accepted.into_iter().map(NestedMeta::Meta).collect();
-    errors
-        .keep(K::from_list(&items).map_err(syn::Error::from))
-        .unwrap_or_default()
+    let keys = errors.keep(K::from_list(&items).map_err(syn::Error::from));
+    Read {
+        keys: keys.unwrap_or_default(),
+        doubtful,
+    }
 }
 
-/// The keys of one attribute. One that cannot be parsed does not hide its neighbours.
-fn keys_of<K: Keys>(attribute: &Attribute, errors: &mut Errors) -> Vec<Meta> {
+/// The keys of one attribute, nothing for one that cannot be parsed.
+fn keys_of<K: Keys>(attribute: &Attribute, errors: &mut Errors) -> Vec<Option<Meta>> {
     let Meta::List(list) = &attribute.meta else {
         let first = K::KEYS.first().map_or("", |key| key.name);
         errors.push(
             err!(attribute.path(), "`graphex` takes a list of keys"; help: help::form(first)),
         );
-        return Vec::new();
+        return vec![None];
     };
     let pieces = split(&list.tokens).into_iter();
     pieces
-        .filter_map(|piece| {
+        .map(|piece| {
             errors
                 .keep(piece)
                 .and_then(|piece| parse_key::<K>(piece, errors))
@@ -97,12 +121,16 @@ fn is_accepted<K: Keys>(item: &Meta, before: &[Meta], errors: &mut Errors) -> bo
     let path = item.path();
     let name = value::name_of(path);
     let (elsewhere, other_keys) = K::ELSEWHERE;
-    if other_keys.iter().any(|key| key.name == name) {
-        errors.push(err!(path, "`{name}` is a key of a {elsewhere}, not of a {}", K::PLACE; help: help::form(&name)));
-    } else if !names::<K>().any(|key| key == name) {
-        errors.push(
-            err!(path, "unknown key `{name}`"; help: help::instead_of("key", &name, names::<K>())),
-        );
+    let synonym = synonym::find(K::SYNONYMS, &name).map(Synonym::help);
+    if names::<K>().all(|key| key != name) {
+        let is_elsewhere = other_keys.iter().any(|key| key.name == name);
+        errors.push(if is_elsewhere {
+            let help = synonym.unwrap_or_else(|| help::form(&name));
+            err!(path, "`{name}` is a key of a {elsewhere}, not of a {}", K::PLACE; help: help)
+        } else {
+            let known = || help::instead_of("key", &name, names::<K>());
+            err!(path, "unknown key `{name}`"; help: synonym.unwrap_or_else(known))
+        });
     } else if before.iter().any(|item| item.path() == path) {
         errors.push(err!(path, "duplicate key `{name}`"; help: "remove one of the two"));
     } else {
@@ -111,21 +139,53 @@ fn is_accepted<K: Keys>(item: &Meta, before: &[Meta], errors: &mut Errors) -> bo
     false
 }
 
-/// A mistyped key as the one it resembles, if that is not there: what follows is then read, and
-/// nobody misses it.
-fn resembled<K: Keys>(item: &Meta, found: &[Meta]) -> Option<Meta> {
-    let meant = help::nearest(&value::name_of(item.path()), names::<K>())?;
-    let is_there = found
-        .iter()
-        .any(|item| value::name_of(item.path()) == meant);
+/// An unknown key as the one it is another word for, or resembles: what follows is then read, and
+/// nobody misses it. A key that is known has been said before.
+fn meant<K: Keys>(item: &Meta) -> Option<Meta> {
+    let name = value::name_of(item.path());
+    let synonym = synonym::find(K::SYNONYMS, &name);
+    let meant = match synonym {
+        Some(synonym) => synonym.meant?,
+        None => help::nearest(&name, names::<K>())?,
+    };
+    let key: Path = Ident::new(meant, item.path().span()).into();
+    if synonym.is_some() && K::FLAGS.contains(&meant) {
+        // What the other word takes is not what the flag takes.
+        return Some(Meta::Path(key));
+    }
     let mut item = item.clone();
-    let path = match &mut item {
+    *match &mut item {
         Meta::Path(path) => path,
         Meta::List(list) => &mut list.path,
         Meta::NameValue(pair) => &mut pair.path,
-    };
-    *path = Ident::new(meant, path.span()).into();
-    (!is_there).then_some(item)
+    } = key;
+    Some(item)
+}
+
+/// The identifiers that stand in these keys of an item, whatever else does.
+pub(crate) fn named_in(attributes: &[Attribute], keys: &[&str]) -> Vec<Ident> {
+    let pieces = pieces_of(attributes, keys);
+    pieces.flat_map(|piece| piece.into_iter().skip(1)).collect()
+}
+
+/// Whether an item has one of these keys.
+pub(crate) fn has(attributes: &[Attribute], keys: &[&str]) -> bool {
+    pieces_of(attributes, keys).next().is_some()
+}
+
+/// The identifiers of each of these keys, itself the first.
+fn pieces_of(attributes: &[Attribute], keys: &[&str]) -> impl Iterator<Item = Vec<Ident>> {
+    let lists = attributes
+        .iter()
+        .filter_map(|attribute| match &attribute.meta {
+            Meta::List(list) if attribute.path().is_ident("graphex") => Some(&list.tokens),
+            _ => None,
+        });
+    let pieces = lists.flat_map(split).flatten().map(value::idents);
+    pieces.filter(|piece| {
+        let key = piece.first();
+        key.is_some_and(|key| keys.iter().any(|known| key == known))
+    })
 }
 
 fn names<K: Keys>() -> impl Iterator<Item = &'static str> {

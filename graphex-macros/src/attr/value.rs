@@ -21,18 +21,33 @@ pub(crate) fn name_of(path: &Path) -> String {
     names.join("::")
 }
 
-/// `key`
+/// `key`. With a value it is meant all the same, unless the value is `false`.
 #[derive(Clone, Debug)]
 pub(crate) struct Flag {
     pub(crate) key: Path,
+    pub(crate) on: bool,
+    pub(crate) broken: Option<syn::Error>,
 }
 
 impl FromMeta for Flag {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
-        match item {
-            Meta::Path(key) => Ok(Self { key: key.clone() }),
-            _ => Err(malformed(item, "takes no value")),
-        }
+        let key = item.path().clone();
+        let off = matches!(literal(item), Some(Lit::Bool(value)) if !value.value);
+        let broken = match item {
+            Meta::Path(_) => None,
+            _ if off => {
+                let name = name_of(&key);
+                Some(
+                    err!(item, "`{name}` takes no value"; help: format!("leave `{name}` out: it is off without")),
+                )
+            }
+            _ => Some(malformed(item, "takes no value").into()),
+        };
+        Ok(Self {
+            key,
+            on: !off,
+            broken,
+        })
     }
 }
 
@@ -98,6 +113,8 @@ pub(crate) struct List<T> {
     pub(crate) key: Path,
     pub(crate) entries: Vec<T>,
     pub(crate) broken: Vec<syn::Error>,
+    /// The identifiers of what is broken: the names of fields may be among them.
+    pub(crate) mentioned: Vec<Ident>,
 }
 
 /// `key(a, b)`
@@ -119,10 +136,20 @@ pub(crate) enum ScopeForm {
     Required,
     Optional,
     AnyOf,
+    /// In front of stubs, one that could not be read.
+    Unknown,
 }
 
 impl<T: Entry> FromMeta for List<T> {
     fn from_meta(item: &Meta) -> darling::Result<Self> {
+        let broken = |takes: &str| {
+            Ok(Self {
+                key: item.path().clone(),
+                entries: Vec::new(),
+                broken: vec![malformed(item, takes).into()],
+                mentioned: idents(item.to_token_stream()).into_iter().skip(1).collect(),
+            })
+        };
         let Meta::List(
             list @ MetaList {
                 delimiter: MacroDelimiter::Paren(_),
@@ -130,23 +157,27 @@ impl<T: Entry> FromMeta for List<T> {
             },
         ) = item
         else {
-            return Err(malformed(
-                item,
-                &format!("takes a list of {}s in parentheses", T::NOUN),
-            ));
+            return broken(&format!("takes a list of {}s in parentheses", T::NOUN));
         };
         if list.tokens.is_empty() {
-            return Err(malformed(item, &format!("needs at least one {}", T::NOUN)));
+            return broken(&format!("needs at least one {}", T::NOUN));
         }
         let mut parsed = Self {
             key: list.path.clone(),
             entries: Vec::new(),
             broken: Vec::new(),
+            mentioned: Vec::new(),
         };
         for piece in split(&list.tokens) {
+            let tokens = piece
+                .as_ref()
+                .map_or_else(|_| TokenStream::new(), Clone::clone);
             match piece.and_then(|piece| T::parse(&list.path, piece)) {
                 Ok(entry) => parsed.entries.push(entry),
-                Err(error) => parsed.broken.push(error),
+                Err(error) => {
+                    parsed.broken.push(error);
+                    parsed.mentioned.extend(idents(tokens));
+                }
             }
         }
         Ok(parsed)
@@ -203,6 +234,27 @@ fn unknown_form(word: &Ident, name: &str) -> syn::Error {
         help::nearest(name, ["optional", "any_of"]).map(|near| format!("; did you mean `{near}`?"));
     let help = format!("{}{}", help::SCOPE_FORMS, near.unwrap_or_default());
     err!(word, "unknown scope form `{name}`"; help: help)
+}
+
+/// The identifiers in these tokens, those in groups and in texts too.
+pub(crate) fn idents(tokens: TokenStream) -> Vec<Ident> {
+    let of_token = |token| match token {
+        TokenTree::Ident(ident) => vec![ident],
+        TokenTree::Group(group) => idents(group.stream()),
+        TokenTree::Literal(text) => syn::parse2::<LitStr>(text.to_token_stream())
+            .ok()
+            .and_then(|text| text.parse::<TokenStream>().ok().map(|inner| (text, inner)))
+            .map(|(text, inner)| {
+                let mut found = idents(inner);
+                found
+                    .iter_mut()
+                    .for_each(|ident| ident.set_span(text.span()));
+                found
+            })
+            .unwrap_or_default(),
+        TokenTree::Punct(_) => Vec::new(),
+    };
+    tokens.into_iter().flat_map(of_token).collect()
 }
 
 /// The first two tokens; a third makes the answer nothing at all.

@@ -1,6 +1,6 @@
 //! The model as data, and the capture of a row.
 
-use proc_macro2::{Literal, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Path;
 use syn::spanned::Spanned;
@@ -10,12 +10,10 @@ use crate::case::upper_snake;
 use crate::model::{Column, Field, Model, NamedTable, Payload};
 
 /// Expands to `impl ModelType for Message`.
-pub(super) fn model_type(model: &Model) -> TokenStream {
-    let (private, subject) = (alias(), model.subject());
+pub(super) fn model_type(model: &Model, subject: &Ident, hooks: &TokenStream) -> TokenStream {
+    let private = alias();
     let (args, scope) = (model.args_ident(), model.scope_ident());
     let (data, values) = (data(model), values(model));
-    let authorize = blamed_self(model.authorize.as_ref());
-    let scoped = blamed_self(model.scope.as_ref().map(|scope| &scope.key));
     let scope_values = super::scope::values(model);
     quote! {
         #scope_values
@@ -28,13 +26,37 @@ pub(super) fn model_type(model: &Model) -> TokenStream {
                 ::core::convert::From::from([#(#values),*])
             }
             fn hooks() -> #private::Hooks {
-                #private::Hooks::new(
-                    #private::authorize::<#authorize>,
-                    #private::scope::<#scoped>,
-                )
+                #hooks
             }
         }
     }
+}
+
+/// Expands to the hooks, those of the user's or those that let everybody see everything.
+pub(super) fn hooks(model: &Model) -> TokenStream {
+    let private = alias();
+    let authorize = blamed_self(model.authorize.as_ref());
+    let scoped = blamed_self(model.scope.as_ref().map(|scope| &scope.key));
+    quote! {
+        #private::Hooks::new(
+            #private::authorize::<#authorize>,
+            #private::scope::<#scoped>,
+        )
+    }
+}
+
+/// Expands to hooks that are not there, but those that the user has to write are asked for.
+pub(super) fn missing_hooks(model: &Model) -> TokenStream {
+    let private = alias();
+    let authorize = model.authorize.iter().map(|key| {
+        let authorized = blamed_self(Some(key));
+        quote!(let _ = #private::authorize::<#authorized>;)
+    });
+    let scope = model.scope.iter().map(|scope| {
+        let scoped = blamed_self(Some(&scope.key));
+        quote!(let _ = #private::scope::<#scoped>;)
+    });
+    quote!(#(#authorize)* #(#scope)* ::core::unreachable!())
 }
 
 /// `Self`, placed at the key that obliges the user to write an impl: a missing one is reported

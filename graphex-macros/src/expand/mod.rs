@@ -7,11 +7,10 @@ mod lookups;
 mod scope;
 mod subscription;
 
-pub(crate) use subscription::table;
-
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
+use self::subscription::table;
 use crate::model::Model;
 
 /// Everything that a sound model expands to. The impls name the runtime by a short alias, out of
@@ -20,10 +19,27 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let subject = model.subject();
     let (named, private, alias) = (named_items(model, &subject), model.private(), alias());
     let impls = [
-        descriptor::model_type(model),
+        descriptor::model_type(model, &subject, &descriptor::hooks(model)),
         args::open_to_all(model),
         scope::open_scope(model),
         table(model, &subject, &alias),
+    ];
+    quote! {
+        #named
+        const _: () = {
+            use #private as #alias;
+            #(#impls)*
+        };
+    }
+}
+
+/// What a model expands to after an error: `named` as it was meant, and of the impls what is sound.
+/// Whatever rustc has to say of it stands beside the error.
+pub(crate) fn expand_sound(model: &Model, subject: &Ident, named: &TokenStream) -> TokenStream {
+    let (private, alias) = (model.private(), alias());
+    let impls = [
+        descriptor::model_type(model, subject, &descriptor::missing_hooks(model)),
+        table(model, subject, &alias),
     ];
     quote! {
         #named

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 
 use super::alias;
 use crate::attr::value::ScopeForm;
@@ -26,6 +26,7 @@ pub(super) fn scope(model: &Model) -> TokenStream {
             ScopeForm::Required => ty.clone(),
             ScopeForm::Optional => quote!(::core::option::Option<#ty>),
             ScopeForm::AnyOf => quote!(#private::Vec<#ty>),
+            ScopeForm::Unknown => model.unknown_ident().into_token_stream(),
         };
         quote!(#[doc = #doc] #vis #name: #ty,)
     });
@@ -42,7 +43,7 @@ pub(super) fn scope(model: &Model) -> TokenStream {
 /// Expands to the predicates that the struct forces.
 pub(super) fn values(model: &Model) -> TokenStream {
     let (private, ident) = (alias(), model.scope_ident());
-    let pins = entries(model).map(|entry| {
+    let pins = entries(model).filter_map(|entry| {
         let field = &model.fields[entry.field.field];
         let (name, ty) = (&field.ident, &field.ty);
         let position = Literal::usize_unsuffixed(model.position(entry.field.field));
@@ -50,8 +51,9 @@ pub(super) fn values(model: &Model) -> TokenStream {
             ScopeForm::Required => quote!(equal),
             ScopeForm::Optional => quote!(optional),
             ScopeForm::AnyOf => quote!(any_of),
+            ScopeForm::Unknown => return None,
         };
-        quote!(.#method::<#ty>(#position, &self.#name))
+        Some(quote!(.#method::<#ty>(#position, &self.#name)))
     });
     quote! {
         #[automatically_derived]
@@ -97,5 +99,6 @@ fn document(form: ScopeForm, name: &str) -> String {
         ScopeForm::Required => format!("The one value of `{name}`."),
         ScopeForm::Optional => format!("The one value of `{name}`, or any."),
         ScopeForm::AnyOf => format!("The values of `{name}`."),
+        ScopeForm::Unknown => format!("What restricts `{name}`."),
     }
 }

@@ -4,7 +4,8 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::{DeriveInput, parse_quote};
 
-use super::{Columns, listed};
+use super::columns::Columns;
+use super::listed;
 use crate::attr::lookup::{LookupName, LookupNames};
 use crate::case;
 use crate::error::Errors;

@@ -113,6 +113,7 @@ const _: () = {
                 <String as __gx::Field>::DESCRIBED.named("text", "TEXT"),
             ],
             index: &[1, 2],
+            patterns: true,
             lookups: &[
                 __gx::CustomLookup {
                     name: "tagged",

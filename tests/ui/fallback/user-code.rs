@@ -3,9 +3,8 @@
 
 use graphex::prelude::*;
 
-mod messages {
-    #[allow(non_camel_case_types)]
-    pub struct table;
+diesel::table! {
+    messages (id) { id -> BigInt, tenant -> BigInt, room -> BigInt, kind -> Integer, }
 }
 
 #[derive(Clone, ModelType)]

@@ -13,7 +13,7 @@ struct Message {
 }
 
 #[derive(ModelType)]
-#[graphex(stream = "messages", serialize_data(true), authorize(all))]
+#[graphex(stream = "messages", serialize_data(true), authorize(all), patterns = "off")]
 struct Lists {
     id: i64,
 }
