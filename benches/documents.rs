@@ -81,7 +81,7 @@ fn largest() -> Vec<(&'static str, String, Value)> {
         ),
         (
             "unknown fields, long",
-            format!("{{ message {{ {} }} }}", unknown(48)),
+            format!("{{ message {{ {} }} }}", unknown(24)),
             none(),
         ),
         (
@@ -159,31 +159,31 @@ fn largest() -> Vec<(&'static str, String, Value)> {
         ),
         (
             "line breaks",
-            format!("{{ hello {} }}", "\n".repeat(260_000)),
+            format!("{{ hello {} }}", "\n".repeat(130_000)),
             none(),
         ),
         (
             "comments",
-            format!("{{ hello {} }}", "#\n".repeat(130_000)),
+            format!("{{ hello {} }}", "#\n".repeat(65_000)),
             none(),
         ),
         (
             "a string",
-            format!("{{ hello(x: \"{}\") }}", "a".repeat(260_000)),
+            format!("{{ hello(x: \"{}\") }}", "a".repeat(130_000)),
             none(),
         ),
         (
-            "a variable of 1 MiB",
+            "a variable of 256 KiB",
             "query($v: [Int]) { hello(of: $v) }".to_owned(),
-            json!({"v": vec![1; 500_000]}),
+            json!({"v": vec![1; 130_000]}),
         ),
         (
-            "a variable of 100 KiB, 10 times",
+            "a variable of 26 KiB, 10 times",
             format!(
                 "query($v: [Int]) {{ {} }}",
                 numbered(10, |at| format!("a{at}:hello(of: $v) "))
             ),
-            json!({"v": vec![1; 50_000]}),
+            json!({"v": vec![1; 13_000]}),
         ),
     ]
 }
@@ -217,7 +217,7 @@ fn refused() -> Vec<(&'static str, String, Value)> {
             format!(
                 "{{ a(b: [{} {}",
                 r#""\"""""x" "#.repeat(100),
-                "a ".repeat(100_000)
+                "a ".repeat(50_000)
             ),
             json!({}),
         ),

@@ -74,7 +74,8 @@
 //! * [`ModelType`](macro@ModelType): declares a stream.
 //! * [`Hub`]: takes changes from writers and delivers them to subscribers.
 //! * `.broadcast()`, [`Hub::attach`] and [`Hub::customizer`]: capture what Diesel writes, and
-//!   deliver it on commit. [`Hub::publish`] is for all other writes.
+//!   deliver it on commit. [`Hub::publish`] is for other writes that the program knows of.
+//! * [`ChangeLog`] and [`LogSchema`]: hear what anybody commits, from a log in the database.
 //! * [`axum::router`] and [`axum::Endpoints`]: the HTTP and WebSocket endpoints. [`execute`] is for
 //!   handlers of your own.
 //! * `HubBuilder::layer` (feature `redis`): makes several processes one service.
@@ -85,7 +86,7 @@
 //! | Feature | Default | What it adds |
 //! |---|---|---|
 //! | `axum` | yes | the router: HTTP, GraphiQL, WebSockets, SSE and multipart |
-//! | `diesel` | yes | `.broadcast()`, `hub.attach`, `hub.customizer()` |
+//! | `diesel` | yes | `.broadcast()`, `hub.attach`, `hub.customizer()`, the change log |
 //! | `redis` | | several processes as one service, over Redis; TLS included |
 //! | `redis-cluster` | | the same over a Redis Cluster, with sharded publish/subscribe |
 //! | `client` | | the browser page on `/graphql/client/`, about 220 KiB in the binary compressed and 700 KiB as it is |

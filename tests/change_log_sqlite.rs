@@ -12,7 +12,8 @@ use std::time::Duration;
 use change_log::{Feed, Note, note, notes, sqlite_schema};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use graphex::{Action, BroadcastDsl as _, ChangeLog};
+use graphex::__private::{RawLog, RawRead};
+use graphex::{Action, BroadcastDsl as _, ChangeLog, LogSchema, ModelType};
 
 /// A file of its own.
 struct File(PathBuf);
@@ -333,4 +334,80 @@ fn the_log_keeps_within_its_bounds_with_nobody_there() {
     file.run("INSERT INTO notes VALUES (-1, 'a')");
     assert_eq!(feed.told_until("create -1 a"), ["create -1 a"]);
     let _: Vec<Note> = notes::table.limit(1).load(&mut conn).unwrap();
+}
+
+/// The model after its column `text` was dropped.
+#[derive(ModelType)]
+#[graphex(stream = "notes", table = "notes")]
+#[expect(dead_code, reason = "nobody loads it")]
+struct Less {
+    id: i64,
+}
+
+#[test]
+fn the_next_migration_drops_a_column_that_triggers_read() {
+    let file = File::installed("drop");
+    let mut conn = file.connect();
+    conn.batch_execute("ALTER TABLE notes DROP COLUMN text")
+        .expect_err("a trigger reads it");
+    let schema = LogSchema::sqlite().model::<Less>();
+    let installed = schema.installed(&mut conn).unwrap();
+    let next = schema.next_migration(&installed).unwrap();
+    let (before, after) = next.up.split_once("-- The ALTER TABLE").unwrap();
+    let (_, after) = after.split_once('\n').unwrap();
+    file.run(&format!(
+        "BEGIN; {before} ALTER TABLE notes DROP COLUMN text; {after} COMMIT"
+    ));
+    assert_eq!(schema.check(&mut conn).unwrap(), []);
+    let installed = schema.installed(&mut conn).unwrap();
+    assert_eq!(schema.next_migration(&installed), None);
+    file.run("INSERT INTO notes VALUES (1)");
+    let (_, triggers) = next.down.split_once("DROP TRIGGER").unwrap();
+    file.run(&format!(
+        "ALTER TABLE notes ADD COLUMN text TEXT; DROP TRIGGER{triggers}"
+    ));
+    assert_eq!(sqlite_schema().check(&mut conn).unwrap(), []);
+}
+
+/// More columns than `json_object` takes at once in releases of some years.
+macro_rules! wide {
+    ($($column:ident)*) => {
+        #[derive(ModelType)]
+        #[graphex(stream = "wide", table = "wide")]
+        #[expect(dead_code, reason = "nobody loads it")]
+        struct Wide { id: i64, $($column: i64,)* }
+        const COLUMNS: &[&str] = &[$(stringify!($column)),*];
+    };
+}
+
+wide!(
+    a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 c0 c1 c2 c3 c4 c5 c6 c7 c8 c9
+    d0 d1 d2 d3 d4 d5 d6 d7 d8 d9 e0 e1 e2 e3 e4 e5 e6 e7 e8 e9 f0 f1 f2 f3 f4 f5 f6 f7 f8 f9
+    g0 g1 g2 g3 g4 g5 g6 g7 g8 g9 h0 h1 h2 h3 h4 h5 h6 h7 h8 h9 i0 i1 i2 i3 i4 i5 i6 i7 i8 i9
+    j0 j1 j2 j3 j4 j5 j6 j7 j8 j9 k0 k1 k2 k3 k4 k5 k6 k7 k8 k9 l0 l1 l2 l3 l4 l5 l6 l7 l8 l9
+    m0 m1 m2 m3 m4 m5 m6 m7 m8 m9
+);
+
+#[test]
+fn a_table_of_many_columns_is_logged_whole() {
+    let file = File::new("wide");
+    let columns = COLUMNS.join(" INTEGER, ");
+    file.run(&format!(
+        "CREATE TABLE wide (id INTEGER PRIMARY KEY, {columns} INTEGER)"
+    ));
+    let schema = LogSchema::sqlite().model::<Wide>();
+    schema.install(&mut file.connect()).unwrap();
+    let log = file.log();
+    let start = RawLog::open(&log, None).unwrap().unwrap().cursor();
+    let values: Vec<_> = (0..=COLUMNS.len()).map(|value| value.to_string()).collect();
+    file.run(&format!("INSERT INTO wide VALUES ({})", values.join(", ")));
+    let mut raw = RawLog::open(&log, Some(&start)).unwrap().unwrap();
+    let RawRead::Page(page) = raw.read().unwrap() else {
+        panic!("it is not there");
+    };
+    let json: serde_json::Value = serde_json::from_str(page[0].new.as_ref().unwrap()).unwrap();
+    assert_eq!(json.as_object().unwrap().len(), COLUMNS.len() + 1);
+    for (column, value) in COLUMNS.iter().zip(1..) {
+        assert_eq!(json[column], value);
+    }
 }

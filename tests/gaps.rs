@@ -334,7 +334,7 @@ async fn every_gap_is_told_where_it_is() {
         total.resyncs += stats.resyncs;
         total.frames_queued += stats.frames_queued;
     }
-    println!("{total:?}");
+    eprintln!("{total:?}");
     // Each kind of loss happened, or this proves nothing of it.
     for losses in [
         total.changes_lost,

@@ -8,6 +8,7 @@ mod streams;
 
 use std::time::Duration;
 
+use graphex::SlowReader;
 use graphex::prelude::*;
 use harness::{Server, answer};
 use serde_json::{Value, json};
@@ -128,7 +129,11 @@ async fn graphql_errors_are_within_the_payload_and_end_what_cannot_go_on() {
 
 #[tokio::test]
 async fn transport_errors_are_beside_a_payload_of_null_and_end_the_stream() {
-    let server = start_with(|limits| limits.outbox_frames = 10).await;
+    let server = start_with(|limits| {
+        limits.outbox_frames = 10;
+        limits.slow_reader = SlowReader::Close;
+    })
+    .await;
     let mut body = parts_as(&server, 1, NOTES).await;
     server.joined(1).await;
     let text = "x".repeat(10_000);

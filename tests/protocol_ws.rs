@@ -10,8 +10,8 @@ mod streams;
 use std::time::Duration;
 
 use async_graphql::Data;
-use graphex::Stats;
 use graphex::prelude::*;
+use graphex::{SlowReader, Stats};
 use harness::{CurrentUser, Server, endpoints, within};
 use serde_json::{Value, json};
 use streams::graphql_ws::Raw;
@@ -680,7 +680,11 @@ async fn a_denial_in_authorize_or_scope_is_an_error_and_joins_nothing() {
 
 #[tokio::test]
 async fn a_reader_that_is_too_slow_is_closed_with_1013() {
-    let server = start_with(|limits| limits.outbox_frames = 10).await;
+    let server = start_with(|limits| {
+        limits.outbox_frames = 10;
+        limits.slow_reader = SlowReader::Close;
+    })
+    .await;
     let mut raw = server.acknowledged_as(Some(1)).await;
     raw.subscribe("a", NOTES).await;
     server.joined(1).await;

@@ -18,6 +18,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 crates=(--package graphex-macros --package graphex-runtime --package graphex)
 target=${CARGO_TARGET_DIR:-$PWD/target}
 everything=(--workspace --all-features)
+# Built beside others, so that these take the dependencies that are built already.
+dependencies=(--package graphex-dependencies)
 
 long=
 case "$*" in
@@ -106,6 +108,7 @@ postgres_bin() {
     [ -n "$initdb" ] && dirname "$(readlink -f "$initdb")"
 }
 has_postgres() { postgres_bin >/dev/null; }
+has_sqlite_shell() { command -v sqlite3 >/dev/null; }
 has_redis() { command -v redis-server >/dev/null; }
 has_redis_tools() { command -v redis-cli >/dev/null && command -v redis-benchmark >/dev/null; }
 has_openssl() { command -v openssl >/dev/null; }
@@ -128,6 +131,7 @@ look_for_packages() {
     unless has_compiler gcc
     unless has_libpq libpq-dev
     unless has_postgres postgresql
+    unless has_sqlite_shell sqlite3
     unless has_redis redis-server
     unless has_redis_tools redis-tools
     unless has_openssl openssl
@@ -195,7 +199,7 @@ start_postgres() {
     for attempt in 1 2 3 4 5; do
         port=$((20000 + RANDOM % 20000))
         if as_postgres "$bin/pg_ctl" start --pgdata "$data/db" --wait --silent --log "$data/db/log" \
-            --options "-h 127.0.0.1 -p $port -c unix_socket_directories= -c fsync=off"; then
+            --options "-h 127.0.0.1 -p $port -c unix_socket_directories= -c fsync=off -c max_prepared_transactions=20"; then
             export GRAPHEX_POSTGRES_URL=postgres://graphex@127.0.0.1:$port/postgres
             printf 'PostgreSQL listens on port %s\n' "$port"
             return
@@ -275,20 +279,21 @@ documentation() {
 
 features_of() { sed -n '/^\[features\]$/,/^$/s/^\([a-z-]*\) = .*/\1/p' "$1"; }
 
-# As users have them: nothing but the crate, and so no features that others ask for. All features
-# of the parts are features of `graphex`.
+# Nothing but the crate, and so no features of it that others ask for. All features of the parts are
+# features of `graphex`.
 each_feature() {
     local feature features
     features=$(features_of Cargo.toml
         features_of graphex-runtime/Cargo.toml
         features_of graphex-macros/Cargo.toml)
     [ "$(wc -l <<<"$features")" -gt 20 ] || fail 'the features are not to be found'
+    # Without any once with only what it asks for of its dependencies; with the default features so
+    # are the packages.
     cargo check --package graphex --no-default-features
     for feature in $(sort -u <<<"$features"); do
         printf -- '--features %s\n' "$feature"
-        cargo check --package graphex --no-default-features --features "$feature"
+        cargo check --package graphex "${dependencies[@]}" --no-default-features --features "graphex/$feature"
     done
-    cargo check --package graphex --all-features
 }
 
 # `clippy::incompatible_msrv` holds our code to the Rust version of Cargo.toml; this, the
@@ -320,14 +325,14 @@ build() {
 
 # What is as it is without features: all that needs none.
 test_without_features() {
-    test_with "${crates[@]}" --no-default-features --lib --tests
+    test_with "${crates[@]}" "${dependencies[@]}" --no-default-features --lib --tests
 }
 
 # What the default features decide: who builds without Redis, models that say nothing of
 # `serialize_data`, the commands and the examples of the documentation.
 test_default_features() {
-    test_with "${crates[@]}" --doc
-    GRAPHEX_CHAT='' test_with "${crates[@]}" --lib --test two_channel --test capture_sqlite_attach --test chat
+    test_with "${crates[@]}" "${dependencies[@]}" --doc
+    GRAPHEX_CHAT='' test_with "${crates[@]}" "${dependencies[@]}" --lib --test two_channel --test capture_sqlite_attach --test chat
 }
 
 # The end-to-end tests, with more than one process: so many answer HTTP, so many have WebSockets.
@@ -352,9 +357,9 @@ install_clients() {
 }
 
 # What would be published, unpacked and checked without anything else of the repository, with the
-# default features and with all.
+# default features.
 packages() {
-    local unpacked=$target/package/unpacked name features
+    local unpacked=$target/package/unpacked name
     rm -rf "$target/package"
     cargo package --allow-dirty --no-verify "${crates[@]}"
     mkdir "$unpacked"
@@ -368,9 +373,7 @@ packages() {
         printf '%s = { path = "%s" }\n' graphex-macros graphex-macros graphex-runtime graphex-runtime
         sed -n '/^\[profile/,/^$/p' Cargo.toml
     } >"$unpacked/Cargo.toml"
-    for features in --features=default --all-features; do
-        CARGO_TARGET_DIR=$target cargo check --manifest-path "$unpacked/Cargo.toml" --package graphex "$features"
-    done
+    CARGO_TARGET_DIR=$target cargo check --manifest-path "$unpacked/Cargo.toml" --package graphex
 }
 
 # ---------------------------------------------------------------- all of it
@@ -385,7 +388,7 @@ step 'no axum, Diesel or Redis without features' bare_dependencies
 step 'lints, all features' \
     cargo clippy "${everything[@]}" --all-targets -- -D warnings
 step 'lints, no default features' \
-    cargo clippy "${crates[@]}" --all-targets --no-default-features -- -D warnings
+    cargo clippy "${crates[@]}" "${dependencies[@]}" --all-targets --no-default-features -- -D warnings
 step 'documentation' documentation
 step 'each feature alone' each_feature
 step 'packages, as they would be published' packages

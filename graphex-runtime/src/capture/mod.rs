@@ -76,10 +76,13 @@ use crate::hub::Hub;
 ///   know, fails before anything is written; see [`CaptureError`].
 /// * Nothing is published from Diesel's test transactions: they never commit.
 ///
+/// Of a model with a change log only the log tells: `.broadcast()` checks and returns the same, and
+/// makes the log be read at once.
+///
 /// What is not heard of:
 ///
 /// * Writes without `.broadcast()`, by triggers, by `ON DELETE CASCADE` and by other processes.
-///   Use [`Hub::publish`].
+///   Use [`Hub::publish`], or a [`ChangeLog`](crate::ChangeLog), which hears all of them.
 /// * `BEGIN`, `COMMIT`, `SAVEPOINT` and `ROLLBACK` as SQL text through `sql_query` or
 ///   `batch_execute`, and what SQLite does for `ON CONFLICT ROLLBACK` and `ON CONFLICT FAIL`.
 ///   Use Diesel's transactions.

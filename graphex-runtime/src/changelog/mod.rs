@@ -54,14 +54,11 @@ type OpenLog = dyn Fn(Retention) -> Result<Box<dyn Log>, LogError> + Send + Sync
 /// #[graphex(stream = "messages", crate = "graphex_runtime")]
 /// struct Message { id: i64, text: String }
 ///
-/// # mod app {
-/// # pub type Db = diesel::pg::PgConnection;
-/// # }
-/// # #[cfg(any())]
-/// let log = ChangeLog::postgres(|| PgConnection::establish("postgres://localhost/chat"));
 /// let log = ChangeLog::sqlite(|| SqliteConnection::establish("chat.sqlite"));
 /// let hub = Hub::builder().model::<Message>().change_log(log).build();
 /// ```
+///
+/// On PostgreSQL it is `ChangeLog::postgres(|| PgConnection::establish("postgres://localhost/chat"))`.
 ///
 /// The log is installed by a migration, whose text [`LogSchema`] writes, or by
 /// [`LogSchema::install`]. When the hub is built it connects, checks that everything is there and
@@ -98,7 +95,7 @@ impl std::fmt::Debug for ChangeLog {
 }
 
 /// Opens the log of a database on a connection to it.
-type OpenLog = fn(Box<dyn LogConnection + Send>, Retention) -> Result<Box<dyn Log>, LogError>;
+type OpenOn = fn(Box<dyn LogConnection + Send>, Retention) -> Result<Box<dyn Log>, LogError>;
 
 impl ChangeLog {
     /// The log of a PostgreSQL database; the closure connects to it. The server is of version 14
@@ -132,7 +129,7 @@ impl ChangeLog {
         database: Database,
         poll: Duration,
         connect: impl Fn() -> ConnectionResult<C> + Send + Sync + 'static,
-        open: OpenLog,
+        open: OpenOn,
     ) -> Self {
         let connect: Arc<Connect> = Arc::new(move || Ok(Box::new(connect()?)));
         let connecting = Arc::clone(&connect);

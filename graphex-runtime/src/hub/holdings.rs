@@ -127,6 +127,7 @@ impl Holdings {
     }
 
     /// A place among the streams that are reserved and not connected to.
+    #[cfg(any(feature = "axum", test))]
     pub(crate) fn reservation(self: &Arc<Self>, identity: &Identity) -> Result<Held, ConnectError> {
         let amount = Amount {
             reservations: 1,

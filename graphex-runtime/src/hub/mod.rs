@@ -149,7 +149,7 @@ impl HubBuilder {
     /// Whether a subscription that may have missed changes is told so, with a frame of the action
     /// `resync`: a client loads again what it shows. It is the one thing that graphex adds to the
     /// two-channel protocol; turn it off for clients that cannot take it. Slow readers are then
-    /// closed ([`SlowReader::Close`]), since a gap could not be told. Default: yes.
+    /// closed ([`SlowReader::Close`](crate::SlowReader::Close)), since a gap could not be told. Default: yes.
     pub fn resync(mut self, tell: bool) -> Self {
         self.resync = tell;
         self
@@ -249,6 +249,9 @@ impl Hub {
     }
 
     /// Hands a change over to the subscribers, for writes that `.broadcast()` cannot see.
+    ///
+    /// On a model with a change log it is an event beside the log: it has no position there, and is
+    /// lost with the process.
     ///
     /// Call it when the write is committed. It neither blocks nor fails: a model that is not
     /// registered and a full queue are logged and counted in [`Hub::stats`].

@@ -16,7 +16,7 @@ use change_log::{Feed, Note, note, notes};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use graphex::__private::{RawLog, RawRead};
-use graphex::{BroadcastDsl as _, ChangeLog, Cursor, LogSchema, Problem};
+use graphex::{BroadcastDsl as _, ChangeLog, Cursor, LogSchema, ModelType, Problem};
 
 use model::Database;
 use replica::Replica;
@@ -539,4 +539,87 @@ fn a_lost_connection_is_made_again_and_nothing_is_missed() {
         assert_eq!(feed.told_until(&told), [told.as_str()]);
     }
     assert!(feed.hub.ready());
+}
+
+/// The model after its column `text` was dropped.
+#[derive(ModelType)]
+#[graphex(stream = "notes", table = "notes")]
+#[expect(dead_code, reason = "nobody loads it")]
+struct Less {
+    id: i64,
+}
+
+#[test]
+fn the_next_migration_goes_with_the_table_and_back() {
+    let database = installed("next");
+    let less = LogSchema::postgres().model::<Less>();
+    let next = less
+        .next_migration(&schema().installed(&mut database.connect()).unwrap())
+        .unwrap();
+    run(
+        &database,
+        &format!(
+            "BEGIN; ALTER TABLE notes DROP COLUMN text; {} COMMIT",
+            next.up
+        ),
+    );
+    assert_eq!(less.check(&mut database.connect()).unwrap(), []);
+    run(&database, "INSERT INTO notes VALUES (1)");
+    run(
+        &database,
+        &format!(
+            "BEGIN; ALTER TABLE notes ADD COLUMN text text NOT NULL DEFAULT 'x'; {} COMMIT",
+            next.down
+        ),
+    );
+    assert_eq!(problems(&database), []);
+    // A stream of which the model is gone goes with its triggers.
+    let none = LogSchema::postgres();
+    let gone = none
+        .next_migration(&schema().installed(&mut database.connect()).unwrap())
+        .unwrap();
+    run(&database, &gone.up);
+    let left = "SELECT count(*) AS number FROM pg_trigger WHERE NOT tgisinternal";
+    assert_eq!(database.number(left), 0);
+    run(&database, &gone.down);
+    assert_eq!(problems(&database), []);
+}
+
+#[test]
+fn many_open_transactions_do_not_make_a_look_slow() {
+    let database = installed("manyopen");
+    let log = log(&database);
+    let mut raw = RawLog::open(&log, None).unwrap().unwrap();
+    let open: Vec<_> = (0..60)
+        .map(|number| {
+            let mut conn = database.connect();
+            conn.batch_execute(&format!(
+                "BEGIN; INSERT INTO notes VALUES (-{number} - 1, 'open')"
+            ))
+            .unwrap();
+            conn
+        })
+        .collect();
+    run(
+        &database,
+        "INSERT INTO notes SELECT x, 'x' FROM generate_series(1, 30000) x",
+    );
+    assert_eq!(read_all(&mut raw).changes, 30_000);
+    // It looks for the open transactions by the index, and not through all that came after them.
+    let started = Instant::now();
+    for _ in 0..20 {
+        assert!(matches!(raw.read().unwrap(), RawRead::End));
+    }
+    let look = started.elapsed() / 20;
+    let started = Instant::now();
+    database.count("graphex.log");
+    let scan = started.elapsed();
+    assert!(
+        look < scan,
+        "a look takes {look:?}, reading the log {scan:?}"
+    );
+    for mut conn in open {
+        conn.batch_execute("COMMIT").unwrap();
+    }
+    assert_eq!(read_all(&mut raw).changes, 60);
 }

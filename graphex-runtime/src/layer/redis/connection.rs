@@ -187,8 +187,10 @@ impl Connection {
     /// As [`Connection::publish`], and what a server answers before it ends the connection is not
     /// lost, where there is but one.
     pub(super) async fn publish_alone(&mut self, message: &Message) -> Result<u64, NotPublished> {
-        let Self::Single(connection) = self else {
-            return self.publish(&[message]).await;
+        let connection = match self {
+            Self::Single(connection) => connection,
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(_) => return self.publish(&[message]).await,
         };
         let transaction = transaction("PUBLISH", &[message]);
         // They are sent in this order, when they are first polled.
@@ -248,7 +250,7 @@ impl Connection {
 
     /// The names, by the commands in which they can go.
     fn parts<'n>(&self, names: &'n [String]) -> Vec<Vec<&'n String>> {
-        let placed = match self {
+        let placed: Vec<Vec<_>> = match self {
             Self::Single(_) => vec![names.iter().collect()],
             #[cfg(feature = "redis-cluster")]
             Self::Cluster(_) => placed(names),
