@@ -339,7 +339,6 @@ fn the_log_keeps_within_its_bounds_with_nobody_there() {
 /// The model after its column `text` was dropped.
 #[derive(ModelType)]
 #[graphex(stream = "notes", table = "notes")]
-#[expect(dead_code, reason = "nobody loads it")]
 struct Less {
     id: i64,
 }
@@ -374,7 +373,6 @@ macro_rules! wide {
     ($($column:ident)*) => {
         #[derive(ModelType)]
         #[graphex(stream = "wide", table = "wide")]
-        #[expect(dead_code, reason = "nobody loads it")]
         struct Wide { id: i64, $($column: i64,)* }
         const COLUMNS: &[&str] = &[$(stringify!($column)),*];
     };

@@ -2,7 +2,13 @@
 //! whatever becomes of those who read it.
 
 #![cfg(feature = "diesel")]
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 #[path = "change_log/dice.rs"]
 mod dice;

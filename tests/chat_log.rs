@@ -1,7 +1,13 @@
 //! The chat's change log: other programs that write to its file, and servers that are killed.
 
 #![cfg(all(feature = "axum", feature = "diesel"))]
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 #[path = "change_log/dice.rs"]
 mod dice;

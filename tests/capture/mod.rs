@@ -59,7 +59,7 @@ pub(crate) fn deleted(id: i64, text: &str) -> Told {
     told(Action::Delete, id, text)
 }
 
-struct Query;
+pub(crate) struct Query;
 
 #[Object]
 impl Query {

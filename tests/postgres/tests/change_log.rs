@@ -544,7 +544,6 @@ fn a_lost_connection_is_made_again_and_nothing_is_missed() {
 /// The model after its column `text` was dropped.
 #[derive(ModelType)]
 #[graphex(stream = "notes", table = "notes")]
-#[expect(dead_code, reason = "nobody loads it")]
 struct Less {
     id: i64,
 }

@@ -1,6 +1,12 @@
 //! The change log of a server that crashes, and of its standby.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 #[path = "../../change_log/mod.rs"]
 mod change_log;

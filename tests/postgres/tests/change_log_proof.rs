@@ -1,7 +1,13 @@
 //! Every change that many writers commit comes out of the change log once, in order, whatever
 //! becomes of those who read it.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 #[path = "../../change_log/dice.rs"]
 mod dice;
