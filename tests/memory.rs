@@ -248,9 +248,12 @@ fn rooms(number: usize) -> Value {
     (0..1_999).map(|room| number * 2_000 + room).collect()
 }
 
+/// Filters, different ones for each number.
+type Made = fn(usize) -> Value;
+
 #[tokio::test]
 async fn filters_cost_what_they_compare_with() {
-    let kinds: [(&str, fn(usize) -> Value); 4] = [
+    let kinds: [(&str, Made); 4] = [
         ("numbers", |number| json!({"room__in": rooms(number)})),
         (
             "bounds",
