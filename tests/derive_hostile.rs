@@ -442,9 +442,7 @@ use graphex::Field as _;
 fn a_model_may_live_in_a_function() {
     use graphex as gx;
 
-    mod messages {
-        pub struct table;
-    }
+    diesel::table! { messages (id) { id -> BigInt, } }
 
     #[derive(graphex::ModelType)]
     #[diesel(table_name = messages)]

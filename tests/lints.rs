@@ -40,17 +40,26 @@ pub mod public {
     use graphex::prelude::*;
     use graphex::{Field, FieldType, FromValue, Value};
 
-    /// Stands for a table of Diesel.
-    pub mod messages {
-        /// The table.
-        #[derive(Debug)]
-        #[allow(non_camel_case_types)]
-        pub struct table;
+    /// What Diesel expands to is not ours.
+    #[allow(missing_docs, unused, clippy::pedantic, clippy::nursery)]
+    mod tables {
+        diesel::table! {
+            messages (id) {
+                id -> BigInt,
+                tenant -> BigInt,
+                room -> BigInt,
+                kind -> Integer,
+                tags -> Text,
+                hidden -> Bool,
+                author -> Integer,
+                at -> BigInt,
+            }
+        }
     }
 
     /// A chat message.
     #[derive(Debug, Clone, PartialEq, Eq, ModelType)]
-    #[diesel(table_name = messages)]
+    #[diesel(table_name = tables::messages)]
     #[graphex(
         stream = "messages",
         serialize_data,
@@ -241,14 +250,13 @@ pub mod marked {
 fn in_a_function() {
     use graphex::ModelType;
 
-    mod messages {
-        #[allow(non_camel_case_types)]
-        pub(super) struct table;
-        const _: table = table;
+    #[allow(unused, clippy::pedantic, clippy::nursery)]
+    mod tables {
+        diesel::table! { messages (id) { id -> BigInt, } }
     }
 
     #[derive(ModelType)]
-    #[diesel(table_name = messages)]
+    #[diesel(table_name = tables::messages)]
     #[graphex(stream = "local", serialize_data)]
     struct Local {
         id: i64,
