@@ -43,10 +43,11 @@ pub struct Limits {
     /// resolvers, and are worth setting beside these.
     ///
     /// The defaults are such that no document costs the parser and validation much more than 50 ms
-    /// (`benches/documents.rs`, 2 busy cores of 2026): 5,000 fields 28 ms, 5,000 unknown fields 33
-    /// to 50 ms, 15,000 values 22 ms, 128 KiB of line breaks 36 ms and of comments 70 ms, 500
-    /// selections of introspection of a small schema 19 ms. Refusing costs 1 µs for 2 KB of
-    /// brackets, 9 µs for 900 bytes of fragments, 240 µs for 10,000 aliases.
+    /// of one core (`benches/documents.rs`): 5,000 fields 23 ms, in 30 inline fragments 32 ms,
+    /// unknown ones 25 to 41 ms, 15,000 values 19 ms, 2,400 variables 23 ms, 500 selections of
+    /// introspection of a small schema 18 ms, 128 KiB of line breaks 16 ms and of comments 54 ms.
+    /// Refusing costs 1 µs for 2 KB of brackets, 9 µs for 900 bytes of fragments, 0.2 ms for 10,000
+    /// aliases.
     pub document_bytes: usize,
     /// Most tokens of a document, where a fragment counts as often as it is spread. Names,
     /// numbers, strings and punctuators are tokens; commas, white space and comments are not.

@@ -10,6 +10,7 @@ mod generated;
 /// Limits that nothing here reaches, but for those that are changed.
 fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
     let mut limits = Limits {
+        document_bytes: usize::MAX,
         document_nesting: 10_000,
         document_tokens: 1_000_000,
         ..Limits::default()
