@@ -324,6 +324,31 @@ async fn a_backlog_that_overflows_is_told_and_bounded() {
     assert!(stats.decisions_dropped > 0 && stats.decisions_dropped <= 3_000);
 }
 
+/// Clients that cannot take a `resync` never get one, whatever is missing.
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_does_not_tell_of_gaps_tells_of_none() {
+    let likes = Likes::new(0);
+    let hub = Hub::builder()
+        .model::<Message>()
+        .model::<Note>()
+        .data(likes);
+    let hub = hub
+        .limits(|limits| limits.publisher_queue = 3)
+        .resync(false);
+    let schema = Schema::new(Query, EmptyMutation, Subscription::default());
+    let chat = Desk::new(hub.build(), schema);
+    let mut slow = listening(&chat, "user", "{ liked_by: -1 }").await;
+    let mut all = listening(&chat, "user", "{}").await;
+    for id in 0..5 {
+        chat.hub.publish(Action::Create, &message(id, ""));
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(chat.hub.stats().changes_lost, 2);
+    assert!(chat.hub.stats().lookups_failed > 0);
+    assert_eq!(frames(&mut slow), [""; 0]);
+    assert_eq!(frames(&mut all).len(), 3);
+}
+
 #[tokio::test]
 async fn a_loss_of_one_stream_is_told_to_that_stream_alone() {
     let chat = chat(&Likes::new(0), |limits| limits.publisher_queue = 3);

@@ -153,6 +153,9 @@ pub struct Limits {
     /// What happens to a client that reads slower than its subscriptions deliver. Default: it
     /// gets what has room, then a `resync`.
     pub slow_reader: SlowReader,
+    /// Whether a subscription that may have missed changes is told:
+    /// [`HubBuilder::resync`](crate::HubBuilder::resync).
+    pub(crate) resync: bool,
     /// Time between two `resync` of one subscription; what it may have missed meanwhile is told
     /// by the second. At most an hour. Default: 1 s.
     pub resync_interval: Duration,
@@ -253,6 +256,7 @@ impl Default for Limits {
             outbox_frames: 1024,
             outbox_bytes: 1024 * 1024,
             slow_reader: SlowReader::Resync,
+            resync: true,
             resync_interval: Duration::from_secs(1),
             publisher_queue: 65_536,
             join_time: Duration::from_secs(3),

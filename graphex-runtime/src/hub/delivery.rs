@@ -146,7 +146,7 @@ impl Inbox for Engine {
 
     fn missed<'a>(&'a self, stream: Option<&'a str>) -> BoxFuture<'a> {
         Box::pin(async move {
-            if !self.resync {
+            if !self.limits.resync {
                 return;
             }
             let mut spent = Budget::default();

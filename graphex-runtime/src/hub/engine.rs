@@ -16,7 +16,7 @@ use super::remote::Remote;
 use super::source::{BuildError, Intake, Open, Opened};
 use super::stats::{Counters, Stats};
 use crate::layer::{Layer, Setup};
-use crate::limits::{Limits, SlowReader};
+use crate::limits::Limits;
 use crate::model::Model;
 use crate::node::NodeId;
 
@@ -25,7 +25,6 @@ pub(super) struct Options {
     pub(super) limits: Limits,
     pub(super) data: Data,
     pub(super) layer: Setup,
-    pub(super) resync: bool,
 }
 
 /// What the handles share.
@@ -42,8 +41,6 @@ pub(super) struct Engine {
     source: OnceLock<Opened>,
     /// The ways from it to the lanes.
     intake: Arc<Intake>,
-    /// Whether subscriptions are told that they may have missed changes.
-    pub(super) resync: bool,
     /// What custom lookups can use.
     pub(super) data: Data,
     /// Itself, for its tasks, which end with it.
@@ -83,15 +80,10 @@ impl Drop for Tasks {
 impl Engine {
     pub(super) fn new(models: &[&'static Model], options: Options) -> Arc<Self> {
         let Options {
-            mut limits,
+            limits,
             data,
             layer,
-            resync,
         } = options;
-        if !resync {
-            // A gap that is not told would be a loss without a word.
-            limits.slow_reader = SlowReader::Close;
-        }
         let counters = Arc::<Counters>::default();
         let lanes: HashMap<_, _> = models
             .iter()
@@ -120,7 +112,6 @@ impl Engine {
                 remote: Remote::default(),
                 source: OnceLock::new(),
                 intake: Intake::new(models),
-                resync,
                 engine: engine.clone(),
                 tasks: Mutex::default(),
                 counters,

@@ -102,7 +102,6 @@ pub struct HubBuilder {
     limits: Limits,
     data: Data,
     layer: Setup,
-    resync: bool,
     source: Option<Open>,
 }
 
@@ -151,7 +150,7 @@ impl HubBuilder {
     /// two-channel protocol; turn it off for clients that cannot take it. Slow readers are then
     /// closed ([`SlowReader::Close`](crate::SlowReader::Close)), since a gap could not be told. Default: yes.
     pub fn resync(mut self, tell: bool) -> Self {
-        self.resync = tell;
+        self.limits.resync = tell;
         self
     }
 
@@ -224,7 +223,6 @@ impl HubBuilder {
             limits: self.limits,
             data: self.data,
             layer: self.layer,
-            resync: self.resync,
         };
         let engine = Engine::new(&models, options);
         if let Some(open) = self.source {
@@ -243,7 +241,6 @@ impl Hub {
             limits: Limits::default(),
             data: Data::default(),
             layer: Setup::default(),
-            resync: true,
             source: None,
         }
     }

@@ -59,6 +59,7 @@ pub(crate) struct Outbox {
     due_frames: usize,
     due_bytes: usize,
     slow_reader: SlowReader,
+    tells_gaps: bool,
     resync_interval: Duration,
     counters: Arc<Counters>,
 }
@@ -119,7 +120,13 @@ impl Outbox {
             max_bytes: limits.outbox_bytes,
             due_frames: (limits.outbox_frames / STEPS).max(1),
             due_bytes: (limits.outbox_bytes / STEPS).max(1),
-            slow_reader: limits.slow_reader,
+            // A gap that is not told would be a loss without a word.
+            slow_reader: if limits.resync {
+                limits.slow_reader
+            } else {
+                SlowReader::Close
+            },
+            tells_gaps: limits.resync,
             resync_interval: limits.resync_interval.min(LONGEST_INTERVAL),
             counters,
         }
@@ -184,8 +191,11 @@ impl Outbox {
 
     /// Tells the subscriber that it may have missed changes: at once, or as soon after it was
     /// told before as it may be told again. What is queued for it is older and comes first; what
-    /// comes until it is told is part of the gap.
+    /// comes until it is told is part of the gap. Nothing happens where the hub does not tell.
     pub(crate) fn gap(&self, subscriber: &Arc<Subscriber>) {
+        if !self.tells_gaps {
+            return;
+        }
         let mut state = lock(&self.state);
         if state.closed.is_none() && self.fall_behind(&mut state, subscriber) {
             drop(state);
