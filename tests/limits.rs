@@ -375,12 +375,14 @@ async fn bytes_that_wait_are_limited_too() {
     .await;
     let mut slow = server.connect(None).await;
     server.done(&slow, "noteSubscription", SUBSCRIBE).await;
-    // On this runtime of one thread the channel's writer cannot run in between.
-    for id in 0..2 {
-        server
-            .hub
-            .publish(Action::Create, &note(id, &"x".repeat(60_000)));
-    }
+    // Until the sockets' buffers are full.
+    let text = "x".repeat(60_000);
+    server
+        .until(|stats| {
+            server.hub.publish(Action::Create, &note(1, &text));
+            stats.slow_readers_closed == 1
+        })
+        .await;
     assert_eq!(slow.closed().await.code, CloseCode::Again);
     server.until_empty().await;
 }

@@ -11,10 +11,7 @@ use async_graphql::{EmptyMutation, MergedSubscription, Object, Schema};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use graphex::{Action, BroadcastDsl as _, Hub, Lookup, ModelType};
-use oracle::{
-    Column, Database, Datum, Marker, MarkerSubscription, Model, Operand, Stored, Volume, check,
-    model,
-};
+use oracle::{Column, Database, Datum, Model, Operand, Stored, Volume, check, model};
 
 macro_rules! values {
     ($name:ident, $table:ident, $stream:literal, [$($option:tt)*],
@@ -178,7 +175,7 @@ impl Query {
 }
 
 #[derive(MergedSubscription, Default)]
-struct Subscription(MarkerSubscription, FigureSubscription, AmountSubscription);
+struct Subscription(FigureSubscription, AmountSubscription);
 
 #[test]
 fn those_are_told_whose_predicate_sqlite_finds_true() {
@@ -189,7 +186,6 @@ fn those_are_told_whose_predicate_sqlite_finds_true() {
     let hub = {
         let _entered = runtime.enter();
         Hub::builder()
-            .model::<Marker>()
             .model::<Figure>()
             .model::<Amount>()
             .limits(|limits| limits.channels_per_identity = 1_000)

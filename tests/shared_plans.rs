@@ -28,7 +28,10 @@ impl Scoped for Post {
 }
 
 async fn start() -> Server {
-    let hub = Hub::builder().model::<Post>().build();
+    let hub = Hub::builder().model::<Post>();
+    let hub = hub
+        .limits(|limits| limits.bytes_per_identity = usize::MAX)
+        .build();
     let schema = Schema::build(Query, Mutation, PostChanges::default())
         .data(hub.clone())
         .finish();

@@ -7,7 +7,6 @@ mod counts;
 mod datum;
 mod demand;
 mod graphql;
-mod marker;
 mod model;
 mod operand;
 mod pattern;
@@ -16,7 +15,7 @@ mod random;
 mod run;
 
 pub(crate) use datum::{Datum, Sort, Stored, Years, stored};
-pub(crate) use marker::{Marker, MarkerSubscription};
+
 pub(crate) use model::{Column, Model, Scope, model};
 pub(crate) use operand::Operand;
 pub(crate) use run::{Database, Volume, check};

@@ -23,6 +23,8 @@ pub(crate) struct Budgets {
     owners: Mutex<HashMap<Owner, Weak<Budget>>>,
     lookups: Semaphore,
     patterns: Semaphore,
+    /// Decisions of all owners that wait.
+    waiting: Arc<AtomicUsize>,
     limits: Limits,
 }
 
@@ -35,6 +37,7 @@ pub(crate) struct Budget {
     /// Decisions that wait, and the bytes of the rows that they are about.
     waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
+    of_all: Arc<AtomicUsize>,
 }
 
 /// Pattern work that may be done now; it grows with time.
@@ -58,6 +61,7 @@ impl Budgets {
             owners: Mutex::default(),
             lookups: Semaphore::new(permits(limits.lookups_at_once)),
             patterns: Semaphore::new(PATTERNS_AT_ONCE),
+            waiting: Arc::default(),
             limits: limits.clone(),
         }
     }
@@ -89,7 +93,13 @@ impl Budgets {
             }),
             waiting: AtomicUsize::new(0),
             waiting_bytes: AtomicUsize::new(0),
+            of_all: Arc::clone(&self.waiting),
         })
+    }
+
+    /// Decisions that wait or are made.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Waits until a lookup may run for this owner.
@@ -104,6 +114,7 @@ impl Budgets {
 
     /// Whether the owner may let one more decision wait; then it does.
     pub(super) fn admit(&self, budget: &Budget, bytes: usize) -> bool {
+        budget.of_all.fetch_add(1, Ordering::Relaxed);
         let waiting = budget.waiting.fetch_add(1, Ordering::Relaxed);
         let waiting_bytes = budget.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
         let has_room = waiting < self.limits.decision_queue
@@ -133,6 +144,7 @@ impl Budget {
 
     /// A decision does not wait any more.
     pub(super) fn release(&self, bytes: usize) {
+        self.of_all.fetch_sub(1, Ordering::Relaxed);
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }

@@ -195,6 +195,8 @@ impl Engine {
             subscriptions: channels.iter().map(held).sum(),
             plans,
             topics,
+            changes_waiting: self.lanes.values().map(|lane| lane.queue.waiting()).sum(),
+            decisions_waiting: self.budgets.waiting(),
             changes_published: self.counters.changes_published.get(),
             changes_lost: self.counters.changes_lost.get(),
             changes_unregistered: self.counters.changes_unregistered.get(),

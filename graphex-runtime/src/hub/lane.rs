@@ -136,6 +136,7 @@ impl Lane {
                 let panicked = publishing.catch_unwind().await.is_err();
                 let published = before - batch.changes.len() - usize::from(panicked);
                 counters.changes_published.add(published);
+                self.queue.settled(before - batch.changes.len());
                 if panicked {
                     counters.changes_lost.add(1);
                     tracing::error!(stream = self.model.stream, "publishing a change panicked");
@@ -160,6 +161,7 @@ struct Publishing<'q> {
 
 impl Drop for Publishing<'_> {
     fn drop(&mut self) {
+        self.queue.settled(self.changes.len());
         if self.gap || !self.changes.is_empty() {
             self.queue.lose(self.changes.len());
         }

@@ -43,6 +43,8 @@ struct State {
     next_number: u64,
     /// Committed changes, ready or held back.
     waiting: usize,
+    /// Changes taken, of which nobody has said that they are published.
+    taken: usize,
     /// Whether a loss was logged since the queue was last empty.
     overflowing: bool,
 }
@@ -182,6 +184,17 @@ impl Queue {
         }
     }
 
+    /// So many of the changes that were taken are published, or lost.
+    pub(crate) fn settled(&self, changes: usize) {
+        lock(&self.state).taken -= changes;
+    }
+
+    /// Committed changes that are not published.
+    pub(crate) fn waiting(&self) -> usize {
+        let state = lock(&self.state);
+        state.waiting + state.taken
+    }
+
     fn rows(&self, changes: &[Arc<Change>]) -> HashSet<u64> {
         let keys = changes.iter().map(|change| change.key());
         keys.map(|key| self.hasher.hash_one(key)).collect()
@@ -318,6 +331,7 @@ impl State {
             }
         }
         self.waiting = self.waiting.saturating_sub(batch.changes.len());
+        self.taken += batch.changes.len();
         self.overflowing &= !self.ready.is_empty();
         batch
     }

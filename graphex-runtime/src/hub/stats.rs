@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A hub's state and counters at one moment, from [`Hub::stats`](crate::Hub::stats).
 ///
-/// The first four tell what is there now and return to zero when every client has left; the
+/// The first six tell what is there now and return to zero when every client has left and nobody writes; the
 /// others only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,6 +17,11 @@ pub struct Stats {
     pub plans: usize,
     /// Topics that the plans listen on.
     pub topics: usize,
+    /// Committed changes that wait for the layer.
+    pub changes_waiting: usize,
+    /// Changes that wait for a custom lookup or a regular expression, counted for each plan that
+    /// waits.
+    pub decisions_waiting: usize,
     /// Changes handed to the layer.
     pub changes_published: u64,
     /// Changes dropped because

@@ -21,7 +21,7 @@ use models::{
     Amount, AmountSubscription, Figure, FigureSubscription, Label, LabelSubscription, Moment,
     MomentSubscription, Remark, RemarkSubscription, Visit, VisitSubscription,
 };
-use oracle::{Marker, MarkerSubscription, Volume, check};
+use oracle::{Volume, check};
 use sql::Postgres;
 
 struct Query;
@@ -35,7 +35,6 @@ impl Query {
 
 #[derive(MergedSubscription, Default)]
 struct Subscription(
-    MarkerSubscription,
     FigureSubscription,
     AmountSubscription,
     RemarkSubscription,
@@ -53,7 +52,6 @@ fn those_are_told_whose_predicate_postgresql_finds_true() {
     let hub = {
         let _entered = runtime.enter();
         Hub::builder()
-            .model::<Marker>()
             .model::<Figure>()
             .model::<Amount>()
             .model::<Remark>()
