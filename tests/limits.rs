@@ -389,7 +389,11 @@ async fn bytes_that_wait_are_limited_too() {
 
 #[tokio::test]
 async fn a_bulk_that_is_too_fast_for_a_client_is_a_gap_and_not_the_end() {
-    let server = server(|limits| limits.outbox_frames = 64).await;
+    // Between processes it is the layer's queue that would be full first.
+    let hub = Hub::builder().model::<Note>();
+    let hub = hub.limits(|limits| limits.outbox_frames = 64).build();
+    let schema = Schema::build(Query, EmptyMutation, NoteSubscription::default()).finish();
+    let server = Server::start_alone(endpoints(schema, &hub).into_router(), hub).await;
     let mut slow = server.connect(None).await;
     let mut other = server.connect(None).await;
     server.done(&slow, "noteSubscription", SUBSCRIBE).await;

@@ -188,7 +188,10 @@ fn those_are_told_whose_predicate_sqlite_finds_true() {
         Hub::builder()
             .model::<Figure>()
             .model::<Amount>()
-            .limits(|limits| limits.channels_per_identity = 1_000)
+            .limits(|limits| {
+                limits.channels_per_identity = 1_000;
+                limits.bytes_per_identity = usize::MAX;
+            })
             .build()
     };
     let schema = Schema::build(Query, EmptyMutation, Subscription::default())

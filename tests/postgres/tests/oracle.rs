@@ -58,7 +58,10 @@ fn those_are_told_whose_predicate_postgresql_finds_true() {
             .model::<Label>()
             .model::<Moment>()
             .model::<Visit>()
-            .limits(|limits| limits.channels_per_identity = 1_000)
+            .limits(|limits| {
+                limits.channels_per_identity = 1_000;
+                limits.bytes_per_identity = usize::MAX;
+            })
             .build()
     };
     let schema = Schema::build(Query, EmptyMutation, Subscription::default())
