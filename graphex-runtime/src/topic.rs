@@ -72,7 +72,7 @@ impl Topic {
     }
 
     /// Whether both changes are published to the same topics, without building their names.
-    #[cfg(any(feature = "redis", test))]
+    #[cfg(feature = "redis")]
     pub(crate) fn are_shared(one: &Change, other: &Change) -> bool {
         let index = one.model.index;
         one.model.stream == other.model.stream
@@ -94,7 +94,7 @@ impl Topic {
     }
 
     /// The stream whose changes are published to it.
-    #[cfg(any(feature = "redis", test))]
+    #[cfg(feature = "redis")]
     pub(crate) fn stream(&self) -> &str {
         // Neither an action nor what is percent-encoded has a colon, and no stream ends in one.
         let coarse = self.0.split(':').next().unwrap_or_default();

@@ -37,7 +37,7 @@ mod slab;
 mod source;
 mod stats;
 mod subscriber;
-#[cfg(feature = "diesel")]
+#[cfg(any(feature = "diesel", test))]
 mod ticket;
 
 #[cfg(feature = "diesel")]
