@@ -24,7 +24,11 @@ use graphex::prelude::*;
 use graphex::redis::RedisLayer;
 
 /// Of a round. Without optimisation a look is enough.
-const CHANGES: i64 = if cfg!(debug_assertions) { 20_000 } else { 400_000 };
+const CHANGES: i64 = if cfg!(debug_assertions) {
+    20_000
+} else {
+    400_000
+};
 
 const ROUNDS: usize = if cfg!(debug_assertions) { 1 } else { 5 };
 
