@@ -180,8 +180,7 @@ describe('a hundred thousand events', () => {
     await ui.received(100_000)
     const arriving = await result()
     context.diagnostic(`arriving: ${JSON.stringify(arriving)} in ${Math.round(performance.now() - started)} ms`)
-    // The server, the page and what drives it share two processors; a page that keeps all rows freezes for seconds.
-    assert.ok(arriving.p95 < 1_000, JSON.stringify(arriving))
+    assert.ok(arriving.p95 < 250, JSON.stringify(arriving))
     assert.ok((await ui.$('.row').count()) < 80, 'only what is in sight is in the document')
 
     await gaps()
