@@ -27,7 +27,9 @@ function endOfString(text: string, from: number): number {
   }
 }
 
+/** The tokens that begin before `end`. */
 function* tokens(text: string, end = text.length): Generator<Token> {
+  end = Math.min(end, text.length)
   let at = 0
   let depth = 0
   while (at < end) {

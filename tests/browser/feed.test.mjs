@@ -210,6 +210,18 @@ describe('a hundred thousand events', () => {
   })
 })
 
+describe('a row', () => {
+  test('has no more parts than its event', async () => {
+    const ui = await following()
+    await write(['short'])
+    await ui.received(1)
+    await ui.page.waitForSelector('.preview .j-key')
+    const parts = await ui.page.evaluate(() => [...document.querySelectorAll('.preview *')].map((part) => part.textContent))
+    assert.deepEqual(parts.filter((text) => text === ''), [])
+    await ui.end()
+  })
+})
+
 describe('hostile content', () => {
   test('is shown as text', async () => {
     const ui = await following()
