@@ -28,6 +28,8 @@ use crate::node::NodeId;
 use crate::topic::Topic;
 use crate::wire;
 
+const ENDED: &str = "the connection ended";
+
 /// What a node needs to be connected.
 pub(super) struct Link {
     pub(super) server: Server,
@@ -212,10 +214,8 @@ impl Link {
         tokio::select! {
             error = self.keep_probing(&up.shared) => error.to_string(),
             error = self.keep_interest(held) => error.to_string(),
-            () = up.fault.raised() => "the connection ended".to_owned(),
-            () = self.is_deaf(&mut probe) => {
-                "its messages to itself do not come any more".to_owned()
-            }
+            () = up.fault.raised() => ENDED.to_owned(),
+            why = self.deafness(&mut probe) => why.to_owned(),
         }
     }
 
@@ -234,12 +234,15 @@ impl Link {
         }
     }
 
-    /// Ends when no probe has come for two intervals.
-    async fn is_deaf(&self, probe: &mut watch::Receiver<u64>) {
-        while tokio::time::timeout(self.patience(), probe.changed())
-            .await
-            .is_ok_and(|changed| changed.is_ok())
-        {}
+    /// Ends when no probe has come for two intervals, or none can come; which of the two.
+    async fn deafness(&self, probe: &mut watch::Receiver<u64>) -> &'static str {
+        loop {
+            match tokio::time::timeout(self.patience(), probe.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return ENDED,
+                Err(_) => return "its messages to itself do not come any more",
+            }
+        }
     }
 
     fn patience(&self) -> Duration {
@@ -276,9 +279,5 @@ impl Link {
 }
 
 fn ended() -> RedisError {
-    std::io::Error::new(
-        std::io::ErrorKind::ConnectionAborted,
-        "the connection ended",
-    )
-    .into()
+    std::io::Error::new(std::io::ErrorKind::ConnectionAborted, ENDED).into()
 }
