@@ -1,8 +1,12 @@
 //! What the change log asks of a Diesel connection, whichever database it is of.
 
+use std::any::Any;
+
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
 use diesel::deserialize::{self, FromSql};
+#[cfg(feature = "postgres")]
+use diesel::pg::PgConnection;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::Error::DeserializationError;
 use diesel::result::QueryResult;
@@ -31,6 +35,11 @@ pub trait LogConnection: 'static {
     /// Reads rows of a log.
     #[doc(hidden)]
     fn entries(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Entry>>;
+
+    /// Whether the server has sent a notification since this was last asked; it is not asked for one.
+    /// Nothing where this cannot be known.
+    #[doc(hidden)]
+    fn notified(&mut self) -> QueryResult<Option<bool>>;
 }
 
 impl<C> LogConnection for C
@@ -56,6 +65,26 @@ where
         rows.map(|row| Entry::read(&row?).map_err(DeserializationError))
             .collect()
     }
+
+    fn notified(&mut self) -> QueryResult<Option<bool>> {
+        notified(self)
+    }
+}
+
+/// Diesel's own connection tells of notifications, which no trait of it does.
+#[cfg(feature = "postgres")]
+fn notified(conn: &mut dyn Any) -> QueryResult<Option<bool>> {
+    let Some(conn) = conn.downcast_mut::<PgConnection>() else {
+        return Ok(None);
+    };
+    // All of them, or they would wait in memory.
+    let received = conn.notifications_iter().collect::<QueryResult<Vec<_>>>()?;
+    Ok(Some(!received.is_empty()))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn notified(_: &mut dyn Any) -> QueryResult<Option<bool>> {
+    Ok(None)
 }
 
 /// A statement as SQL text with a `?` for each value. It is prepared once per connection.

@@ -22,6 +22,10 @@ pub(super) trait Log: Send {
     /// Reads what follows, and moves the mark behind it.
     fn read(&mut self, mark: &mut Mark) -> Result<Read, LogError>;
 
+    /// Whether another process has said that there is something to read, found out without asking
+    /// the server; nothing where that cannot be found out.
+    fn notified(&mut self) -> Result<Option<bool>, LogError>;
+
     /// What has to be done now and then: the log is kept within its bounds.
     fn tend(&mut self, retention: Retention) -> Result<(), LogError>;
 }

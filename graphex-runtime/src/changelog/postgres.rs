@@ -40,6 +40,8 @@ impl PostgresLog {
         log.find_role()?;
         if !log.is_standby {
             log.call("SELECT graphex.arrive(?::interval, ?)::text", retention)?;
+            // A standby takes no such command. It is not told of anything, either.
+            log.conn.run("LISTEN graphex")?;
         }
         log.read_id()?;
         Ok(log)
@@ -238,6 +240,10 @@ impl Log for PostgresLog {
             mark.batches.current = Some(last);
         }
         Ok(Read::Page(page))
+    }
+
+    fn notified(&mut self) -> Result<Option<bool>, LogError> {
+        Ok(self.conn.notified()?)
     }
 
     fn tend(&mut self, retention: Retention) -> Result<(), LogError> {

@@ -27,6 +27,8 @@ pub(super) struct Pace {
 /// Time between two looks when the last one found something; each further one that finds nothing
 /// waits twice as long, up to [`Pace::poll`].
 const SHORTEST_POLL: Duration = Duration::from_millis(1);
+/// Time between two times that one looks whether another process has said something.
+const LISTENING: Duration = Duration::from_millis(2);
 /// Time between two times that the log is tended to.
 const TENDING: Duration = Duration::from_secs(10);
 /// The log is also tended to after so many changes.
@@ -60,6 +62,14 @@ struct Signals {
     following: bool,
 }
 
+/// Why a wait has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waited {
+    Stopped,
+    Woken,
+    Idle,
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Signals> {
         self.signals.lock().unwrap_or_else(PoisonError::into_inner)
@@ -70,13 +80,17 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Waits until woken, at most so long; whether to go on.
-    fn wait(&self, time: Duration) -> bool {
+    /// Waits until woken, at most so long.
+    fn wait(&self, time: Duration) -> Waited {
         let idle = |signals: &mut Signals| !signals.woken && !signals.stopped;
         let waited = self.changed.wait_timeout_while(self.lock(), time, idle);
         let (mut signals, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        signals.woken = false;
-        !signals.stopped
+        let woken = std::mem::take(&mut signals.woken);
+        match (signals.stopped, woken) {
+            (true, _) => Waited::Stopped,
+            (false, true) => Waited::Woken,
+            (false, false) => Waited::Idle,
+        }
     }
 
     fn is_stopped(&self) -> bool {
@@ -186,7 +200,7 @@ impl Following {
             self.shared.set(|signals| signals.following = false);
             if let Err(error) = followed {
                 tracing::warn!(%error, ?pause, "the change log cannot be read; trying again");
-                if !self.shared.wait(pause) {
+                if self.shared.wait(pause) == Waited::Stopped {
                     return;
                 }
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -238,12 +252,37 @@ impl Following {
                     }
                 }
                 Read::End => {
-                    if !self.shared.wait(idle) {
+                    if !self.rest(log, idle)? {
                         return Ok(());
                     }
                     idle = (idle * 2).min(self.pace.poll);
                 }
                 Read::Gap => self.gap(log)?,
+            }
+        }
+    }
+
+    /// Waits until somebody has committed, at most so long; whether to go on.
+    fn rest(&self, log: &mut dyn Log, time: Duration) -> Result<bool, LogError> {
+        let until = Instant::now() + time;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let (may_be_told, told) = match log.notified()? {
+                Some(told) => (true, told),
+                None => (false, false),
+            };
+            if told || left.is_zero() {
+                return Ok(!self.shared.is_stopped());
+            }
+            let time = if may_be_told {
+                left.min(LISTENING)
+            } else {
+                left
+            };
+            match self.shared.wait(time) {
+                Waited::Stopped => return Ok(false),
+                Waited::Woken => return Ok(true),
+                Waited::Idle => {}
             }
         }
     }

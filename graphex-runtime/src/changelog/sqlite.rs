@@ -145,6 +145,10 @@ impl Log for SqliteLog {
         Ok(Read::Page(page))
     }
 
+    fn notified(&mut self) -> Result<Option<bool>, LogError> {
+        Ok(None)
+    }
+
     fn tend(&mut self, _: Retention) -> Result<(), LogError> {
         // The log prunes itself. Its id may have been made anew by the user.
         let before = self.log;

@@ -174,6 +174,11 @@ BEGIN
   FROM head h, now, LATERAL (SELECT greatest(h.newest, prev.top) AS top) p
   WHERE h.n > 0
   RETURNING n INTO made;
+  -- Wakes the readers of other processes. Once for a batch: in the trigger it would make all writers
+  -- commit one after the other.
+  IF made > 0 THEN
+    PERFORM pg_notify('graphex', '');
+  END IF;
   RETURN coalesce(made, 0);
 END $graphex$;
 
