@@ -87,6 +87,7 @@
 //! |---|---|---|
 //! | `axum` | yes | the router: HTTP, GraphiQL, WebSockets, SSE and multipart |
 //! | `diesel` | yes | `.broadcast()`, `hub.attach`, `hub.customizer()`, the change log |
+//! | `postgres` | | readers of a change log are woken by other processes, on Diesel's `PgConnection`; needs libpq, as that does |
 //! | `redis` | | several processes as one service, over Redis; TLS included |
 //! | `redis-cluster` | | the same over a Redis Cluster, with sharded publish/subscribe |
 //! | `client` | | the browser page on `/graphql/client/`, about 220 KiB in the binary compressed and 700 KiB as it is |

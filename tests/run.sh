@@ -6,7 +6,7 @@
 #     ./tests/run.sh --long    proofs ten times as long, benches as the README gives their figures
 #
 # Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), PostgreSQL's
-# server and client library, Redis, OpenSSL, and Node.js, npm and Chromium for the browser page. As
+# server and client library, Redis, OpenSSL, Python, and Node.js, npm and Chromium for the browser page. As
 # root on Debian or Ubuntu it installs what is missing, Rust apart; otherwise it says what to
 # install, all at once and before anything is built.
 #
@@ -114,6 +114,7 @@ has_redis_tools() { command -v redis-cli >/dev/null && command -v redis-benchmar
 has_openssl() { command -v openssl >/dev/null; }
 has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
+has_python() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 has_chromium() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
 
 # unless <test> <what is missing>
@@ -137,6 +138,7 @@ look_for_packages() {
     unless has_openssl openssl
     unless has_node nodejs
     unless has_npm npm
+    unless has_python python3-venv
     unless has_chromium chromium
 }
 
@@ -319,6 +321,7 @@ build() {
     cargo test "${everything[@]}" --no-run
     cargo build "${everything[@]}" --examples --bins
     export GRAPHEX_CHAT=$target/debug/examples/chat
+    export GRAPHEX_ANY_WRITER=$target/debug/any_writer
     export GRAPHEX_CLUSTER=$target/debug/cluster
     export GRAPHEX_SCENES=$target/debug/graphex-browser-tests
 }
@@ -354,6 +357,19 @@ bench() {
 install_clients() {
     (cd tests/clients && npm ci --no-audit --no-fund --ignore-scripts) ||
         fail 'the npm packages of tests/clients could not be installed'
+}
+
+# An application of another language that writes to the same table.
+install_django() {
+    local python=$target/django/bin/python wanted=tests/postgres/django/requirements.txt
+    cmp -s "$wanted" "$target/django/requirements.txt" || {
+        rm -rf "$target/django"
+        python3 -m venv "$target/django"
+        "$python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted" ||
+            fail 'Django could not be installed'
+        cp "$wanted" "$target/django/requirements.txt"
+    }
+    export GRAPHEX_DJANGO_PYTHON=$python
 }
 
 # What would be published, unpacked and checked without anything else of the repository, with the
@@ -394,6 +410,7 @@ step 'each feature alone' each_feature
 step 'packages, as they would be published' packages
 
 step 'npm clients' install_clients
+step 'Django' install_django
 step 'build for tests' build
 step 'tests: all features, PostgreSQL, Redis, npm clients' test_with "${everything[@]}"
 step 'tests with 2 HTTP processes and 1 WebSocket process' test_processes 2+1

@@ -159,8 +159,9 @@ impl ChangeLog {
         self
     }
 
-    /// Longest time between two looks at an idle log, where no commit of an attached connection of
-    /// this process causes one. Default: 20 ms on PostgreSQL, where a look costs the server about
+    /// Longest time between two looks at an idle log, where no commit of an attached connection
+    /// causes one: of this process, or of another, which is heard of with the feature `postgres`
+    /// where the connection is a `PgConnection`. Default: 20 ms on PostgreSQL, where a look costs the server about
     /// 0.05 ms, and 5 ms on SQLite, where it costs some microseconds.
     pub fn poll(mut self, longest: Duration) -> Self {
         self.poll = longest.max(Duration::from_millis(1));

@@ -84,6 +84,12 @@ impl RawLog {
         })
     }
 
+    /// Whether another reader has made a batch since this was last asked; nothing where that is
+    /// not told.
+    pub fn notified(&mut self) -> Result<Option<bool>, ChangeLogError> {
+        Ok(self.log.notified()?)
+    }
+
     /// Prunes.
     pub fn tend(&mut self, log: &ChangeLog) -> Result<(), ChangeLogError> {
         Ok(self.log.tend(log.retention)?)

@@ -541,6 +541,37 @@ fn a_lost_connection_is_made_again_and_nothing_is_missed() {
     assert!(feed.hub.ready());
 }
 
+#[test]
+fn a_reader_is_told_when_another_has_made_a_batch() {
+    let database = installed("notified");
+    let log = log(&database);
+    let mut reader = RawLog::open(&log, None).unwrap().unwrap();
+    let mut other = RawLog::open(&log, None).unwrap().unwrap();
+    let mut is_told = |within: Duration| {
+        let started = Instant::now();
+        loop {
+            let told = reader.notified().unwrap().expect("it cannot be told");
+            if told || started.elapsed() > within {
+                return told;
+            }
+            std::thread::yield_now();
+        }
+    };
+    for number in 0..3 {
+        run(
+            &database,
+            &format!("INSERT INTO notes VALUES ({number}, 'a')"),
+        );
+        // No writer tells, or they would commit one after the other.
+        assert!(!is_told(Duration::from_millis(50)));
+        assert!(matches!(other.read().unwrap(), RawRead::Page(_)));
+        assert!(is_told(Duration::from_secs(60)));
+        // A look that finds nothing tells nobody.
+        assert!(matches!(other.read().unwrap(), RawRead::End));
+        assert!(!is_told(Duration::from_millis(50)));
+    }
+}
+
 /// The model after its column `text` was dropped.
 #[derive(ModelType)]
 #[graphex(stream = "notes", table = "notes")]
