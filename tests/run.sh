@@ -194,7 +194,7 @@ start_postgres() {
     local attempt port
     bin=$(postgres_bin)
     make_data_directory
-    as_postgres "$bin/initdb" --pgdata "$data/db" --username graphex --auth trust \
+    as_postgres "$bin/initdb" --pgdata "$data/db" --username tester --auth trust \
         --encoding UTF8 --locale C --no-sync >"$data/log" 2>&1 ||
         { cat "$data/log"; return 1; }
     # Another program may take the port first, so try a few.
@@ -202,7 +202,7 @@ start_postgres() {
         port=$((20000 + RANDOM % 20000))
         if as_postgres "$bin/pg_ctl" start --pgdata "$data/db" --wait --silent --log "$data/db/log" \
             --options "-h 127.0.0.1 -p $port -c unix_socket_directories= -c fsync=off -c max_prepared_transactions=20"; then
-            export GRAPHEX_POSTGRES_URL=postgres://graphex@127.0.0.1:$port/postgres
+            export GRAPHEX_POSTGRES_URL=postgres://tester@127.0.0.1:$port/postgres
             printf 'PostgreSQL listens on port %s\n' "$port"
             return
         fi

@@ -1,11 +1,14 @@
 //! The database: PostgreSQL, which all processes share.
+//!
+//! Triggers keep a log of all changes in it, which each process reads for itself: nothing is lost when a
+//! process is killed, and whoever else writes is heard.
 
 use async_graphql::{Error, Result};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
-use graphex::Hub;
+use graphex::{ChangeLog, Hub, HubBuilder};
 
 use crate::Failure;
 
@@ -17,21 +20,27 @@ pub(crate) struct Database {
     pool: Pool<ConnectionManager<PgConnection>>,
 }
 
-impl Database {
-    /// Opens it, and lets `hub` hear of what its connections write.
-    pub(crate) fn open(hub: &Hub, url: &str) -> Result<Self, Failure> {
-        let pool = Pool::builder()
-            // This is all that graphex needs: every new connection is attached to the hub.
-            .connection_customizer(Box::new(hub.customizer()))
-            .build(ConnectionManager::<PgConnection>::new(url))?;
-        // One process after the other.
-        let mut connection = pool.get()?;
-        connection.batch_execute("SELECT pg_advisory_lock(1)")?;
-        connection.run_pending_migrations(MIGRATIONS)?;
-        connection.batch_execute("SELECT pg_advisory_unlock(1)")?;
-        Ok(Self { pool })
-    }
+/// Makes the tables and the log of their changes where they are missing, and builds a hub that
+/// reads it.
+pub(crate) fn open(models: HubBuilder, url: &str) -> Result<(Hub, Database), Failure> {
+    let mut conn = PgConnection::establish(url)?;
+    let log = models.log_schema(graphex::Database::Postgres);
+    // One process after the other. The lock goes with the connection.
+    conn.batch_execute("SELECT pg_advisory_lock(1)")?;
+    conn.run_pending_migrations(MIGRATIONS)?;
+    log.install(&mut conn)?;
+    drop(conn);
+    let read = url.to_owned();
+    let log = ChangeLog::postgres(move || PgConnection::establish(&read));
+    let hub = models.change_log(log).try_build()?;
+    let pool = Pool::builder()
+        // An attached connection wakes the reader of the log when it commits.
+        .connection_customizer(Box::new(hub.customizer()))
+        .build(ConnectionManager::<PgConnection>::new(url))?;
+    Ok((hub, Database { pool }))
+}
 
+impl Database {
     /// Runs queries on a thread that may block, as Diesel does.
     pub(crate) async fn run<T, F>(&self, queries: F) -> Result<T>
     where

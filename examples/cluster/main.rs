@@ -31,7 +31,6 @@ use graphex::prelude::*;
 use graphex::redis::RedisLayer;
 use tokio::net::TcpListener;
 
-use crate::database::Database;
 use crate::models::{Message, MessageSubscription, Note, NoteSubscription, User, UserSubscription};
 use crate::mutations::Mutation;
 use crate::queries::Query;
@@ -77,13 +76,13 @@ async fn main() -> Result<(), Failure> {
 
 /// All processes have the same schema, the same database and the same layer.
 fn endpoints() -> Result<Endpoints<ClusterSchema>, Failure> {
-    let hub = Hub::builder()
+    let models = Hub::builder()
         .model::<User>()
         .model::<Message>()
         .model::<Note>()
-        .layer(RedisLayer::new(&variable("REDIS_URL")?)?.prefix("cluster")?)
-        .build();
-    let database = Database::open(&hub, &variable("DATABASE_URL")?)?;
+        // Carries what processes say to each other: who subscribes over which channel.
+        .layer(RedisLayer::new(&variable("REDIS_URL")?)?.prefix("cluster")?);
+    let (hub, database) = database::open(models, &variable("DATABASE_URL")?)?;
     let schema = Schema::build(Query, Mutation::default(), Subscription::default())
         .data(hub.clone())
         .data(database)

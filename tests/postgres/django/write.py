@@ -16,7 +16,7 @@ settings.configure(
             "HOST": HOST,
             "PORT": PORT,
             "NAME": NAME,
-            "USER": "graphex",
+            "USER": "tester",
         }
     },
     INSTALLED_APPS=[],

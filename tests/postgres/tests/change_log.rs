@@ -244,6 +244,10 @@ fn each_problem_is_told_with_what_mends_it() {
             "floats are logged with digits missing",
         ),
         (
+            "DO $d$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = graphex, public', current_database()); END $d$",
+            "finds the schema of the change log before its own",
+        ),
+        (
             "CREATE PUBLICATION everything FOR TABLE notes, graphex.log",
             "has the change log",
         ),
@@ -279,7 +283,7 @@ fn a_role_that_may_not_read_is_told_what_it_needs() {
     let database = installed("role");
     let role = format!("reader_{}", std::process::id());
     run(&database, &format!("CREATE ROLE {role} LOGIN"));
-    let url = database.url().replace("graphex@", &format!("{role}@"));
+    let url = database.url().replace("tester@", &format!("{role}@"));
     let connect = || PgConnection::establish(&url).unwrap();
     let found = schema().check(&mut connect()).unwrap();
     assert!(

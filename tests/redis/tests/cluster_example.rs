@@ -1,15 +1,33 @@
 //! `examples/cluster`, started as it says: HTTP and WebSocket in separate processes.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 use std::process::Stdio;
 
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
 use futures_util::StreamExt as _;
+use graphex::ChangeLog;
 use graphex_redis_tests::{redis_url, within};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+
+#[path = "../../change_log/dice.rs"]
+mod dice;
+#[path = "../../change_log/kills.rs"]
+mod kills;
+#[path = "../../proof/mod.rs"]
+mod proof;
+#[path = "../../change_log/replica.rs"]
+mod replica;
 
 /// The program that `GRAPHEX_CLUSTER` names; where it names none, by the example's command.
 fn program() -> Command {
@@ -21,10 +39,21 @@ fn program() -> Command {
     command
 }
 
-/// The process, and where it listens.
-async fn start(role: &str) -> (Child, String) {
-    let database = std::env::var("GRAPHEX_POSTGRES_URL")
+/// A database of this name, made anew.
+fn database(name: &str) -> String {
+    let url = std::env::var("GRAPHEX_POSTGRES_URL")
         .expect("GRAPHEX_POSTGRES_URL is not set: run ./tests/run.sh, which starts a server");
+    let mut conn = PgConnection::establish(&url).unwrap();
+    let name = format!("graphex_cluster_{name}");
+    conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        .unwrap();
+    conn.batch_execute(&format!("CREATE DATABASE {name}"))
+        .unwrap();
+    format!("{}/{name}", url.rsplit_once('/').unwrap().0)
+}
+
+/// The process, and where it listens.
+async fn start(role: &str, database: &str) -> (Child, String) {
     let mut process = program()
         .arg(role)
         .env("PORT", "0")
@@ -59,8 +88,9 @@ async fn graphql(address: &str, query: &str) -> Value {
 
 #[tokio::test]
 async fn a_write_over_one_process_reaches_a_client_of_the_other() {
-    let (_http, http) = start("http").await;
-    let (_ws, ws) = start("ws").await;
+    let database = database("write");
+    let (_http, http) = start("http", &database).await;
+    let (_ws, ws) = start("ws", &database).await;
     let mut request = format!("ws://{ws}/ws/").into_client_request().unwrap();
     request.headers_mut().insert("x-user", "1".parse().unwrap());
     let (mut socket, _) = within(tokio_tungstenite::connect_async(request))
@@ -88,4 +118,17 @@ async fn a_write_over_one_process_reaches_a_client_of_the_other() {
         payload["data"]["id"],
         created["data"]["createMessage"]["id"]
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_committed_before_a_kill_is_read_after_it() {
+    let url = database("kills");
+    let read = url.clone();
+    let log = ChangeLog::postgres(move || PgConnection::establish(&read));
+    let stored = || {
+        let mut conn = PgConnection::establish(&url).unwrap();
+        diesel::sql_query(kills::STORED).load(&mut conn).unwrap()
+    };
+    let start = async || start("http", &url).await;
+    kills::write_and_kill(start, &log, stored).await;
 }

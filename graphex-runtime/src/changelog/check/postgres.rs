@@ -73,6 +73,19 @@ fn of_log(conn: &mut dyn LogConnection, problems: &mut Vec<Problem>) -> QueryRes
             "ALTER SEQUENCE graphex.log_seq CACHE 1;\n",
         ));
     }
+    // A role of this name has the schema in its default `search_path`, as `"$user"`.
+    let found_first = "SELECT current_user::text, current_database()::text \
+         WHERE current_schema() = 'graphex'";
+    for row in ask(conn, found_first, &[])? {
+        let (role, database) = (identifier(row.text(0)), identifier(row.text(1)));
+        problems.push(Problem::of_log(
+            format!(
+                "the role {role} finds the schema of the change log before its own: what it creates without \
+                 naming a schema, and what it looks for, is there"
+            ),
+            format!("ALTER ROLE {role} IN DATABASE {database} SET search_path = public;\n"),
+        ));
+    }
     let published = "SELECT DISTINCT p.pubname::text, p.puballtables::text FROM pg_publication p \
          JOIN pg_publication_tables t ON t.pubname = p.pubname WHERE t.schemaname = 'graphex'";
     for row in ask(conn, published, &[])? {

@@ -64,7 +64,7 @@ impl Server {
             "--pgdata",
             "db",
             "--username",
-            "graphex",
+            "tester",
             "--auth",
             "trust",
             "--locale",
@@ -137,7 +137,7 @@ impl Server {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgres://graphex@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://tester@127.0.0.1:{}/postgres", self.port)
     }
 
     pub(crate) fn connect(&self) -> PgConnection {
