@@ -131,14 +131,18 @@ struct Bench {
 impl Bench {
     async fn new(case: &Case, plans: usize) -> Self {
         let builder = Hub::builder().model::<Message>().model::<Routed>();
-        let hub = builder.limits(|limits| limits.outbox_frames = CHANGES);
+        let hub = builder.limits(|limits| {
+            limits.outbox_frames = CHANGES;
+            limits.channels = plans;
+        });
         let hub = hub.build();
         let schema = Schema::build(Query, EmptyMutation, Subscription::default())
             .data(hub.clone())
             .finish();
         let mut channels = Vec::new();
         for number in 0..plans {
-            let connection = hub.connect(Identity::anonymous()).unwrap();
+            let identity = Identity::new(format!("user:{number}"));
+            let connection = hub.connect(identity.clone()).unwrap();
             let channel = connection.id().as_str();
             let document = format!(
                 "subscription {{ {}(channelId: \"{channel}\", action: UPDATE, operation: SUBSCRIBE, {}) {{ ok error }} }}",
@@ -146,7 +150,7 @@ impl Bench {
                 (case.arguments)(number)
             );
             let number = i64::try_from(number).unwrap();
-            let request = Request::new(document).data(Room(number));
+            let request = Request::new(document).data(Room(number)).data(identity);
             let answer = graphex::execute(&schema, request).await;
             let answer = serde_json::to_value(answer).unwrap();
             assert_eq!(answer["data"][case.field]["ok"], true, "{answer}");
