@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::limits::Limits;
 use crate::lookup::Lookup;
-use crate::predicate::{Condition, Pattern, PatternCondition, Pin, Place, Relation, Test};
+use crate::predicate::{
+    Bounds, Condition, Operand, Pattern, PatternCondition, Pin, Place, Relation, Test,
+};
 use crate::value::{Part, Value};
 
 /// What a filter asks.
@@ -34,7 +36,7 @@ impl Asked {
         limits: &Limits,
     ) -> Result<Self, String> {
         Ok(match (lookup, &**operand) {
-            (Lookup::Exact, _) => Self::Pin(Pin::one(field, Arc::clone(operand))),
+            (Lookup::Exact, _) => Self::Pin(Pin::one(field, operand)),
             (Lookup::In, _) => Self::Pin(Pin::sorted(field, Arc::clone(operand))),
             (Lookup::Regex | Lookup::IRegex, Value::Text(text)) => {
                 let pattern = Pattern::new(text, lookup == Lookup::IRegex, limits)?;
@@ -49,14 +51,14 @@ impl Asked {
 }
 
 fn test(lookup: Lookup, operand: &Arc<Value>) -> Result<Test, String> {
-    let order = |relation| Ok(Test::Order(relation, Arc::clone(operand)));
+    let order = |relation| Ok(Test::Order(relation, Operand::new(operand)));
     match (lookup, &**operand) {
         (Lookup::Gt, _) => order(Relation::Greater),
         (Lookup::Gte, _) => order(Relation::GreaterOrEqual),
         (Lookup::Lt, _) => order(Relation::Less),
         (Lookup::Lte, _) => order(Relation::LessOrEqual),
         (Lookup::Range, Value::List(bounds)) => match bounds.len() {
-            2 => Ok(Test::Between(Arc::clone(operand))),
+            2 => Ok(Test::Between(Bounds::new(operand))),
             _ => Err("must have two bounds".to_owned()),
         },
         (Lookup::IsNull, Value::Bool(expected)) => Ok(Test::IsNull(*expected)),

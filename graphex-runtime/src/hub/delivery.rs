@@ -35,14 +35,17 @@ impl Engine {
         let mut question: Option<Arc<Question>> = None;
         for listed in candidates.blocks().flatten().flatten() {
             let Listed {
+                predicate,
                 plan,
                 members,
                 backlog,
             } = listed;
             // An older change that is not decided goes first.
             let is_free = backlog.as_ref().is_none_or(|backlog| !backlog.is_busy());
-            let decision = plan.predicate.decide(&subject, is_free);
-            spent.spend(COST_OF_A_TEST + subject.take_cost()).await;
+            let decision = predicate.decide(&subject, is_free);
+            if spent.is_spent_with(COST_OF_A_TEST + subject.take_cost()) {
+                spent.rest().await;
+            }
             match (decision, backlog) {
                 (Decision::No, _) => {}
                 (Decision::Yes, _) => {

@@ -52,7 +52,7 @@ impl Hub {
             return Err(Refusal::NotServed { stream });
         };
         let id = subscription.id.clone();
-        let id = id.map(|value| Pin::one(model.key, Arc::new(value)));
+        let id = id.map(|value| Pin::one(model.key, &Arc::new(value)));
         let predicate = Predicate::new(scope, id, &subscription.filters);
         let limits = &self.engine.limits;
         // Topics and plans are built before anything is locked.

@@ -65,10 +65,15 @@ pub(super) struct Budget(usize);
 impl Budget {
     /// Lets other tasks run when enough was spent.
     pub(super) async fn spend(&mut self, cost: usize) {
-        self.0 += cost;
-        if self.0 >= BUDGET {
+        if self.is_spent_with(cost) {
             self.rest().await;
         }
+    }
+
+    /// Whether with this enough was spent for other tasks to run.
+    pub(super) fn is_spent_with(&mut self, cost: usize) -> bool {
+        self.0 += cost;
+        self.0 >= BUDGET
     }
 
     /// Lets other tasks run now.

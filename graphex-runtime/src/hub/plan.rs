@@ -45,6 +45,8 @@ pub(crate) struct Seat {
 /// A plan with its members as of one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
+    /// The plan's: most changes that are tested need no more of it.
+    pub(crate) predicate: Predicate,
     pub(crate) plan: Arc<Plan>,
     pub(crate) members: Members,
     /// Where what a row does not tell cheaply is decided.
@@ -146,6 +148,7 @@ impl PlanTable {
             Arc::clone(backlog)
         });
         let listed = Listed {
+            predicate: plan.predicate.clone(),
             plan: Arc::clone(&plan),
             members: Members::default(),
             backlog,

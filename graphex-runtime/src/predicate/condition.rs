@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::operand::{Bounds, Operand};
 use super::subject::Subject;
 use crate::value::{Date, Part, Value};
 
@@ -14,14 +15,13 @@ pub(crate) struct Condition {
     pub(crate) test: Test,
 }
 
-/// What must hold for a value. Null satisfies [`Test::IsNull`] alone. Operands are shared with the
-/// filter that asks.
+/// What must hold for a value. Null satisfies [`Test::IsNull`] alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Test {
     /// It stands so to the operand.
-    Order(Relation, Arc<Value>),
-    /// It lies between the two of this [`Value::List`], both included.
-    Between(Arc<Value>),
+    Order(Relation, Operand),
+    /// It lies between these two, both included.
+    Between(Bounds),
     /// The text has this [`Value::Text`] in this place.
     Text(Place, Arc<Value>),
     /// The text in upper case has this, which is in upper case, in this place.
@@ -74,16 +74,10 @@ impl Condition {
             Test::Order(relation, operand) => value
                 .compare(operand)
                 .is_some_and(|order| relation.includes(order)),
-            Test::Between(bounds) => match &**bounds {
-                Value::List(bounds) => {
-                    let [low, high] = bounds.as_slice() else {
-                        return false;
-                    };
-                    value.compare(low).is_some_and(Ordering::is_ge)
-                        && value.compare(high).is_some_and(Ordering::is_le)
-                }
-                _ => false,
-            },
+            Test::Between(bounds) => bounds.get().is_some_and(|(low, high)| {
+                value.compare(low).is_some_and(Ordering::is_ge)
+                    && value.compare(high).is_some_and(Ordering::is_le)
+            }),
             Test::Text(place, operand) => match (value, &**operand) {
                 (Value::Text(text), Value::Text(operand)) => place.has(text, operand, subject),
                 _ => false,

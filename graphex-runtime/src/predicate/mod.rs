@@ -4,11 +4,13 @@
 //! that equal demands are equal plans, and a plan is found by every field that it pins.
 
 mod condition;
+mod operand;
 mod pattern;
 mod pin;
 mod subject;
 
 pub(crate) use condition::{Condition, Place, Relation, Test};
+pub(crate) use operand::{Bounds, Operand};
 pub(crate) use pattern::{Pattern, PatternCondition};
 pub(crate) use pin::Pin;
 pub use pin::Pins;
@@ -16,6 +18,8 @@ pub(crate) use pin::sort;
 pub(crate) use subject::Subject;
 
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::change::Row;
 use crate::filters::{Asked, Filters};
@@ -30,11 +34,13 @@ pub(crate) const MOST_COMBINATIONS: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Predicate(Arc<Conjunction>);
 
+/// Where many are tested one after the other, each pointer that is followed is a wait for memory:
+/// what most predicates have is in place.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Conjunction {
     /// One for each pinned field, in the order of the fields.
-    pins: Box<[Pin]>,
-    conditions: Box<[Condition]>,
+    pins: SmallVec<[Pin; 1]>,
+    conditions: SmallVec<[Condition; 1]>,
     patterns: Box<[PatternCondition]>,
     custom: Box<[Demand]>,
 }
@@ -60,7 +66,7 @@ impl Predicate {
     pub(crate) fn new(scope: Pins, id: Option<Pin>, filters: &Filters) -> Self {
         let mut pins = scope.into_inner();
         pins.extend(id);
-        let (mut conditions, mut patterns, mut custom) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut conditions, mut patterns, mut custom) = (SmallVec::new(), Vec::new(), Vec::new());
         for (asked, operand) in filters.asked() {
             match asked {
                 Asked::Pin(pin) => pins.push(pin.clone()),
@@ -74,7 +80,7 @@ impl Predicate {
         }
         Self(Arc::new(Conjunction {
             pins: pin::merged(pins),
-            conditions: conditions.into(),
+            conditions,
             patterns: patterns.into(),
             custom: custom.into(),
         }))

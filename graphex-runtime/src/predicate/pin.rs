@@ -3,6 +3,9 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
+use super::operand::Operand;
 use crate::value::{Equality, Value};
 
 /// A field that must be one of these values.
@@ -16,7 +19,7 @@ pub(crate) struct Pin {
 /// Shared with the filter that asks for them.
 #[derive(Clone, Debug)]
 enum Values {
-    One(Arc<Value>),
+    One(Operand),
     /// A [`Value::List`]: [sorted](sort), so without doubles and without null, which equals
     /// nothing.
     Any(Arc<Value>),
@@ -38,11 +41,11 @@ impl Pin {
     }
 
     /// One value; null, which equals nothing, is no value.
-    pub(crate) fn one(field: usize, value: Arc<Value>) -> Self {
+    pub(crate) fn one(field: usize, value: &Arc<Value>) -> Self {
         if value.is_null() {
             return Self::new(field, Vec::new());
         }
-        let values = Values::One(value);
+        let values = Values::One(Operand::new(value));
         Self { field, values }
     }
 
@@ -82,10 +85,10 @@ impl Hash for Pin {
 }
 
 /// One pin for each field, in their order: several of one field must all hold.
-pub(super) fn merged(mut pins: Vec<Pin>) -> Box<[Pin]> {
+pub(super) fn merged(mut pins: Vec<Pin>) -> SmallVec<[Pin; 1]> {
     // A stable order: which of two comes first does not matter.
     pins.sort_by_key(|pin| pin.field);
-    let mut merged: Vec<Pin> = Vec::with_capacity(pins.len());
+    let mut merged = SmallVec::<[Pin; 1]>::new();
     for pin in pins {
         match merged.last_mut().filter(|last| last.field == pin.field) {
             Some(last) => {
@@ -95,7 +98,7 @@ pub(super) fn merged(mut pins: Vec<Pin>) -> Box<[Pin]> {
             None => merged.push(pin),
         }
     }
-    merged.into()
+    merged
 }
 
 /// The pins of a scope. Generated code collects them.
@@ -112,7 +115,7 @@ impl Pins {
     /// `scope(field)`: equals `value`.
     #[must_use]
     pub fn equal<T: Equality>(self, field: usize, value: &T) -> Self {
-        self.with(Pin::one(field, Arc::new(value.to_value())))
+        self.with(Pin::one(field, &Arc::new(value.to_value())))
     }
 
     /// `scope(optional(field))`: equals the value, if there is one.
