@@ -149,3 +149,58 @@ async fn what_waits_for_a_commit_of_its_row_comes_after_it() {
     first.end();
     assert_eq!(told(&mut channel, 2).await, [Some(7), Some(7)]);
 }
+
+/// The memory of this process, in bytes.
+#[cfg(target_os = "linux")]
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// Migrations, cron jobs and shells share the models with the service, and nothing feeds a hub of theirs.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_without_a_runtime_keeps_nothing_of_what_it_writes() {
+    const LENGTH: usize = 50_000;
+    let hub = Hub::builder().model::<Note>();
+    // Room is not what bounds it.
+    let hub = hub
+        .limits(|limits| limits.publisher_queue = usize::MAX)
+        .build();
+    let mut conn = connect();
+    hub.attach(&mut conn).unwrap();
+    let note = Note::new(1, "");
+    diesel::insert_into(notes::table)
+        .values(&note)
+        .broadcast()
+        .execute(&mut conn)
+        .unwrap();
+    let before = resident();
+    for number in 0..4_000_u32 {
+        let text = format!("{number:0width$}", width = LENGTH);
+        // Alone, in a transaction, in one that rolls back, and told by hand: 50 MB each.
+        let write = |conn: &mut SqliteConnection| {
+            diesel::update(notes::table.find(1))
+                .set(notes::text.eq(&text))
+                .broadcast()
+                .execute(conn)
+        };
+        let written = match number % 4 {
+            0 => write(&mut conn),
+            1 => conn.transaction(write),
+            2 => conn
+                .transaction(|conn| -> QueryResult<usize> {
+                    write(conn)?;
+                    Err(diesel::result::Error::RollbackTransaction)
+                })
+                .or(Ok(1)),
+            _ => {
+                hub.publish(Action::Update, &Note::new(1, &text));
+                Ok(1)
+            }
+        };
+        assert_eq!(written, Ok(1));
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 40_000_000, "{grown} bytes");
+}
