@@ -84,6 +84,7 @@ impl Refusal {
             Self::InvalidId { .. } | Self::InvalidFilter(_) | Self::FiltersTooLarge { .. } => {
                 "BAD_USER_INPUT"
             }
+            Self::NoChannel(ConnectError::GoingAway | ConnectError::NoRandomness) => "UNAVAILABLE",
             Self::TooManySubscriptions { .. }
             | Self::TooMuchHeld { .. }
             | Self::TooManyAliases { .. }
@@ -162,6 +163,19 @@ impl Unfit {
     }
 }
 
+/// Why the hub closed a channel.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// Its outbox was full: the client reads slower than its subscriptions deliver.
+    #[error("the client reads slower than its subscriptions deliver")]
+    SlowReader,
+    /// The hub [drains](crate::Hub::drain): the client is to connect again, which brings it to
+    /// another process or to the next version of this one.
+    #[error("this server is going away; connect again")]
+    GoingAway,
+}
+
 /// Why a channel could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -203,6 +217,9 @@ pub enum ConnectError {
         /// [`Limits::bytes_per_identity`](crate::Limits::bytes_per_identity) or one beside it.
         limit: usize,
     },
+    /// The hub [drains](crate::Hub::drain).
+    #[error("this server is going away; connect again")]
+    GoingAway,
     /// The operating system gave no random bits for a channel id.
     #[error("no connection can be opened at the moment; try again later")]
     NoRandomness,

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::channel::{Channel, ChannelId, Identity};
+use super::drain::Present;
 use super::engine::Engine;
 use super::holdings::Held;
-use super::outbox::{CloseReason, Taken};
+use super::outbox::Taken;
 use super::{Hub, lock};
 use crate::change::Action;
-use crate::error::{ConnectError, Refusal};
+use crate::error::{CloseReason, ConnectError, Refusal};
 use crate::filters::Filters;
 use crate::model::Model;
 use crate::value::Value;
@@ -36,6 +37,7 @@ use crate::value::Value;
 pub struct Connection {
     pub(super) hub: Hub,
     pub(super) channel: Arc<Channel>,
+    present: Present,
 }
 
 impl Connection {
@@ -64,6 +66,12 @@ impl Connection {
         &mut self,
     ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
         self.channel.outbox.take().await
+    }
+
+    /// For who says goodbye when the connection is gone already.
+    #[cfg(feature = "axum")]
+    pub(crate) fn present(&self) -> Present {
+        self.present.clone()
     }
 
     /// For who has something for the connection's writer to do.
@@ -110,7 +118,8 @@ impl Hub {
     /// # Errors
     ///
     /// When there are as many channels as [`Limits`](crate::Limits) allows, of this identity, of
-    /// its address or in all, or the operating system has no random bits.
+    /// its address or in all, when the hub [drains](Self::drain), or when the operating system has
+    /// no random bits.
     pub fn connect(&self, identity: Identity) -> Result<Connection, ConnectError> {
         let place = self.engine.holdings.channel(&identity)?;
         self.open(identity, None, place)
@@ -136,6 +145,9 @@ impl Hub {
         &self,
         identity: &Identity,
     ) -> Result<(Held, Held), ConnectError> {
+        if self.is_draining() {
+            return Err(ConnectError::GoingAway);
+        }
         let holdings = &self.engine.holdings;
         Ok((holdings.channel(identity)?, holdings.reservation(identity)?))
     }
@@ -160,10 +172,15 @@ impl Hub {
         } = &*self.engine;
         let channel = Channel::new(id, identity, served, holdings, limits, counters);
         let channel = Arc::new(channel);
-        lock(&self.engine.channels).insert(Arc::clone(&channel), place);
+        let mut channels = lock(&self.engine.channels);
+        if self.is_draining() {
+            return Err(ConnectError::GoingAway);
+        }
+        channels.insert(Arc::clone(&channel), place);
         Ok(Connection {
             hub: self.clone(),
             channel,
+            present: self.engine.drain.present(),
         })
     }
 

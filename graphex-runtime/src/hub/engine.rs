@@ -9,6 +9,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::backlog::Backlog;
 use super::budget::Budgets;
 use super::channel::{Channel, Channels};
+use super::drain::Drain;
 use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
@@ -32,6 +33,7 @@ pub(super) struct Engine {
     pub(super) lanes: HashMap<&'static str, Arc<Lane>>,
     pub(super) channels: Mutex<Channels>,
     pub(super) holdings: Arc<Holdings>,
+    pub(super) drain: Arc<Drain>,
     pub(super) limits: Limits,
     /// What this process is called by, among those that share the layer.
     pub(super) node: NodeId,
@@ -105,6 +107,7 @@ impl Engine {
                 budgets: Budgets::new(&limits),
                 decisions: Mutex::default(),
                 holdings: Holdings::new(&limits),
+                drain: Arc::default(),
                 limits,
                 data,
                 node,

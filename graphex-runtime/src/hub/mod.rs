@@ -13,7 +13,9 @@ mod channel;
 mod connection;
 mod cost;
 mod delivery;
+mod drain;
 mod engine;
+mod flush;
 mod holdings;
 mod index;
 mod join;
@@ -40,8 +42,6 @@ mod subscriber;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
 
-#[cfg(feature = "diesel")]
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::Data;
@@ -52,9 +52,12 @@ pub use channel::{ChannelId, Identity};
 pub use connection::Connection;
 pub(crate) use connection::Subscription;
 #[cfg(feature = "axum")]
+pub(crate) use drain::Present;
+#[cfg(feature = "diesel")]
+pub(crate) use flush::Flushing;
+#[cfg(feature = "axum")]
 pub(crate) use holdings::Held;
 pub(crate) use operation::{Envelope, Operation, Registration};
-pub use outbox::CloseReason;
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
 pub use source::BuildError;
@@ -280,8 +283,8 @@ impl Hub {
     }
 
     /// Whether the hub hears its layer and its change log: it is false while Redis or the database
-    /// is away, and until Redis has answered for the first time. On the in-memory layer and
-    /// without a change log it is always true.
+    /// is away, and until Redis has answered for the first time; and from [`drain`](Self::drain)
+    /// on. On the in-memory layer and without a change log it is true until then.
     ///
     /// For a health endpoint that tells a load balancer where to send new clients. Those who are
     /// connected stay connected, and are served when the layer is back.
@@ -289,7 +292,8 @@ impl Hub {
     pub fn ready(&self) -> bool {
         // A hub that was built outside of a runtime begins where it is first asked.
         self.engine.start();
-        self.engine.layer.is_ready()
+        !self.is_draining()
+            && self.engine.layer.is_ready()
             && self
                 .engine
                 .source()
@@ -324,22 +328,5 @@ impl Hub {
     #[cfg(feature = "diesel")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.engine, &other.engine)
-    }
-
-    /// Reserves the place of a transaction that is about to commit.
-    #[cfg(feature = "diesel")]
-    pub(crate) fn reserve(&self, changes: Vec<Change>) -> Ticket {
-        let mut of_streams = HashMap::<_, Vec<_>>::new();
-        for change in changes {
-            let stream = change.model.stream;
-            of_streams.entry(stream).or_default().push(change);
-        }
-        let mut ticket = Ticket::default();
-        for (stream, changes) in of_streams {
-            if let Some(lane) = self.engine.lanes.get(stream) {
-                ticket.add(&lane.queue, changes);
-            }
-        }
-        ticket
     }
 }

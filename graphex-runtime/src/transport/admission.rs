@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use ::http::StatusCode;
 use ::http::request::Parts;
+use axum::extract::ws::{OnFailedUpgrade, WebSocketUpgrade, close_code};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::StreamExt as _;
 
+use super::response::{Rejection, reject};
+use super::socket::{Close, End, Socket};
 use super::{IdentityOf, origin};
 use crate::error::ConnectError;
 use crate::hub::{Connection, Held, Hub, Identity};
@@ -30,20 +34,43 @@ impl Admission {
     }
 
     /// Opens a connection of the hub, or says why not.
-    pub(super) fn connect(&self, identity: Identity) -> Result<Connection, (StatusCode, String)> {
-        let opened = match &self.streams {
+    pub(super) fn connect(&self, identity: Identity) -> Result<Connection, ConnectError> {
+        match &self.streams {
             Some(streams) => self.hub.connect_to(identity, Arc::clone(streams)),
             None => self.hub.connect(identity),
-        };
-        opened.map_err(refused)
+        }
+    }
+
+    /// The answer to a WebSocket for which no connection could be opened: what its client is to be
+    /// told apart is a close, the rest an HTTP answer.
+    pub(super) fn refuse<F: OnFailedUpgrade>(
+        &self,
+        upgrade: WebSocketUpgrade<F>,
+        error: &ConnectError,
+    ) -> Response {
+        match error {
+            ConnectError::GoingAway => self.close(upgrade, RESTART),
+            error => (status(error), error.to_string()).into_response(),
+        }
+    }
+
+    /// Opens a WebSocket only to close it: a refused upgrade would not tell a browser why.
+    pub(super) fn close<F: OnFailedUpgrade>(
+        &self,
+        upgrade: WebSocketUpgrade<F>,
+        close: Close,
+    ) -> Response {
+        let hub = self.hub.clone();
+        upgrade.on_upgrade(move |socket| async move {
+            let (sink, stream) = socket.split();
+            let socket = Socket::new(sink, stream, || (), hub.limits());
+            socket.end(End::Close(close), None).await;
+        })
     }
 
     /// A connection's place, and its place among those that wait.
-    pub(super) fn reserve(
-        &self,
-        identity: &Identity,
-    ) -> Result<(Held, Held), (StatusCode, String)> {
-        self.hub.reserve_channel(identity).map_err(refused)
+    pub(super) fn reserve(&self, identity: &Identity) -> Result<(Held, Held), ConnectError> {
+        self.hub.reserve_channel(identity)
     }
 
     /// Opens the connection that has this place.
@@ -56,10 +83,20 @@ impl Admission {
     }
 }
 
-fn refused(error: ConnectError) -> (StatusCode, String) {
-    let status = match error {
-        ConnectError::Full { .. } | ConnectError::NoRandomness => StatusCode::SERVICE_UNAVAILABLE,
+/// The process is about to end, and another takes its place.
+const RESTART: Close = Close::new(close_code::RESTART, "this server is going away");
+
+fn status(error: &ConnectError) -> StatusCode {
+    match error {
+        ConnectError::Full { .. } | ConnectError::GoingAway | ConnectError::NoRandomness => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         _ => StatusCode::TOO_MANY_REQUESTS,
-    };
-    (status, error.to_string())
+    }
+}
+
+impl From<ConnectError> for Rejection {
+    fn from(error: ConnectError) -> Self {
+        reject(status(&error), error.to_string())
+    }
 }

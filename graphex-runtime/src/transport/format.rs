@@ -7,7 +7,8 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::media::Media;
 use super::{multipart, sse};
-use crate::hub::{CloseReason, Envelope};
+use crate::error::CloseReason;
+use crate::hub::Envelope;
 
 /// How a stream is written.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +68,7 @@ impl Format {
         }
     }
 
-    pub(super) fn failure(self, reason: CloseReason) -> String {
+    pub(super) fn failure(self, reason: &CloseReason) -> String {
         match self {
             // There is no event for it; a client that was not told `complete` connects again.
             Self::Events | Self::NamedEvents => String::new(),

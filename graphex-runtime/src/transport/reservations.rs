@@ -22,6 +22,7 @@ use super::response::{Rejection, bad_request, reject, respond};
 use super::streaming::{Command, Feed, Run, Started};
 use super::timing::period;
 use crate::deadline::deadline;
+use crate::error::ConnectError;
 use crate::hub::{Identity, secret};
 
 /// The header in which clients send the token of their reservation.
@@ -110,6 +111,7 @@ impl Reservations {
                     // Boxed, so that a reservation is small while nothing comes.
                     Box::pin(feed.run(&mut inbox)).await;
                 }
+                Err(ConnectError::GoingAway) => {}
                 Err(error) => tracing::error!(%error, "a reserved stream has no connection"),
             }
         };

@@ -218,7 +218,7 @@ impl<E: Executor> Endpoints<E> {
 
     /// Whether [`Endpoints::into_router`] serves `/health/live`, which answers 200 for as long as
     /// the program answers at all, and `/health/ready`, which answers 200 while the hub hears its
-    /// layer ([`Hub::ready`]) and 503 while it does not. Default: no.
+    /// layer ([`Hub::ready`]), and 503 while it does not and from [`Hub::drain`] on. Default: no.
     pub fn health(mut self, serve: bool) -> Self {
         self.health = serve;
         self
@@ -328,6 +328,8 @@ impl<E: Executor> Endpoints<E> {
 fn ready(hub: &Hub) -> (StatusCode, &'static str) {
     if hub.ready() {
         (StatusCode::OK, "ready")
+    } else if hub.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "this server is going away")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "the layer is not heard")
     }

@@ -19,7 +19,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::timing::{period, write_timeout};
 use crate::deadline::deadline;
-use crate::hub::{CloseReason, Connection};
+use crate::error::CloseReason;
+use crate::hub::{Connection, Present};
 use crate::limits::Limits;
 
 /// What the client sent that may wait for the session.
@@ -43,6 +44,7 @@ impl From<CloseReason> for Close {
     fn from(reason: CloseReason) -> Self {
         match reason {
             CloseReason::SlowReader => Self::new(close_code::AGAIN, "reads too slowly"),
+            CloseReason::GoingAway => Self::new(close_code::AWAY, "this server is going away"),
         }
     }
 }
@@ -178,9 +180,10 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         }
     }
 
-    /// Ends the connection as `end` says. Called when the session has left everything: the
-    /// client may take its time.
-    pub(super) async fn end(mut self, end: End) {
+    /// Says goodbye as `end` says, for who was present so long. Called when the session has left
+    /// everything: the client may take its time.
+    pub(super) async fn end(mut self, end: End, present: Option<Present>) {
+        let _present = present;
         match end {
             End::Close(close) => self.close(close).await,
             // The library has queued the answer; closing sends it.

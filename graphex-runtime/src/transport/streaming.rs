@@ -17,9 +17,9 @@ use super::format::Format;
 use super::operations::{Event, Operations};
 use super::timing::{period, write_timeout};
 use crate::deadline::deadline;
-use crate::error::Refusal;
+use crate::error::{CloseReason, Refusal};
 use crate::graphql::Responses;
-use crate::hub::{CloseReason, Connection, Held, Operation, Registration};
+use crate::hub::{Connection, Held, Operation, Registration};
 use crate::limits::Limits;
 
 /// Events of operations that are taken in one turn.
@@ -135,9 +135,10 @@ impl Feed {
             ..
         } = self;
         drop(operations);
+        let _present = connection.present();
         drop(connection);
         if let (End::Closed(reason), Some(out)) = (end, out) {
-            outgoing.extend_from_slice(format.failure(reason).as_bytes());
+            outgoing.extend_from_slice(format.failure(&reason).as_bytes());
             // The client may take its time.
             let _ = timeout(limits.close_wait, out.send(outgoing.freeze())).await;
         }

@@ -89,3 +89,22 @@ async fn a_write_over_one_process_reaches_a_client_of_the_other() {
         created["data"]["createMessage"]["id"]
     );
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn sigterm_sends_clients_away_and_ends_both_processes() {
+    let processes = [start("ws").await, start("http").await];
+    let (_, ws) = &processes[0];
+    let (mut socket, _) = within(tokio_tungstenite::connect_async(format!("ws://{ws}/ws/")))
+        .await
+        .unwrap();
+    assert!(within(socket.next()).await.unwrap().unwrap().is_text());
+    for (mut process, _) in processes {
+        let id = process.id().unwrap().to_string();
+        let kill = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(within(kill).await.unwrap().success());
+        assert_eq!(within(process.wait()).await.unwrap().code(), Some(0));
+    }
+    let closed = within(socket.next()).await.unwrap().unwrap();
+    assert_eq!(closed.into_data(), "this server is going away".as_bytes());
+}

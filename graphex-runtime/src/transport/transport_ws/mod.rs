@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::admission::Admission;
 use super::protocol::{FORBIDDEN, INTERNAL_ERROR, SUBPROTOCOL, SUBPROTOCOL_NOT_ACCEPTABLE};
-use super::socket::{Close, End, Socket};
+use super::socket::Close;
 use super::{AddData, OnConnect};
 use crate::hub::{Hub, Identity};
 
@@ -63,17 +63,12 @@ impl<E: Executor> TransportWs<E> {
             .max_frame_size(inbound)
             .on_failed_upgrade(|error| tracing::debug!(%error, "a WebSocket upgrade failed"));
         if upgrade.selected_protocol().is_none() {
-            // A refused upgrade would not tell a browser why.
-            return upgrade.on_upgrade(move |socket| async move {
-                let (sink, stream) = socket.split();
-                let socket = Socket::new(sink, stream, || (), hub.limits());
-                socket.end(End::Close(SUBPROTOCOL_NOT_ACCEPTABLE)).await;
-            });
+            return self.admission.close(upgrade, SUBPROTOCOL_NOT_ACCEPTABLE);
         }
         let identity = (self.admission.identity)(&parts);
         let connection = match self.admission.connect(identity.clone()) {
             Ok(connection) => connection,
-            Err(refusal) => return refusal.into_response(),
+            Err(error) => return self.admission.refuse(upgrade, &error),
         };
         let application = Application {
             hub: hub.clone(),

@@ -55,8 +55,9 @@ pub(super) async fn run<E, S, R, F>(
     let Err(end) = session.serve(&mut socket, &mut connection).await;
     // The client may take its time for the close; its operations end now.
     drop(session);
+    let present = connection.present();
     drop(connection);
-    socket.end(end).await;
+    socket.end(end, Some(present)).await;
 }
 
 struct Session<'l, E> {
