@@ -1,5 +1,7 @@
 //! Many clients of every protocol, which wait until a server sends them away.
 
+#![allow(dead_code, reason = "each test target uses its part")]
+
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};

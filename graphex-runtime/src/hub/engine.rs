@@ -13,7 +13,9 @@ use super::drain::Drain;
 use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
+use super::recheck::{Recheck, recheck};
 use super::remote::Remote;
+use super::rights::{Rights, end_expired, tell_revoked};
 use super::source::{BuildError, Intake, Open, Opened};
 use super::stats::{Counters, Stats};
 use crate::layer::{Layer, Setup};
@@ -26,6 +28,7 @@ pub(super) struct Options {
     pub(super) limits: Limits,
     pub(super) data: Data,
     pub(super) layer: Setup,
+    pub(super) recheck: Option<Recheck>,
 }
 
 /// What the handles share.
@@ -34,6 +37,8 @@ pub(super) struct Engine {
     pub(super) channels: Mutex<Channels>,
     pub(super) holdings: Arc<Holdings>,
     pub(super) drain: Arc<Drain>,
+    pub(super) rights: Arc<Rights>,
+    recheck: Option<Recheck>,
     pub(super) limits: Limits,
     /// What this process is called by, among those that share the layer.
     pub(super) node: NodeId,
@@ -85,6 +90,7 @@ impl Engine {
             limits,
             data,
             layer,
+            recheck,
         } = options;
         let counters = Arc::<Counters>::default();
         let lanes: HashMap<_, _> = models
@@ -108,6 +114,8 @@ impl Engine {
                 decisions: Mutex::default(),
                 holdings: Holdings::new(&limits),
                 drain: Arc::default(),
+                rights: Rights::new(limits.revocations),
+                recheck,
                 limits,
                 data,
                 node,
@@ -148,6 +156,14 @@ impl Engine {
         if self.layer.is_shared() {
             let serving = self.remote.serve(self.engine.clone());
             started.push(runtime.spawn(serving).abort_handle());
+            let telling = tell_revoked(self.engine.clone());
+            started.push(runtime.spawn(telling).abort_handle());
+        }
+        let ending = end_expired(self.engine.clone());
+        started.push(runtime.spawn(ending).abort_handle());
+        if let Some(of) = &self.recheck {
+            let rechecking = recheck(of.clone(), self.engine.clone());
+            started.push(runtime.spawn(rechecking).abort_handle());
         }
         let ways = self.intake.ways();
         started.extend(ways.map(|way| {
@@ -211,6 +227,9 @@ impl Engine {
             frames_too_large: self.counters.frames_too_large.get(),
             overflows: self.counters.overflows.get(),
             slow_readers_closed: self.counters.slow_readers_closed.get(),
+            rights_ended: self.counters.rights_ended.get(),
+            revocations_forgotten: self.counters.revocations_forgotten.get(),
+            rechecks_failed: self.counters.rechecks_failed.get(),
             documents_refused: self.counters.documents_refused.get(),
             resyncs: self.counters.resyncs.get(),
             layer_outages: layer.outages,

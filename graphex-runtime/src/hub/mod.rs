@@ -17,6 +17,7 @@ mod drain;
 mod engine;
 mod flush;
 mod holdings;
+mod identity;
 mod index;
 mod join;
 mod lane;
@@ -30,7 +31,9 @@ mod plan;
     allow(dead_code, reason = "only capture from transactions reserves places")
 )]
 mod publisher;
+mod recheck;
 mod remote;
+mod rights;
 mod slab;
 #[cfg_attr(
     not(feature = "diesel"),
@@ -46,9 +49,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::Data;
 
+pub use channel::ChannelId;
 #[cfg(feature = "axum")]
 pub(crate) use channel::secret;
-pub use channel::{ChannelId, Identity};
 pub use connection::Connection;
 pub(crate) use connection::Subscription;
 #[cfg(feature = "axum")]
@@ -57,6 +60,7 @@ pub(crate) use drain::Present;
 pub(crate) use flush::Flushing;
 #[cfg(feature = "axum")]
 pub(crate) use holdings::Held;
+pub use identity::Identity;
 pub(crate) use operation::{Envelope, Operation, Registration};
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
@@ -69,6 +73,7 @@ pub use stats::Stats;
 pub(crate) use ticket::Ticket;
 
 use engine::{Engine, Options};
+use recheck::Recheck;
 
 use crate::change::{Action, Change};
 use crate::layer::Setup;
@@ -106,6 +111,7 @@ pub struct HubBuilder {
     data: Data,
     layer: Setup,
     source: Option<Open>,
+    recheck: Option<Recheck>,
 }
 
 impl std::fmt::Debug for HubBuilder {
@@ -226,6 +232,7 @@ impl HubBuilder {
             limits: self.limits,
             data: self.data,
             layer: self.layer,
+            recheck: self.recheck,
         };
         let engine = Engine::new(&models, options);
         if let Some(open) = self.source {
@@ -245,6 +252,7 @@ impl Hub {
             data: Data::default(),
             layer: Setup::default(),
             source: None,
+            recheck: None,
         }
     }
 

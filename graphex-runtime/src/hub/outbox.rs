@@ -273,10 +273,14 @@ impl Outbox {
         }
     }
 
-    /// Takes nothing any more. What waits is handed out first.
+    /// Takes nothing any more. What waits is handed out first, unless the right to it has ended.
     pub(super) fn close(&self, reason: CloseReason) {
         let mut state = lock(&self.state);
-        if state.closed.is_none() {
+        let ends_right = reason.is_end_of_right();
+        if ends_right {
+            state.frames.clear();
+        }
+        if state.closed.is_none() || ends_right {
             state.closed = Some(reason);
             state.behind.clear();
         }

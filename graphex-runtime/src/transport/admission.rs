@@ -48,9 +48,9 @@ impl Admission {
         upgrade: WebSocketUpgrade<F>,
         error: &ConnectError,
     ) -> Response {
-        match error {
-            ConnectError::GoingAway => self.close(upgrade, RESTART),
-            error => (status(error), error.to_string()).into_response(),
+        match close_of(error) {
+            Some(close) => self.close(upgrade, close),
+            None => (status(error), error.to_string()).into_response(),
         }
     }
 
@@ -86,8 +86,31 @@ impl Admission {
 /// The process is about to end, and another takes its place.
 const RESTART: Close = Close::new(close_code::RESTART, "this server is going away");
 
+/// What a WebSocket is closed with for this error, where its client would not see an HTTP answer
+/// but has to do something about it.
+fn close_of(error: &ConnectError) -> Option<Close> {
+    match error {
+        ConnectError::GoingAway => Some(RESTART),
+        ConnectError::Revoked { .. } | ConnectError::Expired => {
+            Some(Close::forbidden(error.to_string()))
+        }
+        _ => None,
+    }
+}
+
+/// What a WebSocket that is open is closed with for this error.
+impl From<ConnectError> for Close {
+    fn from(error: ConnectError) -> Self {
+        close_of(&error).unwrap_or_else(|| Self {
+            code: close_code::AGAIN,
+            reason: error.to_string().into(),
+        })
+    }
+}
+
 fn status(error: &ConnectError) -> StatusCode {
     match error {
+        ConnectError::Revoked { .. } | ConnectError::Expired => StatusCode::FORBIDDEN,
         ConnectError::Full { .. } | ConnectError::GoingAway | ConnectError::NoRandomness => {
             StatusCode::SERVICE_UNAVAILABLE
         }

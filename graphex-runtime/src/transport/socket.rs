@@ -23,6 +23,9 @@ use crate::error::CloseReason;
 use crate::hub::{Connection, Present};
 use crate::limits::Limits;
 
+/// "Forbidden", of graphql-transport-ws and, on this server, of both protocols.
+const FORBIDDEN: u16 = 4403;
+
 /// What the client sent that may wait for the session.
 const INBOUND_QUEUE: usize = 16;
 
@@ -38,6 +41,13 @@ impl Close {
         let reason = Cow::Borrowed(reason);
         Self { code, reason }
     }
+
+    /// The client has no right to be connected: the code of graphql-transport-ws for it, which
+    /// its clients take for a reason to get a new token and connect again.
+    pub(super) fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
+        let (code, reason) = (FORBIDDEN, reason.into());
+        Self { code, reason }
+    }
 }
 
 impl From<CloseReason> for Close {
@@ -45,6 +55,9 @@ impl From<CloseReason> for Close {
         match reason {
             CloseReason::SlowReader => Self::new(close_code::AGAIN, "reads too slowly"),
             CloseReason::GoingAway => Self::new(close_code::AWAY, "this server is going away"),
+            reason @ (CloseReason::Revoked(_) | CloseReason::Expired) => {
+                Self::forbidden(reason.to_string())
+            }
         }
     }
 }
