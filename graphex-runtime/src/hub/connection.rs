@@ -38,6 +38,10 @@ use crate::value::Value;
 pub struct Connection {
     pub(super) hub: Hub,
     pub(super) channel: Arc<Channel>,
+    #[cfg_attr(
+        not(feature = "axum"),
+        allow(dead_code, reason = "counted for as long as it is held")
+    )]
     present: Present,
 }
 
