@@ -20,6 +20,7 @@ mod model;
 mod node;
 mod predicate;
 mod projection;
+mod rarely;
 mod topic;
 mod value;
 #[cfg_attr(

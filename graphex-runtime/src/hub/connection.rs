@@ -260,12 +260,33 @@ impl Hub {
     /// The open channel with this id, if this identity opened it.
     pub(super) fn find(&self, id: &str, identity: &Identity) -> Result<Arc<Channel>, Refusal> {
         let channels = lock(&self.engine.channels);
-        let channel = channels.get(id);
-        let channel = channel.filter(|channel| channel.identity == *identity);
-        let channel = channel.cloned().ok_or(Refusal::UnknownChannel)?;
+        let channel = channels.get(id).cloned();
         drop(channels);
+        let channel = channel.ok_or(Refusal::UnknownChannel)?;
+        if channel.identity != *identity {
+            self.tell_of_foreign(&channel, identity);
+            return Err(Refusal::UnknownChannel);
+        }
         self.renew(&channel, identity);
         Ok(channel)
+    }
+
+    /// The client is told no more than that there is no such channel.
+    fn tell_of_foreign(&self, channel: &Channel, identity: &Identity) {
+        let Some(kept_back) = self.engine.lines.identity.is_time() else {
+            return;
+        };
+        let name = |identity: &Identity| identity.name().unwrap_or("anonymous").to_owned();
+        tracing::warn!(
+            channel = ?channel.id,
+            opened_by = name(&channel.identity),
+            asked_by = name(identity),
+            kept_back,
+            "a request asks for a channel that another identity has opened, and is told that \
+             there is none. If both are one client, `Endpoints::identity` does not see the same \
+             in its requests and in the one that opened the WebSocket: a browser sends its \
+             cookies with both, but no headers with a WebSocket"
+        );
     }
 
     /// Whether the channel may have the model's stream.
@@ -311,3 +332,6 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

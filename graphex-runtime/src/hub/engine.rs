@@ -22,6 +22,7 @@ use crate::layer::{Layer, Setup};
 use crate::limits::Limits;
 use crate::model::Model;
 use crate::node::NodeId;
+use crate::rarely::Lines;
 
 /// What a hub is built with.
 pub(super) struct Options {
@@ -57,6 +58,7 @@ pub(super) struct Engine {
     /// Tasks that work off backlogs.
     decisions: Mutex<JoinSet<()>>,
     pub(super) counters: Arc<Counters>,
+    pub(crate) lines: Lines,
 }
 
 impl std::fmt::Debug for Engine {
@@ -126,6 +128,7 @@ impl Engine {
                 engine: engine.clone(),
                 tasks: Mutex::default(),
                 counters,
+                lines: Lines::default(),
             }
         })
     }
@@ -171,6 +174,11 @@ impl Engine {
             runtime.spawn(running).abort_handle()
         }));
         *tasks = Tasks(started);
+    }
+
+    #[cfg(feature = "diesel")]
+    pub(super) fn weak(&self) -> Weak<Self> {
+        self.engine.clone()
     }
 
     /// Whether there is a task for each lane.

@@ -14,6 +14,8 @@ mod connection;
 mod cost;
 mod delivery;
 mod drain;
+#[cfg(feature = "diesel")]
+mod elsewhere;
 mod engine;
 mod flush;
 mod holdings;
@@ -238,6 +240,8 @@ impl HubBuilder {
         if let Some(open) = self.source {
             engine.open(open, &models)?;
         }
+        #[cfg(feature = "diesel")]
+        engine.enlist();
         engine.start();
         Ok(Hub { engine })
     }
@@ -312,11 +316,6 @@ impl Hub {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.engine.stats()
-    }
-
-    /// Counts a document that is not executed.
-    pub(crate) fn count_refused_document(&self) {
-        self.engine.counters.documents_refused.add(1);
     }
 
     /// Whether this very model is registered. By value: a constant has no single address.

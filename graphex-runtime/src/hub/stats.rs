@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Hub;
+#[cfg(feature = "axum")]
+use crate::rarely::Lines;
+
 /// A hub's state and counters at one moment, from [`Hub::stats`](crate::Hub::stats).
 ///
 /// The first six tell what is there now and return to zero when every client has left and nobody writes; the
@@ -81,6 +85,19 @@ pub struct Stats {
     /// row is larger than the server or a proxy allows, or the user may not publish there. The log
     /// has what it answered. The subscriptions of the stream are told, in every process.
     pub messages_refused: u64,
+}
+
+impl Hub {
+    /// Counts a document that is not executed.
+    pub(crate) fn count_refused_document(&self) {
+        self.engine.counters.documents_refused.add(1);
+    }
+
+    /// The lines of its log that are told rarely.
+    #[cfg(feature = "axum")]
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.engine.lines
+    }
 }
 
 #[derive(Debug, Default)]

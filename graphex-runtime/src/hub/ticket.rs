@@ -51,6 +51,7 @@ impl Hub {
         }
         let mut ticket = Ticket::default();
         for (stream, changes) in of_streams {
+            self.engine.look_elsewhere(stream);
             if let Some(lane) = self.engine.lanes.get(stream) {
                 ticket.add(&lane.queue, changes);
             }

@@ -30,6 +30,9 @@ impl Admission {
     pub(super) fn refuse_origin(&self, request: &Parts) -> Option<Response> {
         let message = "this origin may not connect; list it in `allowed_origins`";
         let is_allowed = origin::is_allowed(request, &self.allowed_origins);
+        if !is_allowed && let Some(kept_back) = self.hub.lines().origin.is_time() {
+            origin::tell_of_refused(request, kept_back);
+        }
         (!is_allowed).then(|| (StatusCode::FORBIDDEN, message).into_response())
     }
 
