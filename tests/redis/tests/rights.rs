@@ -4,8 +4,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use graphex::redis::RedisLayer;
 use graphex::{CloseReason, Identity};
-use graphex_redis_tests::{EVERYTHING, Node, prefix, redis_url, tick, within};
+use graphex_redis_tests::{EVERYTHING, Node, cluster_urls, prefix, redis_url, tick, within};
 
 fn node(prefix: &str) -> Node {
     Node::on(&redis_url(), prefix, |hub| hub)
@@ -95,4 +96,24 @@ async fn a_request_over_one_process_renews_a_channel_of_another() {
     assert_eq!(within(witness.closed()).await, CloseReason::Expired);
     one.publish(graphex::Action::Create, 1, 1);
     assert_eq!(within(client.take()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_right_ends_in_all_processes_of_a_cluster() {
+    let prefix = prefix("rights");
+    let node = || {
+        let urls = cluster_urls();
+        let layer = RedisLayer::cluster(urls.iter().map(String::as_str)).unwrap();
+        Node::with(layer, &prefix, |hub| hub)
+    };
+    let (one, other) = (node(), node());
+    one.ready().await;
+    other.ready().await;
+    let mut client = other.connect("ann");
+    let ann = Identity::new("ann");
+    one.hub.revoke(&ann, "you are blocked").await;
+    let reason = within(client.connection.closed()).await;
+    assert_eq!(reason.to_string(), "you are blocked");
+    other.hub.lift(&ann).await;
+    until_taken(&one, "ann").await;
 }
