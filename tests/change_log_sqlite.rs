@@ -104,6 +104,21 @@ fn whoever_writes_is_heard() {
     );
 }
 
+/// Whoever writes: what they have committed is in the hands of the channel's writer afterwards.
+#[test]
+fn a_flush_waits_for_what_is_in_the_log() {
+    let file = File::installed("flushed");
+    let mut feed = file.feed();
+    for round in 0..20 {
+        file.run(&format!(
+            "INSERT INTO notes (text) VALUES ('a {round}'), ('b {round}')"
+        ));
+        let told = [("a", 1), ("b", 2)];
+        let told = told.map(|(text, id)| format!("create {} {text} {round}", 2 * round + id));
+        assert_eq!(feed.flushed(), told);
+    }
+}
+
 #[test]
 fn a_broadcast_is_told_once_and_what_rolls_back_never() {
     let file = File::installed("once");

@@ -3,12 +3,16 @@
 #![cfg(all(feature = "axum", feature = "diesel"))]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod crowd;
 mod harness;
+mod proof;
 
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use crowd::Crowd;
 use futures_util::{SinkExt as _, StreamExt as _};
 use harness::{answer, within};
 use serde_json::{Value, json};
@@ -30,7 +34,7 @@ struct Chat {
     turn: AtomicUsize,
     welcome: String,
     file: PathBuf,
-    _processes: Vec<Child>,
+    processes: Vec<Child>,
 }
 
 impl Drop for Chat {
@@ -80,7 +84,7 @@ impl Chat {
             turn: AtomicUsize::new(0),
             welcome,
             file,
-            _processes: processes,
+            processes,
         }
     }
 
@@ -194,7 +198,7 @@ async fn until_ready(address: &str) {
     let ready = format!("http://{address}/health/ready");
     within(async {
         while answer(reqwest::Client::new().get(&ready)).await.0 != 200 {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })
     .await;
@@ -456,4 +460,23 @@ async fn writes_through_any_process_arrive_once_and_in_order_per_row() {
     expected.extend((1..=UPDATES).map(|text| (json!("update"), json!(text.to_string()))));
     expected.push((json!("delete"), json!(UPDATES.to_string())));
     assert!(rows.values().all(|told| *told == expected), "{rows:?}");
+}
+
+/// As systemd and Kubernetes end it, while clients are connected.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_sends_all_clients_away_and_ends_the_program() {
+    let mut chat = Chat::start().await;
+    // What the example takes.
+    let window = Duration::from_secs(10);
+    let address = chat.next(&chat.sockets).to_owned();
+    let crowd = Crowd::connect(&address, proof::steps(200), proof::steps(20).min(250)).await;
+    let begun = Instant::now();
+    let number = chat.processes.len() - chat.sockets.len();
+    let process = &mut chat.processes[number];
+    let id = process.id().unwrap().to_string();
+    let kill = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(within(kill).await.unwrap().success());
+    crowd.was_sent_away_evenly(begun, window).await;
+    assert_eq!(within(process.wait()).await.unwrap().code(), Some(0));
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The top row first. A module that is in no row may not exist.
 const RUNTIME: &[&[&str]] = &[
-    &["deadline", "error", "limits", "node", "value"],
+    &["deadline", "error", "limits", "node", "rarely", "value"],
     &[
         "change",
         "cursor",

@@ -101,7 +101,8 @@ fn server() {
         if kind == "hasty" {
             limits.head_wait = HASTE;
         }
-        match serve::serve(listener, hub_of().into_router(), limits).await {}
+        let app = hub_of().into_router();
+        serve::serve(listener, app, limits, std::future::pending()).await;
     });
 }
 

@@ -195,7 +195,7 @@ async fn if_the_server_wishes_to_reject_the_connection_it_closes_the_socket_with
     let mut raw = server.socket().await;
     raw.send(json!({"type": "connection_init", "payload": {"do": "refuse"}}))
         .await;
-    assert_eq!(raw.closed().await, (4403, "Forbidden".to_owned()));
+    assert_eq!(raw.closed().await, (4403, "you may not".to_owned()));
     let mut raw = server.socket().await;
     raw.send(json!({"type": "connection_init", "payload": {"do": "panic"}}))
         .await;

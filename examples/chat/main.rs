@@ -25,10 +25,12 @@ mod mutations;
 mod queries;
 mod schema;
 mod serve;
+mod signals;
 mod viewer;
 mod welcome;
 
 use std::error::Error;
+use std::time::Duration;
 
 use async_graphql::Data;
 use axum::response::Redirect;
@@ -38,6 +40,7 @@ use graphex::prelude::*;
 #[cfg(feature = "redis")]
 use graphex::redis::{LayerError, RedisLayer};
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
 use crate::models::{
     Message, MessageChanges, MessageSubscription, Note, NoteChanges, NoteSubscription, User,
@@ -46,6 +49,12 @@ use crate::models::{
 use crate::mutations::Mutation;
 use crate::queries::Query;
 use crate::viewer::Viewer;
+
+/// How long it takes to close the channels of all clients, so that they do not all come to another
+/// process at once.
+const DRAIN: Duration = Duration::from_secs(10);
+/// What the last answers may take after that. A client that does not read does not keep the program.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// The generated subscription fields, on one root: of the two-channel protocol, and of the
 /// standard protocols.
@@ -70,7 +79,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .data(hub.clone())
         .data(database)
         .finish();
-    let app = graphex::axum::Endpoints::new(schema, hub)
+    let app = graphex::axum::Endpoints::new(schema, hub.clone())
         .identity(|request| Viewer::of(request).identity())
         .data(|request, data| {
             data.insert(Viewer::of(request));
@@ -92,8 +101,21 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         );
 
     let listener = listen().await?;
+    let terminated = signals::terminated()?;
     println!("{}", welcome::text(listener.local_addr()?));
-    match serve::serve(listener, app, serve::Limits::default()).await {}
+    let server = serve::serve(listener, app, serve::Limits::default(), hub.drained());
+    let ending = async {
+        terminated.await;
+        hub.drain(DRAIN).await;
+        sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        () = server => {}
+        () = ending => {}
+    }
+    // What was written reaches the other processes.
+    hub.flush().await;
+    Ok(())
 }
 
 /// Makes this process one of several, if `REDIS_URL` says where they meet.

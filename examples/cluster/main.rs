@@ -18,10 +18,13 @@ mod mutations;
 #[path = "../chat/queries.rs"]
 mod queries;
 mod schema;
+#[path = "../chat/signals.rs"]
+mod signals;
 #[path = "../chat/viewer.rs"]
 mod viewer;
 
 use std::error::Error;
+use std::time::Duration;
 
 use async_graphql::Data;
 use axum::Router;
@@ -30,6 +33,7 @@ use graphex::axum::Endpoints;
 use graphex::prelude::*;
 use graphex::redis::RedisLayer;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
 use crate::models::{Message, MessageSubscription, Note, NoteSubscription, User, UserSubscription};
 use crate::mutations::Mutation;
@@ -40,19 +44,24 @@ use crate::viewer::Viewer;
 #[derive(MergedSubscription, Default)]
 struct Subscription(UserSubscription, MessageSubscription, NoteSubscription);
 
+/// How long it takes to close the channels of all clients.
+const DRAIN: Duration = Duration::from_secs(10);
+/// What the last answers may take after that. A client that does not read does not keep the program.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
 type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let role = std::env::args().nth(1);
-    let app = match role.as_deref() {
+    let (hub, app) = match role.as_deref() {
         Some("http") => {
-            let endpoints = endpoints()?;
-            Router::new().route("/graphql", endpoints.http())
+            let (hub, endpoints) = endpoints()?;
+            (hub, Router::new().route("/graphql", endpoints.http()))
         }
         Some("ws") => {
-            let endpoints = endpoints()?;
-            Router::new().route("/ws/", endpoints.ws())
+            let (hub, endpoints) = endpoints()?;
+            (hub, Router::new().route("/ws/", endpoints.ws()))
         }
         _ => {
             println!("{}", include_str!("usage.txt"));
@@ -61,6 +70,7 @@ async fn main() -> Result<(), Failure> {
     };
     let port = variable("PORT")?;
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
+    let terminated = signals::terminated()?;
     let (address, role) = (listener.local_addr()?, role.unwrap_or_default());
     println!(
         "{role} listens on {address}\n\n{}",
@@ -70,12 +80,23 @@ async fn main() -> Result<(), Failure> {
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
-    axum::serve(listener, app).await?;
+    let server = axum::serve(listener, app).with_graceful_shutdown(hub.drained());
+    let ending = async {
+        terminated.await;
+        hub.drain(DRAIN).await;
+        sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        served = server => served?,
+        () = ending => {}
+    }
+    // What was written reaches the other processes.
+    hub.flush().await;
     Ok(())
 }
 
 /// All processes have the same schema, the same database and the same layer.
-fn endpoints() -> Result<Endpoints<ClusterSchema>, Failure> {
+fn endpoints() -> Result<(Hub, Endpoints<ClusterSchema>), Failure> {
     let models = Hub::builder()
         .model::<User>()
         .model::<Message>()
@@ -87,7 +108,7 @@ fn endpoints() -> Result<Endpoints<ClusterSchema>, Failure> {
         .data(hub.clone())
         .data(database)
         .finish();
-    Ok(Endpoints::new(schema, hub)
+    let endpoints = Endpoints::new(schema, hub.clone())
         .identity(|request| Viewer::of(request).identity())
         .data(|request, data| {
             data.insert(Viewer::of(request));
@@ -98,7 +119,8 @@ fn endpoints() -> Result<Endpoints<ClusterSchema>, Failure> {
             data.insert(viewer.identity());
             data.insert(viewer);
             Ok(data)
-        }))
+        });
+    Ok((hub, endpoints))
 }
 
 type ClusterSchema = Schema<Query, Mutation, Subscription>;

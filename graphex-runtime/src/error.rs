@@ -1,5 +1,7 @@
 //! What a client is told when it gets no, and what a server's start can fail with.
 
+use std::sync::Arc;
+
 /// Why a subscription was not made or ended. Its text is what the client reads in `error`:
 /// a plain sentence, nothing of the server's insides.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +86,9 @@ impl Refusal {
             Self::InvalidId { .. } | Self::InvalidFilter(_) | Self::FiltersTooLarge { .. } => {
                 "BAD_USER_INPUT"
             }
+            Self::NoChannel(ConnectError::GoingAway | ConnectError::NoRandomness) => "UNAVAILABLE",
+            Self::NoChannel(ConnectError::Revoked { .. }) => "FORBIDDEN",
+            Self::NoChannel(ConnectError::Expired) => "UNAUTHENTICATED",
             Self::TooManySubscriptions { .. }
             | Self::TooMuchHeld { .. }
             | Self::TooManyAliases { .. }
@@ -162,8 +167,44 @@ impl Unfit {
     }
 }
 
+/// Why the hub closed a channel.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// Its outbox was full: the client reads slower than its subscriptions deliver.
+    #[error("the client reads slower than its subscriptions deliver")]
+    SlowReader,
+    /// The hub [drains](crate::Hub::drain): the client is to connect again, which brings it to
+    /// another process or to the next version of this one.
+    #[error("this server is going away; connect again")]
+    GoingAway,
+    /// The right of its identity was [revoked](crate::Hub::revoke), with this sentence.
+    #[error("{0}")]
+    Revoked(Arc<str>),
+    /// The time of its identity [is over](crate::Identity::with_expiry).
+    #[error("the time of this login is over; connect again with a new one")]
+    Expired,
+}
+
+impl CloseReason {
+    /// What GraphQL errors carry as `extensions.code`.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::SlowReader => "LIMIT_EXCEEDED",
+            Self::GoingAway => "UNAVAILABLE",
+            Self::Revoked(_) => "FORBIDDEN",
+            Self::Expired => "UNAUTHENTICATED",
+        }
+    }
+
+    /// Whether the client had a right that it has no more: it gets nothing else, and is told.
+    pub(crate) const fn is_end_of_right(&self) -> bool {
+        matches!(self, Self::Revoked(_) | Self::Expired)
+    }
+}
+
 /// Why a channel could not be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The identity has as many open channels as it may.
@@ -203,6 +244,18 @@ pub enum ConnectError {
         /// [`Limits::bytes_per_identity`](crate::Limits::bytes_per_identity) or one beside it.
         limit: usize,
     },
+    /// The hub [drains](crate::Hub::drain).
+    #[error("this server is going away; connect again")]
+    GoingAway,
+    /// The identity was [revoked](crate::Hub::revoke), with this sentence.
+    #[error("{reason}")]
+    Revoked {
+        /// What `revoke` was given.
+        reason: Arc<str>,
+    },
+    /// The time of the identity [is over](crate::Identity::with_expiry).
+    #[error("the time of this login is over; connect again with a new one")]
+    Expired,
     /// The operating system gave no random bits for a channel id.
     #[error("no connection can be opened at the moment; try again later")]
     NoRandomness,

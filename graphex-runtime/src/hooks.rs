@@ -133,7 +133,7 @@ fn is_missing_data(message: &str) -> bool {
 
 /// `Error::new("…")` has no source and `"…".into()` has the text as its source; an error that
 /// was converted by `?` has itself.
-fn is_sentence(error: &Error) -> bool {
+pub(crate) fn is_sentence(error: &Error) -> bool {
     !is_missing_data(&error.message)
         && error
             .source

@@ -7,7 +7,6 @@
 mod change;
 mod cursor;
 mod custom;
-#[cfg(any(feature = "axum", feature = "redis", test))]
 mod deadline;
 mod error;
 mod filters;
@@ -21,6 +20,7 @@ mod model;
 mod node;
 mod predicate;
 mod projection;
+mod rarely;
 mod topic;
 mod value;
 #[cfg_attr(
@@ -69,10 +69,10 @@ pub use changelog::{
 };
 pub use cursor::{Cursor, InvalidCursor};
 pub use custom::LookupContext;
-pub use error::ConnectError;
+pub use error::{CloseReason, ConnectError};
 pub use filters::Filters;
 pub use graphql::{DocumentGuard, ModelChanges, ModelSubscription, execute};
-pub use hub::{BuildError, ChannelId, CloseReason, Connection, Hub, HubBuilder, Identity, Stats};
+pub use hub::{BuildError, ChannelId, Connection, Hub, HubBuilder, Identity, Stats};
 pub use limits::{Limits, SlowReader};
 pub use lookup::Lookup;
 pub use model::{Authorized, ModelType, Scoped, TableName, UnreadableRow};

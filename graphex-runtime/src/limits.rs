@@ -143,6 +143,10 @@ pub struct Limits {
     pub reservations_per_peer: usize,
     /// The same of all anonymous clients together. Default: 1,000.
     pub anonymous_reservations: usize,
+    /// Most identities that are [revoked](crate::Hub::revoke) at once. Of more, the one whose time
+    /// is over first may connect again; that is logged and counted in
+    /// [`Stats::revocations_forgotten`](crate::Stats::revocations_forgotten). Default: 10,000.
+    pub revocations: usize,
     /// Most frames that wait for one slow reader; [`slow_reader`](Self::slow_reader) says what
     /// happens to more. Default: 1,024.
     pub outbox_frames: usize,
@@ -253,6 +257,7 @@ impl Default for Limits {
             reservations_per_identity: 20,
             reservations_per_peer: 100,
             anonymous_reservations: 1_000,
+            revocations: 10_000,
             outbox_frames: 1024,
             outbox_bytes: 1024 * 1024,
             slow_reader: SlowReader::Resync,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_graphql::{EmptyMutation, Object, Request, Schema};
 use diesel::prelude::*;
+use futures_util::FutureExt as _;
 use graphex::{BuildError, ChangeLog, Connection, Hub, Identity, LogSchema, ModelType, execute};
 
 diesel::table! {
@@ -75,6 +76,18 @@ impl Feed {
             connection,
             runtime,
         })
+    }
+
+    /// What is there when all that was committed is flushed, without waiting for more.
+    pub(crate) fn flushed(&mut self) -> Vec<String> {
+        let deadline = Duration::from_secs(60);
+        let flushing = self.hub.flush();
+        self.runtime
+            .block_on(async { tokio::time::timeout(deadline, flushing).await })
+            .expect("it is flushed within the deadline");
+        let there = self.connection.take().now_or_never();
+        let frames = there.map_or_else(Default::default, Result::unwrap);
+        frames.iter().map(|frame| read(frame)).collect()
     }
 
     /// What is told up to this, itself included.

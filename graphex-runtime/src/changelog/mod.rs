@@ -33,7 +33,7 @@ use schema::Retention;
 use sqlite::SqliteLog;
 
 use crate::cursor::Cursor;
-use crate::hub::{HubBuilder, OpenError, Opened, Sink, Source};
+use crate::hub::{Flushing, HubBuilder, OpenError, Opened, Sink, Source};
 use crate::model::{Model, ModelType};
 use crate::value::Database;
 
@@ -250,6 +250,10 @@ impl ChangeLog {
 impl Source for Reader {
     fn wake(&self) {
         self.wake();
+    }
+
+    fn flush(&self, flushing: Flushing) {
+        self.flush(flushing);
     }
 
     fn is_ready(&self) -> bool {

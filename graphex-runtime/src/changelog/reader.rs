@@ -11,7 +11,7 @@ use super::log::{Log, LogError, Mark, Read};
 use super::schema::Retention;
 use crate::change::Change;
 use crate::cursor::Cursor;
-use crate::hub::Sink;
+use crate::hub::{Flushing, Sink};
 
 /// Makes a connection to the log, on which it is ready to be read.
 pub(super) type Open = Box<dyn FnMut() -> Result<Box<dyn Log>, LogError> + Send>;
@@ -56,6 +56,8 @@ struct Shared {
 struct Signals {
     /// Somebody has committed.
     woken: bool,
+    /// Those who wait for what they have committed.
+    flushings: Vec<Flushing>,
     stopped: bool,
     ended: bool,
     /// The log is being followed.
@@ -117,6 +119,7 @@ impl Reader {
             pace,
             sink,
             mark,
+            flushings: Vec::new(),
         };
         let thread = thread::Builder::new().name("graphex change log".to_owned());
         let thread = thread.spawn(move || following.run(log))?;
@@ -130,6 +133,17 @@ impl Reader {
     /// Looks at once: something was committed.
     pub(super) fn wake(&self) {
         self.shared.set(|signals| signals.woken = true);
+    }
+
+    /// Hands it over behind all that is committed now.
+    pub(super) fn flush(&self, flushing: Flushing) {
+        self.shared.set(|signals| {
+            // A thread that has ended hands nothing over.
+            if !signals.ended {
+                signals.flushings.push(flushing);
+            }
+            signals.woken = true;
+        });
     }
 
     /// Whether the log is being followed.
@@ -171,6 +185,8 @@ struct Following {
     pace: Pace,
     sink: Box<dyn Sink>,
     mark: Option<Mark>,
+    /// Who waits for what the next end of the log comes after.
+    flushings: Vec<Flushing>,
 }
 
 /// Says that the thread has ended, however it did.
@@ -180,6 +196,7 @@ impl Drop for Ended {
     fn drop(&mut self) {
         self.0.set(|signals| {
             signals.ended = true;
+            signals.flushings.clear();
             signals.following = false;
         });
     }
@@ -238,6 +255,8 @@ impl Following {
                 log.tend(self.pace.retention)?;
                 (tended, untended) = (Some(Instant::now()), 0);
             }
+            // Before the log is read: what they wait for is in it by now.
+            self.flushings.append(&mut self.shared.lock().flushings);
             let Some(mark) = &mut self.mark else {
                 return Ok(());
             };
@@ -252,6 +271,8 @@ impl Following {
                     }
                 }
                 Read::End => {
+                    let flushings = std::mem::take(&mut self.flushings).into_iter();
+                    flushings.for_each(|flushing| self.sink.flush(flushing));
                     if !self.rest(log, idle)? {
                         return Ok(());
                     }
@@ -264,22 +285,15 @@ impl Following {
 
     /// Waits until somebody has committed, at most so long; whether to go on.
     fn rest(&self, log: &mut dyn Log, time: Duration) -> Result<bool, LogError> {
-        let until = Instant::now() + time;
+        let began = Instant::now();
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let (may_be_told, told) = match log.notified()? {
-                Some(told) => (true, told),
-                None => (false, false),
-            };
-            if told || left.is_zero() {
+            let left = time.saturating_sub(began.elapsed());
+            let told = log.notified()?;
+            if told == Some(true) || left.is_zero() {
                 return Ok(!self.shared.is_stopped());
             }
-            let time = if may_be_told {
-                left.min(LISTENING)
-            } else {
-                left
-            };
-            match self.shared.wait(time) {
+            let until_asked = told.map_or(left, |_| left.min(LISTENING));
+            match self.shared.wait(until_asked) {
                 Waited::Stopped => return Ok(false),
                 Waited::Woken => return Ok(true),
                 Waited::Idle => {}

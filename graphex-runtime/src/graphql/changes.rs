@@ -149,7 +149,9 @@ impl Source {
                             Some((responses, Some((connection, operation))))
                         }
                         Err(reason) => {
-                            let error = ServerError::new(reason.to_string(), None);
+                            let mut error = ServerError::new(reason.to_string(), None);
+                            let extensions = error.extensions.get_or_insert_default();
+                            extensions.set("code", reason.code());
                             Some((vec![Response::from_errors(vec![error])], None))
                         }
                     }

@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
+
+use tokio::time::Instant;
 
 use super::connection::Subscription;
 use super::holdings::{Held, Holdings, Quota};
+use super::identity::Identity;
 use super::lock;
 use super::outbox::Outbox;
-use super::owner::{Owner, Peer};
+use super::owner::Owner;
 use super::plan::Seat;
-use super::stats::Counters;
 use super::subscriber::Subscriber;
 use crate::change::Action;
 use crate::error::Refusal;
@@ -21,103 +22,10 @@ use crate::model::Model;
 use crate::node::NodeId;
 use crate::value::Value;
 
-/// Who opened a channel or asks something of it.
-///
-/// The application reads it from the request; a channel obeys only requests of the identity
-/// that opened it. Two requests are of one identity when their texts are equal, from wherever
-/// they come.
-///
-/// ```
-/// use graphex_runtime::Identity;
-///
-/// assert_eq!(Identity::new("user:1"), Identity::new(String::from("user:1")));
-/// assert_ne!(Identity::new("user:1"), Identity::anonymous());
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Identity {
-    name: Option<Arc<str>>,
-    peer: Option<Peer>,
-}
-
-impl PartialEq for Identity {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Identity {}
-
-impl std::hash::Hash for Identity {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-    }
-}
-
-impl Identity {
-    /// A named identity, for example a user's or a session's id.
-    #[must_use]
-    pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self {
-            name: Some(name.into()),
-            peer: None,
-        }
-    }
-
-    /// Everybody who has no name. Channels of anonymous clients are guarded by their
-    /// unguessable ids alone. Give their [address](Self::with_peer), so that one of them
-    /// cannot take what there is for all.
-    #[must_use]
-    pub fn anonymous() -> Self {
-        Self::default()
-    }
-
-    /// The address that the client comes from: what it holds is counted on that too, up to
-    /// [`Limits::channels_per_peer`](crate::Limits::channels_per_peer) and the limits beside it.
-    /// It is no part of who the client is, so that one that moves from one network to another
-    /// keeps its channel.
-    ///
-    /// Give one for anonymous clients; those with a name are counted by it, and hundreds of them
-    /// may share an office's address. Clients of one IPv6 network, the first 64 bits, count as
-    /// one.
-    ///
-    /// ```
-    /// use std::net::{IpAddr, Ipv4Addr};
-    ///
-    /// use graphex_runtime::Identity;
-    ///
-    /// let here = Identity::anonymous().with_peer(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    /// assert_eq!(here, Identity::anonymous());
-    /// ```
-    #[must_use]
-    pub fn with_peer(mut self, address: IpAddr) -> Self {
-        self.peer = Some(address.into());
-        self
-    }
-
-    /// The name, if it has one.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    pub(super) fn shared_name(&self) -> Option<&Arc<str>> {
-        self.name.as_ref()
-    }
-
-    pub(super) fn peer(&self) -> Option<Peer> {
-        self.peer
-    }
-
-    /// Whether this is [`Identity::anonymous`].
-    #[must_use]
-    pub fn is_anonymous(&self) -> bool {
-        self.name.is_none()
-    }
-}
-
 /// A channel's id, `channel_id` on the wire: opaque hexadecimal digits, 160 bits of them random.
 ///
 /// The first digits say which process has the channel, so that requests find it from another.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(Arc<str>);
 
 impl ChannelId {
@@ -168,7 +76,9 @@ pub(crate) struct Channel {
     pub(super) quota: Quota,
     /// The streams its endpoint serves; all of the hub's without a list.
     served: Option<Arc<HashSet<String>>>,
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: Arc<Outbox>,
+    /// When the right of its identity ends; a later end can be brought.
+    pub(super) expires_at: Mutex<Option<Instant>>,
     /// Locked before the plans of a stream, never after.
     pub(super) subscriptions: Mutex<Subscriptions>,
 }
@@ -245,21 +155,28 @@ impl Channel {
         id: ChannelId,
         identity: Identity,
         served: Option<Arc<HashSet<String>>>,
+        outbox: Arc<Outbox>,
         holdings: &Arc<Holdings>,
-        limits: &Limits,
-        counters: &Arc<Counters>,
     ) -> Self {
         let owner = Owner::of(&identity, &id);
         let quota = holdings.quota(&identity, &id);
         Self {
             id,
-            identity,
             owner,
             quota,
             served,
-            outbox: Outbox::new(limits, Arc::clone(counters)),
+            outbox,
+            expires_at: Mutex::new(identity.expires_at()),
+            identity,
             subscriptions: Mutex::default(),
         }
+    }
+
+    /// The same for another identity, before anything has joined.
+    #[cfg(feature = "axum")]
+    pub(super) fn of(&self, identity: Identity, holdings: &Arc<Holdings>) -> Self {
+        let (served, outbox) = (self.served.clone(), Arc::clone(&self.outbox));
+        Self::new(self.id.clone(), identity, served, outbox, holdings)
     }
 
     /// All subscribers, or those of one stream.
@@ -296,7 +213,7 @@ impl Channels {
         self.0.insert(channel.id.clone(), (channel, place));
     }
 
-    pub(super) fn remove(&mut self, channel: &Channel) {
-        self.0.remove(&channel.id);
+    pub(super) fn remove(&mut self, channel: &Channel) -> Option<Held> {
+        self.0.remove(&channel.id).map(|(_, place)| place)
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::channel::{Channel, ChannelId, Identity};
+use super::channel::{Channel, ChannelId};
+use super::drain::Present;
 use super::engine::Engine;
 use super::holdings::Held;
-use super::outbox::{CloseReason, Taken};
+use super::identity::Identity;
+use super::outbox::{Outbox, Taken};
 use super::{Hub, lock};
 use crate::change::Action;
-use crate::error::{ConnectError, Refusal};
+use crate::error::{CloseReason, ConnectError, Refusal};
 use crate::filters::Filters;
 use crate::model::Model;
 use crate::value::Value;
@@ -36,6 +38,11 @@ use crate::value::Value;
 pub struct Connection {
     pub(super) hub: Hub,
     pub(super) channel: Arc<Channel>,
+    #[cfg_attr(
+        not(feature = "axum"),
+        allow(dead_code, reason = "counted for as long as it is held")
+    )]
+    present: Present,
 }
 
 impl Connection {
@@ -66,10 +73,43 @@ impl Connection {
         self.channel.outbox.take().await
     }
 
+    /// Makes it a connection of this identity, on whom it is counted from now on. Nothing may have
+    /// joined. After an error it is good for nothing but to be closed.
+    #[cfg(feature = "axum")]
+    pub(crate) fn become_of(&mut self, identity: Identity) -> Result<(), ConnectError> {
+        let engine = &self.hub.engine;
+        let place = lock(&engine.channels).remove(&self.channel);
+        if let Some(at) = lock(&self.channel.expires_at).take() {
+            engine.rights.forget(&self.channel.id, at);
+        }
+        let Some(place) = place else {
+            return Ok(());
+        };
+        let place = place.move_to(&identity)?;
+        self.channel = Arc::new(self.channel.of(identity, &engine.holdings));
+        self.hub.list(&self.channel, place)
+    }
+
+    /// Takes over a later end of the right of the same identity; whether it is the same.
+    #[cfg(feature = "axum")]
+    pub(crate) fn renew(&self, identity: &Identity) -> bool {
+        let is_same = self.channel.identity == *identity;
+        if is_same {
+            self.hub.renew(&self.channel, identity);
+        }
+        is_same
+    }
+
+    /// For who says goodbye when the connection is gone already.
+    #[cfg(feature = "axum")]
+    pub(crate) fn present(&self) -> Present {
+        self.present.clone()
+    }
+
     /// For who has something for the connection's writer to do.
     #[cfg(feature = "axum")]
     pub(crate) fn notifier(&self) -> Notifier {
-        Notifier(Arc::clone(&self.channel))
+        Notifier(Arc::clone(&self.channel.outbox))
     }
 
     /// Waits until the hub closes the channel.
@@ -81,12 +121,12 @@ impl Connection {
 /// Wakes the writer of a connection, as a frame does.
 #[cfg(feature = "axum")]
 #[derive(Debug)]
-pub(crate) struct Notifier(Arc<Channel>);
+pub(crate) struct Notifier(Arc<Outbox>);
 
 #[cfg(feature = "axum")]
 impl Notifier {
     pub(crate) fn notify(&self) {
-        self.0.outbox.notify();
+        self.0.notify();
     }
 }
 
@@ -110,7 +150,8 @@ impl Hub {
     /// # Errors
     ///
     /// When there are as many channels as [`Limits`](crate::Limits) allows, of this identity, of
-    /// its address or in all, or the operating system has no random bits.
+    /// its address or in all, when the hub [drains](Self::drain), or when the operating system has
+    /// no random bits.
     pub fn connect(&self, identity: Identity) -> Result<Connection, ConnectError> {
         let place = self.engine.holdings.channel(&identity)?;
         self.open(identity, None, place)
@@ -136,6 +177,10 @@ impl Hub {
         &self,
         identity: &Identity,
     ) -> Result<(Held, Held), ConnectError> {
+        if self.is_draining() {
+            return Err(ConnectError::GoingAway);
+        }
+        self.engine.rights.check(identity)?;
         let holdings = &self.engine.holdings;
         Ok((holdings.channel(identity)?, holdings.reservation(identity)?))
     }
@@ -158,13 +203,46 @@ impl Hub {
             counters,
             ..
         } = &*self.engine;
-        let channel = Channel::new(id, identity, served, holdings, limits, counters);
+        let outbox = Arc::new(Outbox::new(limits, Arc::clone(counters)));
+        let channel = Channel::new(id, identity, served, outbox, holdings);
         let channel = Arc::new(channel);
-        lock(&self.engine.channels).insert(Arc::clone(&channel), place);
+        self.list(&channel, place)?;
         Ok(Connection {
             hub: self.clone(),
             channel,
+            present: self.engine.drain.present(),
         })
+    }
+
+    /// Lists a channel among those that are open, if it may be. From here on it is closed when
+    /// its right ends.
+    fn list(&self, channel: &Arc<Channel>, place: Held) -> Result<(), ConnectError> {
+        let mut channels = lock(&self.engine.channels);
+        if self.is_draining() {
+            return Err(ConnectError::GoingAway);
+        }
+        self.engine.rights.check(&channel.identity)?;
+        channels.insert(Arc::clone(channel), place);
+        drop(channels);
+        if let Some(at) = channel.identity.expires_at() {
+            self.engine.rights.expire(&channel.id, at);
+        }
+        Ok(())
+    }
+
+    /// Takes over when the right of a channel ends, where this identity, which opened it, has a
+    /// later end. One that brings none changes nothing: it may be read from another source.
+    pub(super) fn renew(&self, channel: &Channel, identity: &Identity) {
+        let Some(later) = identity.expires_at() else {
+            return;
+        };
+        let mut expires_at = lock(&channel.expires_at);
+        let Some(before) = expires_at.filter(|before| *before < later) else {
+            return;
+        };
+        *expires_at = Some(later);
+        self.engine.rights.forget(&channel.id, before);
+        self.engine.rights.expire(&channel.id, later);
     }
 
     /// The open channel with this id, if this identity opened it and it serves the model.
@@ -182,11 +260,33 @@ impl Hub {
     /// The open channel with this id, if this identity opened it.
     pub(super) fn find(&self, id: &str, identity: &Identity) -> Result<Arc<Channel>, Refusal> {
         let channels = lock(&self.engine.channels);
-        let channel = channels.get(id);
-        channel
-            .filter(|channel| channel.identity == *identity)
-            .cloned()
-            .ok_or(Refusal::UnknownChannel)
+        let channel = channels.get(id).cloned();
+        drop(channels);
+        let channel = channel.ok_or(Refusal::UnknownChannel)?;
+        if channel.identity != *identity {
+            self.tell_of_foreign(&channel, identity);
+            return Err(Refusal::UnknownChannel);
+        }
+        self.renew(&channel, identity);
+        Ok(channel)
+    }
+
+    /// The client is told no more than that there is no such channel.
+    fn tell_of_foreign(&self, channel: &Channel, identity: &Identity) {
+        let Some(kept_back) = self.engine.lines.identity.is_time() else {
+            return;
+        };
+        let name = |identity: &Identity| identity.name().unwrap_or("anonymous").to_owned();
+        tracing::warn!(
+            channel = ?channel.id,
+            opened_by = name(&channel.identity),
+            asked_by = name(identity),
+            kept_back,
+            "a request asks for a channel that another identity has opened, and is told that \
+             there is none. If both are one client, `Endpoints::identity` does not see the same \
+             in its requests and in the one that opened the WebSocket: a browser sends its \
+             cookies with both, but no headers with a WebSocket"
+        );
     }
 
     /// Whether the channel may have the model's stream.
@@ -219,7 +319,11 @@ impl Hub {
         reason = "filters are told apart by their keys and operands, not by compiled patterns"
     )]
     fn close(&self, channel: &Channel) {
-        lock(&self.engine.channels).remove(channel);
+        let place = lock(&self.engine.channels).remove(channel);
+        drop(place);
+        if let Some(at) = lock(&channel.expires_at).take() {
+            self.engine.rights.forget(&channel.id, at);
+        }
         let mut subscriptions = lock(&channel.subscriptions);
         subscriptions.closed = true;
         let held = std::mem::take(&mut subscriptions.held);
@@ -228,3 +332,6 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

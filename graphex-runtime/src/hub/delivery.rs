@@ -15,6 +15,7 @@ use crate::layer::{BoxFuture, Inbox};
 use crate::model::Model;
 use crate::predicate::{Decision, Subject};
 use crate::topic::Topic;
+use crate::wire;
 
 const COST_OF_A_FRAME: usize = 256;
 const COST_OF_A_CHANGE: usize = 128;
@@ -165,6 +166,13 @@ impl Inbox for Engine {
     }
 
     fn receive(&self, message: Bytes) {
+        if let Ok((wire::Kind::Revocation, parts)) = wire::open(&message) {
+            match wire::Revocation::read(parts) {
+                Ok(revocation) => self.hear_of_right(&revocation),
+                Err(_) => self.counters.messages_unreadable.add(1),
+            }
+            return;
+        }
         if !self.remote.receive(&message, &self.counters) {
             self.counters.messages_dropped.add(1);
         }

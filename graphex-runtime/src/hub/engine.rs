@@ -9,22 +9,27 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::backlog::Backlog;
 use super::budget::Budgets;
 use super::channel::{Channel, Channels};
+use super::drain::Drain;
 use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
+use super::recheck::{Recheck, recheck};
 use super::remote::Remote;
+use super::rights::{Rights, end_expired, tell_revoked};
 use super::source::{BuildError, Intake, Open, Opened};
 use super::stats::{Counters, Stats};
 use crate::layer::{Layer, Setup};
 use crate::limits::Limits;
 use crate::model::Model;
 use crate::node::NodeId;
+use crate::rarely::Lines;
 
 /// What a hub is built with.
 pub(super) struct Options {
     pub(super) limits: Limits,
     pub(super) data: Data,
     pub(super) layer: Setup,
+    pub(super) recheck: Option<Recheck>,
 }
 
 /// What the handles share.
@@ -32,6 +37,9 @@ pub(super) struct Engine {
     pub(super) lanes: HashMap<&'static str, Arc<Lane>>,
     pub(super) channels: Mutex<Channels>,
     pub(super) holdings: Arc<Holdings>,
+    pub(super) drain: Arc<Drain>,
+    pub(super) rights: Arc<Rights>,
+    recheck: Option<Recheck>,
     pub(super) limits: Limits,
     /// What this process is called by, among those that share the layer.
     pub(super) node: NodeId,
@@ -50,6 +58,7 @@ pub(super) struct Engine {
     /// Tasks that work off backlogs.
     decisions: Mutex<JoinSet<()>>,
     pub(super) counters: Arc<Counters>,
+    pub(crate) lines: Lines,
 }
 
 impl std::fmt::Debug for Engine {
@@ -83,6 +92,7 @@ impl Engine {
             limits,
             data,
             layer,
+            recheck,
         } = options;
         let counters = Arc::<Counters>::default();
         let lanes: HashMap<_, _> = models
@@ -105,6 +115,9 @@ impl Engine {
                 budgets: Budgets::new(&limits),
                 decisions: Mutex::default(),
                 holdings: Holdings::new(&limits),
+                drain: Arc::default(),
+                rights: Rights::new(limits.revocations),
+                recheck,
                 limits,
                 data,
                 node,
@@ -115,6 +128,7 @@ impl Engine {
                 engine: engine.clone(),
                 tasks: Mutex::default(),
                 counters,
+                lines: Lines::default(),
             }
         })
     }
@@ -145,6 +159,14 @@ impl Engine {
         if self.layer.is_shared() {
             let serving = self.remote.serve(self.engine.clone());
             started.push(runtime.spawn(serving).abort_handle());
+            let telling = tell_revoked(self.engine.clone());
+            started.push(runtime.spawn(telling).abort_handle());
+        }
+        let ending = end_expired(self.engine.clone());
+        started.push(runtime.spawn(ending).abort_handle());
+        if let Some(of) = &self.recheck {
+            let rechecking = recheck(of.clone(), self.engine.clone());
+            started.push(runtime.spawn(rechecking).abort_handle());
         }
         let ways = self.intake.ways();
         started.extend(ways.map(|way| {
@@ -152,6 +174,11 @@ impl Engine {
             runtime.spawn(running).abort_handle()
         }));
         *tasks = Tasks(started);
+    }
+
+    #[cfg(feature = "diesel")]
+    pub(super) fn weak(&self) -> Weak<Self> {
+        self.engine.clone()
     }
 
     /// Whether there is a task for each lane.
@@ -208,6 +235,9 @@ impl Engine {
             frames_too_large: self.counters.frames_too_large.get(),
             overflows: self.counters.overflows.get(),
             slow_readers_closed: self.counters.slow_readers_closed.get(),
+            rights_ended: self.counters.rights_ended.get(),
+            revocations_forgotten: self.counters.revocations_forgotten.get(),
+            rechecks_failed: self.counters.rechecks_failed.get(),
             documents_refused: self.counters.documents_refused.get(),
             resyncs: self.counters.resyncs.get(),
             layer_outages: layer.outages,

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use smallvec::SmallVec;
 
-use super::channel::{ChannelId, Identity};
+use super::channel::ChannelId;
 use super::cost::CHANNEL;
+use super::identity::Identity;
 use super::lock;
 use super::owner::Owner;
 use crate::error::{ConnectError, Refusal};
@@ -76,7 +77,7 @@ fn accounts_of(identity: &Identity, channel: Option<&ChannelId>) -> Accounts {
 }
 
 /// The first limit that something goes over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Excess {
     Connect(ConnectError),
     Bytes { limit: usize },
@@ -225,6 +226,17 @@ impl Quota {
             ..Amount::default()
         };
         Ok(self.holdings.hold(self.accounts.clone(), amount)?)
+    }
+}
+
+#[cfg(feature = "axum")]
+impl Held {
+    /// Counts the same on another identity instead, if there is room beside what others hold.
+    pub(super) fn move_to(self, identity: &Identity) -> Result<Self, ConnectError> {
+        let (holdings, amount) = (Arc::clone(&self.holdings), self.amount);
+        // First, so that what both are counted on does not count it twice.
+        drop(self);
+        Ok(holdings.hold(accounts_of(identity, None), amount)?)
     }
 }
 

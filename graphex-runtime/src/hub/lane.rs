@@ -128,7 +128,11 @@ impl Lane {
     /// Feeds the layer from the queue, in order, for as long as it is polled.
     pub(super) async fn feed(self: Arc<Self>, layer: Arc<dyn Layer>, counters: Arc<Counters>) {
         loop {
-            let Batch { changes, gap } = self.queue.batch().await;
+            let Batch {
+                changes,
+                gap,
+                flushings,
+            } = self.queue.batch().await;
             let mut batch = Publishing {
                 changes,
                 gap,
@@ -152,6 +156,8 @@ impl Lane {
                 layer.announce_loss(self.model.stream).await;
                 batch.gap = false;
             }
+            // Who waits for these has them.
+            drop(flushings);
         }
     }
 }

@@ -13,8 +13,13 @@ mod channel;
 mod connection;
 mod cost;
 mod delivery;
+mod drain;
+#[cfg(feature = "diesel")]
+mod elsewhere;
 mod engine;
+mod flush;
 mod holdings;
+mod identity;
 mod index;
 mod join;
 mod lane;
@@ -28,7 +33,9 @@ mod plan;
     allow(dead_code, reason = "only capture from transactions reserves places")
 )]
 mod publisher;
+mod recheck;
 mod remote;
+mod rights;
 mod slab;
 #[cfg_attr(
     not(feature = "diesel"),
@@ -40,21 +47,23 @@ mod subscriber;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
 
-#[cfg(feature = "diesel")]
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::Data;
 
+pub use channel::ChannelId;
 #[cfg(feature = "axum")]
 pub(crate) use channel::secret;
-pub use channel::{ChannelId, Identity};
 pub use connection::Connection;
 pub(crate) use connection::Subscription;
 #[cfg(feature = "axum")]
+pub(crate) use drain::Present;
+#[cfg(feature = "diesel")]
+pub(crate) use flush::Flushing;
+#[cfg(feature = "axum")]
 pub(crate) use holdings::Held;
+pub use identity::Identity;
 pub(crate) use operation::{Envelope, Operation, Registration};
-pub use outbox::CloseReason;
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
 pub use source::BuildError;
@@ -66,6 +75,7 @@ pub use stats::Stats;
 pub(crate) use ticket::Ticket;
 
 use engine::{Engine, Options};
+use recheck::Recheck;
 
 use crate::change::{Action, Change};
 use crate::layer::Setup;
@@ -103,6 +113,7 @@ pub struct HubBuilder {
     data: Data,
     layer: Setup,
     source: Option<Open>,
+    recheck: Option<Recheck>,
 }
 
 impl std::fmt::Debug for HubBuilder {
@@ -223,11 +234,14 @@ impl HubBuilder {
             limits: self.limits,
             data: self.data,
             layer: self.layer,
+            recheck: self.recheck,
         };
         let engine = Engine::new(&models, options);
         if let Some(open) = self.source {
             engine.open(open, &models)?;
         }
+        #[cfg(feature = "diesel")]
+        engine.enlist();
         engine.start();
         Ok(Hub { engine })
     }
@@ -242,6 +256,7 @@ impl Hub {
             data: Data::default(),
             layer: Setup::default(),
             source: None,
+            recheck: None,
         }
     }
 
@@ -280,8 +295,8 @@ impl Hub {
     }
 
     /// Whether the hub hears its layer and its change log: it is false while Redis or the database
-    /// is away, and until Redis has answered for the first time. On the in-memory layer and
-    /// without a change log it is always true.
+    /// is away, and until Redis has answered for the first time; and from [`drain`](Self::drain)
+    /// on. On the in-memory layer and without a change log it is true until then.
     ///
     /// For a health endpoint that tells a load balancer where to send new clients. Those who are
     /// connected stay connected, and are served when the layer is back.
@@ -289,7 +304,8 @@ impl Hub {
     pub fn ready(&self) -> bool {
         // A hub that was built outside of a runtime begins where it is first asked.
         self.engine.start();
-        self.engine.layer.is_ready()
+        !self.is_draining()
+            && self.engine.layer.is_ready()
             && self
                 .engine
                 .source()
@@ -300,11 +316,6 @@ impl Hub {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.engine.stats()
-    }
-
-    /// Counts a document that is not executed.
-    pub(crate) fn count_refused_document(&self) {
-        self.engine.counters.documents_refused.add(1);
     }
 
     /// Whether this very model is registered. By value: a constant has no single address.
@@ -324,22 +335,5 @@ impl Hub {
     #[cfg(feature = "diesel")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.engine, &other.engine)
-    }
-
-    /// Reserves the place of a transaction that is about to commit.
-    #[cfg(feature = "diesel")]
-    pub(crate) fn reserve(&self, changes: Vec<Change>) -> Ticket {
-        let mut of_streams = HashMap::<_, Vec<_>>::new();
-        for change in changes {
-            let stream = change.model.stream;
-            of_streams.entry(stream).or_default().push(change);
-        }
-        let mut ticket = Ticket::default();
-        for (stream, changes) in of_streams {
-            if let Some(lane) = self.engine.lanes.get(stream) {
-                ticket.add(&lane.queue, changes);
-            }
-        }
-        ticket
     }
 }

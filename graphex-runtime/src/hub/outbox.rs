@@ -13,16 +13,8 @@ use super::lock;
 use super::stats::Counters;
 use super::subscriber::{Currency, Member, Subscriber};
 use crate::change::Action;
+use crate::error::CloseReason;
 use crate::limits::{Limits, SlowReader};
-
-/// Why the hub closed a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CloseReason {
-    /// Its outbox was full: the client reads slower than its subscriptions deliver.
-    #[error("the client reads slower than its subscriptions deliver")]
-    SlowReader,
-}
 
 /// What became of a pushed frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,10 +273,25 @@ impl Outbox {
         }
     }
 
+    /// Takes nothing any more. What waits is handed out first, unless the right to it has ended.
+    pub(super) fn close(&self, reason: CloseReason) {
+        let mut state = lock(&self.state);
+        let ends_right = reason.is_end_of_right();
+        if ends_right {
+            state.frames.clear();
+        }
+        if state.closed.is_none() || ends_right {
+            state.closed = Some(reason);
+            state.behind.clear();
+        }
+        drop(state);
+        self.wake();
+    }
+
     /// Waits until the outbox is closed.
     pub(crate) async fn closed(&self) -> CloseReason {
         loop {
-            if let Some(reason) = lock(&self.state).closed {
+            if let Some(reason) = lock(&self.state).closed.clone() {
                 return reason;
             }
             self.wake.notified().await;
@@ -294,8 +301,8 @@ impl Outbox {
     /// What is there, and when there may be more by itself.
     fn try_take(&self) -> Result<(VecDeque<Waiting>, Option<Instant>), CloseReason> {
         let mut state = lock(&self.state);
-        if let Some(reason) = state.closed {
-            return Err(reason);
+        if let Some(reason) = state.closed.as_ref().filter(|_| state.frames.is_empty()) {
+            return Err(reason.clone());
         }
         if state.frames.is_empty() && state.behind.is_empty() {
             return Ok((VecDeque::new(), None));

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::channel::{ChannelId, Identity};
+use super::channel::ChannelId;
+use super::identity::Identity;
 
 /// What budgets and limits are counted on: whoever is the owner waits and loses alone.
 ///
@@ -31,6 +32,13 @@ impl Owner {
 /// An address from which clients come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Peer(IpAddr);
+
+impl Peer {
+    /// The address, or the first of the network.
+    pub(super) fn address(self) -> IpAddr {
+        self.0
+    }
+}
 
 impl From<IpAddr> for Peer {
     /// Of an IPv6 address the network: its 64 bits are what a site gets at least (RFC 6177), and

@@ -10,9 +10,10 @@ use futures_util::stream::poll_fn;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
-use super::channel::{Channel, Identity};
+use super::channel::Channel;
 use super::connection::Subscription;
 use super::engine::Engine;
+use super::identity::Identity;
 use super::stats::Counters;
 use super::{Hub, lock};
 use crate::error::Refusal;
@@ -42,7 +43,7 @@ pub(crate) enum Place {
 pub(crate) struct Away {
     node: NodeId,
     channel: String,
-    identity: Option<String>,
+    identity: Identity,
 }
 
 /// What is asked of this process and what it has asked others.
@@ -152,7 +153,7 @@ impl Hub {
         Ok(Place::There(Away {
             node,
             channel: id.to_owned(),
-            identity: identity.name().map(str::to_owned),
+            identity: identity.clone(),
         }))
     }
 
@@ -220,7 +221,8 @@ impl Hub {
             asker: self.engine.node,
             number,
             channel: away.channel.clone(),
-            identity: away.identity.clone(),
+            identity: away.identity.name().map(str::to_owned),
+            left: away.identity.left(),
             stream: model.stream.to_owned(),
             actions: subscription.actions.clone(),
             id: subscription.id.clone(),
@@ -266,9 +268,7 @@ impl Hub {
     }
 
     async fn carry_out(&self, request: Request) -> Result<(), Refusal> {
-        let identity = request
-            .identity
-            .map_or_else(Identity::anonymous, Identity::new);
+        let identity = Identity::carried(request.identity, request.left);
         let stream = self.engine.lanes.get(request.stream.as_str());
         let model = stream.map(|lane| lane.model);
         let Some(model) = model else {

@@ -10,6 +10,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 
 use super::engine::Engine;
+use super::flush::Flushing;
 use super::lock;
 #[cfg(feature = "diesel")]
 use super::{Hub, HubBuilder};
@@ -28,6 +29,9 @@ pub(crate) trait Sink: Send {
     /// Takes changes in their order. Blocks while there is no room.
     fn changes(&self, changes: Vec<Change>);
 
+    /// Takes it behind what was handed over.
+    fn flush(&self, flushing: Flushing);
+
     /// Takes note that changes are missing here, of one stream or of all that the source has.
     fn gap(&self, stream: Option<&'static str>);
 }
@@ -36,6 +40,9 @@ pub(crate) trait Sink: Send {
 pub(crate) trait Source: Send + Sync {
     /// Reads at once: something was committed.
     fn wake(&self);
+
+    /// Reads at once, and hands it over behind all that was committed before.
+    fn flush(&self, flushing: Flushing);
 
     /// Whether it reads.
     fn is_ready(&self) -> bool;
@@ -128,6 +135,8 @@ pub(super) struct Way {
 enum Item {
     Changes(Vec<Arc<Change>>),
     Gap,
+    /// Somebody waits for what was handed over before.
+    Flush(Flushing),
 }
 
 impl Intake {
@@ -202,6 +211,11 @@ impl Sink for EngineSink {
         }
     }
 
+    fn flush(&self, flushing: Flushing) {
+        let streams = self.intake.0.keys();
+        streams.for_each(|stream| self.send(stream, Item::Flush(flushing.clone())));
+    }
+
     fn gap(&self, stream: Option<&'static str>) {
         match stream {
             Some(stream) => self.send(stream, Item::Gap),
@@ -252,6 +266,10 @@ impl Way {
                 }
             }
             Item::Gap => engine.missed(Some(self.stream)).await,
+            Item::Flush(flushing) => {
+                engine.flush(self.stream);
+                drop(flushing);
+            }
         }
     }
 }

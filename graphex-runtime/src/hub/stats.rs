@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Hub;
+#[cfg(feature = "axum")]
+use crate::rarely::Lines;
+
 /// A hub's state and counters at one moment, from [`Hub::stats`](crate::Hub::stats).
 ///
 /// The first six tell what is there now and return to zero when every client has left and nobody writes; the
@@ -51,6 +55,15 @@ pub struct Stats {
     pub overflows: u64,
     /// Channels closed because their client read too slowly.
     pub slow_readers_closed: u64,
+    /// Channels closed because the right of their identity had ended: it was revoked, denied by
+    /// the recheck, or its time was over.
+    pub rights_ended: u64,
+    /// Revoked identities that may connect again because more than
+    /// [`Limits::revocations`](crate::Limits::revocations) were revoked at once.
+    pub revocations_forgotten: u64,
+    /// Times in which the [recheck](crate::HubBuilder::recheck) of an identity failed, panicked or
+    /// took too long; its channels stay.
+    pub rechecks_failed: u64,
     /// Requests whose document was not executed, because it goes beyond what
     /// [`Limits`](crate::Limits) says of documents or could not be parsed safely.
     pub documents_refused: u64,
@@ -74,6 +87,19 @@ pub struct Stats {
     pub messages_refused: u64,
 }
 
+impl Hub {
+    /// Counts a document that is not executed.
+    pub(crate) fn count_refused_document(&self) {
+        self.engine.counters.documents_refused.add(1);
+    }
+
+    /// The lines of its log that are told rarely.
+    #[cfg(feature = "axum")]
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.engine.lines
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) changes_published: Counter,
@@ -87,6 +113,9 @@ pub(crate) struct Counters {
     pub(crate) frames_too_large: Counter,
     pub(crate) overflows: Counter,
     pub(crate) slow_readers_closed: Counter,
+    pub(crate) rights_ended: Counter,
+    pub(crate) revocations_forgotten: Counter,
+    pub(crate) rechecks_failed: Counter,
     pub(crate) documents_refused: Counter,
     pub(crate) resyncs: Counter,
     pub(crate) messages_unreadable: Counter,

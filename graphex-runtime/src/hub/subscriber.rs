@@ -148,6 +148,7 @@ impl Member {
     pub(super) fn sample(envelope: Envelope, action: Action) -> (Self, Clock) {
         use crate::hub::channel::ChannelId;
         use crate::hub::holdings::Holdings;
+        use crate::hub::outbox::Outbox;
         use crate::hub::{Identity, Limits};
         use crate::node::NodeId;
 
@@ -155,7 +156,8 @@ impl Member {
         let limits = Limits::default();
         let holdings = Holdings::new(&limits);
         let identity = Identity::anonymous();
-        let channel = Channel::new(id, identity, None, &holdings, &limits, &Arc::default());
+        let outbox = Arc::new(Outbox::new(&limits, Arc::default()));
+        let channel = Channel::new(id, identity, None, outbox, &holdings);
         let clock = Clock::default();
         let resync = Bytes::from_static(b"resync");
         let subscriber = Subscriber::new(Arc::new(channel), envelope, resync, clock.clone());

@@ -68,6 +68,10 @@ impl Layer for MemoryLayer {
         Box::pin(async { Err(NoSuchNode) })
     }
 
+    fn tell_all(&self, _message: Vec<u8>) -> BoxFuture<'_> {
+        Box::pin(async {})
+    }
+
     fn tasks(self: Arc<Self>) -> Vec<BoxFuture<'static>> {
         Vec::new()
     }

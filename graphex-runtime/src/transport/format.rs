@@ -1,13 +1,16 @@
 //! How a response that goes on is written.
 
+use std::sync::Arc;
+
 use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, VARY};
-use async_graphql::Response as GraphqlResponse;
+use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 
 use super::media::Media;
 use super::{multipart, sse};
-use crate::hub::{CloseReason, Envelope};
+use crate::error::CloseReason;
+use crate::hub::Envelope;
 
 /// How a stream is written.
 #[derive(Clone, Copy, Debug)]
@@ -67,11 +70,21 @@ impl Format {
         }
     }
 
-    pub(super) fn failure(self, reason: CloseReason) -> String {
+    /// What ends a stream on which these operations run.
+    pub(super) fn failure(self, reason: &CloseReason, running: &[Arc<str>]) -> String {
         match self {
-            // There is no event for it; a client that was not told `complete` connects again.
-            Self::Events | Self::NamedEvents => String::new(),
-            Self::Parts => multipart::failure(&reason.to_string()) + multipart::END,
+            // A client that was not told `complete` connects again, and asks for the same.
+            Self::Events | Self::NamedEvents if !reason.is_end_of_right() => String::new(),
+            Self::Events | Self::NamedEvents => {
+                let mut error = ServerError::new(reason.to_string(), None);
+                let extensions = error.extensions.get_or_insert_default();
+                extensions.set("code", reason.code());
+                let response = GraphqlResponse::from_errors(vec![error]);
+                let ends = running.iter();
+                ends.map(|id| self.next(id, &response) + &self.complete(id))
+                    .collect()
+            }
+            Self::Parts => multipart::failure(reason) + multipart::END,
         }
     }
 }

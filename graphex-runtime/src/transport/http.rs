@@ -28,6 +28,7 @@ use super::streaming::{Feed, Run};
 use super::timing::period;
 use super::{AddData, request};
 use crate::graphql::{self, Guarded, answer};
+use crate::hub::Identity;
 
 /// The HTTP endpoint.
 #[derive(Clone)]
@@ -67,7 +68,7 @@ impl<E: Executor> Http<E> {
                 let identity = (self.admission.identity)(&parts);
                 let request = Request::from_parts(parts, body);
                 match self.reservations.find(&token, &identity) {
-                    Some(reservation) => self.reserved(reservation, request).await,
+                    Some(reservation) => self.reserved(reservation, identity, request).await,
                     None => self.alone(request, Some(Unknown)).await,
                 }
             }
@@ -274,8 +275,10 @@ impl<E: Executor> Http<E> {
     async fn reserved(
         &self,
         reservation: Reservation,
+        identity: Identity,
         request: Request,
     ) -> Result<Response, Rejection> {
+        reservation.renew(identity).await?;
         let (parts, body) = request.into_parts();
         match parts.method {
             Method::PUT => Err(reject(

@@ -6,6 +6,7 @@ mod admission;
 #[cfg(feature = "client")]
 mod client;
 mod format;
+mod health;
 mod http;
 mod media;
 mod multipart;

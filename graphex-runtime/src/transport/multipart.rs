@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::response::{Body, encode};
+use crate::error::CloseReason;
 use crate::hub::Envelope;
 
 /// The first delimiter.
@@ -31,7 +32,7 @@ pub(super) fn envelope() -> Envelope {
 }
 
 /// A part that tells why the stream ends before its operation does.
-pub(super) fn failure(message: &str) -> String {
+pub(super) fn failure(reason: &CloseReason) -> String {
     #[derive(Serialize)]
     struct Failure {
         payload: (),
@@ -39,7 +40,10 @@ pub(super) fn failure(message: &str) -> String {
     }
     let failure = Failure {
         payload: (),
-        errors: json!([{ "message": message }]),
+        errors: json!([{
+            "message": reason.to_string(),
+            "extensions": { "code": reason.code() },
+        }]),
     };
     let head = HEAD.trim_end_matches("{\"payload\":");
     format!("{head}{}\r\n--graphql", encode(&failure))

@@ -62,6 +62,10 @@ impl Operations {
         !self.running.is_empty()
     }
 
+    pub(super) fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.live.keys()
+    }
+
     pub(super) fn has(&self, id: &str) -> bool {
         self.live.contains_key(id)
     }

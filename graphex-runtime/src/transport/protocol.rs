@@ -16,8 +16,6 @@ pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
 /// `subscribe` before `connection_ack`.
 pub(super) const UNAUTHORIZED: Close = Close::new(4401, "Unauthorized");
-/// The application refuses the connection.
-pub(super) const FORBIDDEN: Close = Close::new(4403, "Forbidden");
 /// The client speaks another subprotocol.
 pub(super) const SUBPROTOCOL_NOT_ACCEPTABLE: Close = Close::new(4406, "Subprotocol not acceptable");
 /// No `connection_init` in time.

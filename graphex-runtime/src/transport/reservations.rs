@@ -22,6 +22,7 @@ use super::response::{Rejection, bad_request, reject, respond};
 use super::streaming::{Command, Feed, Run, Started};
 use super::timing::period;
 use crate::deadline::deadline;
+use crate::error::ConnectError;
 use crate::hub::{Identity, secret};
 
 /// The header in which clients send the token of their reservation.
@@ -102,6 +103,11 @@ impl Reservations {
             let Ok(Some(first)) = timeout_at(deadline, inbox.recv()).await else {
                 return;
             };
+            // A right may have been renewed since.
+            let named = match &first {
+                Command::Renew(renewed) => renewed.clone(),
+                _ => named,
+            };
             match admission.connect_reserved(named, place) {
                 Ok(connection) => {
                     let limits = admission.hub.limits();
@@ -110,6 +116,10 @@ impl Reservations {
                     // Boxed, so that a reservation is small while nothing comes.
                     Box::pin(feed.run(&mut inbox)).await;
                 }
+                // Said to the client when it reserves another.
+                Err(
+                    ConnectError::GoingAway | ConnectError::Revoked { .. } | ConnectError::Expired,
+                ) => {}
                 Err(error) => tracing::error!(%error, "a reserved stream has no connection"),
             }
         };
@@ -215,6 +225,14 @@ impl Reservation {
         let id = id.ok_or_else(|| bad_request("the URL has no `operationId` parameter"))?;
         self.command(Command::Stop { id }).await?;
         Ok(StatusCode::OK.into_response())
+    }
+
+    /// Takes over when the right of the identity ends, if it says so.
+    pub(super) async fn renew(&self, identity: Identity) -> Result<(), Rejection> {
+        match identity.expires_at() {
+            Some(_) => self.command(Command::Renew(identity)).await,
+            None => Ok(()),
+        }
     }
 
     async fn command(&self, command: Command) -> Result<(), Rejection> {

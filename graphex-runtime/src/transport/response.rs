@@ -22,12 +22,6 @@ pub(super) fn reject(status: StatusCode, message: impl Into<String>) -> Rejectio
     Rejection { status, message }
 }
 
-impl From<(StatusCode, String)> for Rejection {
-    fn from((status, message): (StatusCode, String)) -> Self {
-        Self { status, message }
-    }
-}
-
 pub(super) fn bad_request(message: impl Into<String>) -> Rejection {
     reject(StatusCode::BAD_REQUEST, message)
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ::http::StatusCode;
 use ::http::request::Parts;
 use async_graphql::{Data, Executor, Result};
 use axum::Router;
@@ -18,7 +17,7 @@ use super::admission::Admission;
 use super::client::{Client, relative};
 use super::http::Http;
 use super::transport_ws::{TransportWs, is_upgrade};
-use super::{AddData, OnConnect, origin, two_channel};
+use super::{AddData, OnConnect, health, origin, two_channel};
 use crate::hub::{Hub, Identity};
 
 /// Serves the schema on `/graphql`, over HTTP, graphql-transport-ws, SSE and multipart, and the
@@ -84,6 +83,7 @@ pub struct Endpoints<E> {
     schema: E,
     add_data: AddData,
     on_connect: Option<OnConnect>,
+    renews: bool,
     graphiql: bool,
     health: bool,
     graphql_path: String,
@@ -110,6 +110,7 @@ impl<E: Executor> Endpoints<E> {
             schema,
             add_data: Arc::new(|_, _| {}),
             on_connect: None,
+            renews: false,
             graphiql: true,
             health: false,
             graphql_path: "/graphql".to_owned(),
@@ -144,8 +145,9 @@ impl<E: Executor> Endpoints<E> {
 
     /// Decides about a graphql-transport-ws connection and makes the data of its operations,
     /// in place of [`Endpoints::data`]: from the payload of the client's `connection_init`,
-    /// which is null without one, and the request that opened the WebSocket. An error closes
-    /// the WebSocket with 4403. Default: every client may connect, and the data is that of
+    /// which is null without one, and the request that opened the WebSocket. An error made of a
+    /// sentence closes the WebSocket with 4403 and that sentence; any other is logged, and the
+    /// client is told "Forbidden". Default: every client may connect, and the data is that of
     /// [`Endpoints::data`].
     ///
     /// Browsers cannot send headers with a WebSocket, so clients put a token into the payload:
@@ -173,7 +175,10 @@ impl<E: Executor> Endpoints<E> {
     /// ```
     ///
     /// The [`Hub`] is there already, and so is the [`Identity`] of the request, unless this
-    /// inserts one. [`Limits::channels_per_identity`](crate::Limits) counts the request's.
+    /// inserts one. From then on the connection is that identity's:
+    /// [`Limits::channels_per_identity`](crate::Limits) counts it, [`Hub::revoke`] finds it, and its
+    /// [expiry](Identity::with_expiry) ends it. Where there is no room for it, the WebSocket is
+    /// closed with 1013.
     pub fn on_connect<F>(
         mut self,
         decide: impl Fn(Value, Parts) -> F + Send + Sync + 'static,
@@ -184,6 +189,20 @@ impl<E: Executor> Endpoints<E> {
         self.on_connect = Some(Arc::new(move |payload, parts| {
             Box::pin(decide(payload, parts))
         }));
+        self
+    }
+
+    /// Whether a client of graphql-transport-ws renews its right without connecting again: a
+    /// `ping` with a payload asks [`on_connect`](Self::on_connect) anew. What that makes is the data
+    /// of the operations that follow, and the [expiry](Identity::with_expiry) of its identity is
+    /// taken over. An error closes the WebSocket, and so does another identity. Default: no.
+    ///
+    /// The client sends `{"type":"ping","payload":{"token":"…"}}` before its right ends. Clients
+    /// of the two-channel protocol need nothing of this kind: each request for a channel, for
+    /// example one that subscribes again, brings the end that its identity has then; so does each
+    /// request for a reserved stream of GraphQL over SSE.
+    pub fn renewal(mut self, renew: bool) -> Self {
+        self.renews = renew;
         self
     }
 
@@ -218,7 +237,7 @@ impl<E: Executor> Endpoints<E> {
 
     /// Whether [`Endpoints::into_router`] serves `/health/live`, which answers 200 for as long as
     /// the program answers at all, and `/health/ready`, which answers 200 while the hub hears its
-    /// layer ([`Hub::ready`]) and 503 while it does not. Default: no.
+    /// layer ([`Hub::ready`]), and 503 while it does not and from [`Hub::drain`] on. Default: no.
     pub fn health(mut self, serve: bool) -> Self {
         self.health = serve;
         self
@@ -269,6 +288,7 @@ impl<E: Executor> Endpoints<E> {
             schema: self.schema.clone(),
             add_data: Arc::clone(&self.add_data),
             on_connect: self.on_connect.clone(),
+            renews: self.renews,
             admission: self.admission.clone(),
         };
         let handle = async move |request: Request| -> Response {
@@ -304,7 +324,7 @@ impl<E: Executor> Endpoints<E> {
         let hub = self.admission.hub;
         router
             .route("/health/live", get(async || "live"))
-            .route("/health/ready", get(async move || ready(&hub)))
+            .route("/health/ready", get(async move || health::ready(&hub)))
     }
 
     #[cfg(feature = "client")]
@@ -322,13 +342,5 @@ impl<E: Executor> Endpoints<E> {
             .route(&path, page.into_method_router())
             // Relative, so that it holds behind `nest` and proxies too.
             .route(&bare, any(|| async { Redirect::permanent("client/") }))
-    }
-}
-
-fn ready(hub: &Hub) -> (StatusCode, &'static str) {
-    if hub.ready() {
-        (StatusCode::OK, "ready")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the layer is not heard")
     }
 }

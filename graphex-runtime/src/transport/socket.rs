@@ -19,8 +19,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::timing::{period, write_timeout};
 use crate::deadline::deadline;
-use crate::hub::{CloseReason, Connection};
+use crate::error::CloseReason;
+use crate::hub::{Connection, Present};
 use crate::limits::Limits;
+
+/// "Forbidden", of graphql-transport-ws and, on this server, of both protocols.
+const FORBIDDEN: u16 = 4403;
 
 /// What the client sent that may wait for the session.
 const INBOUND_QUEUE: usize = 16;
@@ -37,12 +41,23 @@ impl Close {
         let reason = Cow::Borrowed(reason);
         Self { code, reason }
     }
+
+    /// The client has no right to be connected: the code of graphql-transport-ws for it, which
+    /// its clients take for a reason to get a new token and connect again.
+    pub(super) fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
+        let (code, reason) = (FORBIDDEN, reason.into());
+        Self { code, reason }
+    }
 }
 
 impl From<CloseReason> for Close {
     fn from(reason: CloseReason) -> Self {
         match reason {
             CloseReason::SlowReader => Self::new(close_code::AGAIN, "reads too slowly"),
+            CloseReason::GoingAway => Self::new(close_code::AWAY, "this server is going away"),
+            reason @ (CloseReason::Revoked(_) | CloseReason::Expired) => {
+                Self::forbidden(reason.to_string())
+            }
         }
     }
 }
@@ -178,9 +193,10 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         }
     }
 
-    /// Ends the connection as `end` says. Called when the session has left everything: the
-    /// client may take its time.
-    pub(super) async fn end(mut self, end: End) {
+    /// Says goodbye as `end` says, for who was present so long. Called when the session has left
+    /// everything: the client may take its time.
+    pub(super) async fn end(mut self, end: End, present: Option<Present>) {
+        let _present = present;
         match end {
             End::Close(close) => self.close(close).await,
             // The library has queued the answer; closing sends it.

@@ -17,9 +17,9 @@ use super::format::Format;
 use super::operations::{Event, Operations};
 use super::timing::{period, write_timeout};
 use crate::deadline::deadline;
-use crate::error::Refusal;
+use crate::error::{CloseReason, Refusal};
 use crate::graphql::Responses;
-use crate::hub::{CloseReason, Connection, Held, Operation, Registration};
+use crate::hub::{Connection, Held, Identity, Operation, Registration};
 use crate::limits::Limits;
 
 /// Events of operations that are taken in one turn.
@@ -44,6 +44,8 @@ pub(super) enum Command {
     },
     /// End an operation, if there is one.
     Stop { id: String },
+    /// Take over when the right of this identity ends, which reserved the stream.
+    Renew(Identity),
 }
 
 /// What became of a [`Command::Start`].
@@ -134,10 +136,12 @@ impl Feed {
             limits,
             ..
         } = self;
+        let running: Vec<_> = operations.ids().cloned().collect();
         drop(operations);
+        let _present = connection.present();
         drop(connection);
         if let (End::Closed(reason), Some(out)) = (end, out) {
-            outgoing.extend_from_slice(format.failure(reason).as_bytes());
+            outgoing.extend_from_slice(format.failure(&reason, &running).as_bytes());
             // The client may take its time.
             let _ = timeout(limits.close_wait, out.send(outgoing.freeze())).await;
         }
@@ -206,6 +210,9 @@ impl Feed {
                 let _ = outcome.send(started);
             }
             Command::Stop { id } => drop(self.operations.stop(&id)),
+            Command::Renew(identity) => {
+                self.connection.renew(&identity);
+            }
         }
     }
 

@@ -29,7 +29,7 @@ fn upgrade(admission: Admission, websocket: WebSocketUpgrade, request: &Parts) -
     // fails the connection is dropped with the closure that holds it.
     let connection = match admission.connect((admission.identity)(request)) {
         Ok(connection) => connection,
-        Err(refusal) => return refusal.into_response(),
+        Err(error) => return admission.refuse(websocket, &error),
     };
     let hub = admission.hub;
     let inbound = hub.limits().inbound_frame;

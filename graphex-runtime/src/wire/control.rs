@@ -1,5 +1,8 @@
 //! Requests about channels that live in another process, and their answers.
 
+use std::time::Duration;
+
+use super::rights::milliseconds;
 use super::{Kind, Reader, Unreadable, begin};
 use crate::change::Action;
 use crate::node::NodeId;
@@ -17,6 +20,7 @@ const FILTER: u64 = 9;
 const PIN: u64 = 10;
 const DATA: u64 = 11;
 const REFUSAL: u64 = 12;
+const LEFT: u64 = 13;
 
 /// What a client asks of a channel, as the process that has the channel needs to know it: the
 /// hooks have run where the client asked.
@@ -27,6 +31,8 @@ pub(crate) struct Request {
     pub(crate) number: u64,
     pub(crate) channel: String,
     pub(crate) identity: Option<String>,
+    /// Time until the right of the identity ends, if it does.
+    pub(crate) left: Option<Duration>,
     pub(crate) stream: String,
     pub(crate) actions: Vec<Action>,
     pub(crate) id: Option<Value>,
@@ -62,6 +68,9 @@ impl Request {
         message.part(CHANNEL, |part| part.raw(self.channel.as_bytes()));
         if let Some(identity) = &self.identity {
             message.part(IDENTITY, |part| part.raw(identity.as_bytes()));
+        }
+        if let Some(left) = self.left {
+            message.part(LEFT, |part| part.unsigned(milliseconds(left)));
         }
         message.part(STREAM, |part| part.raw(self.stream.as_bytes()));
         for action in &self.actions {
@@ -99,13 +108,14 @@ impl Request {
         let (mut asker, mut number, mut channel) = (None, None, None);
         let (mut identity, mut stream, mut operation) = (None, None, None);
         let (mut id, mut actions, mut filters) = (None, Vec::new(), Vec::new());
-        let (mut scope, mut data) = (Vec::new(), None);
+        let (mut scope, mut data, mut left) = (Vec::new(), None, None);
         while let Some((tag, mut part)) = parts.part()? {
             match tag {
                 ASKER => asker = Some(NodeId(part.unsigned()?)),
                 NUMBER => number = Some(part.unsigned()?),
                 CHANNEL => channel = Some(part.rest_text()?.to_owned()),
                 IDENTITY => identity = Some(part.rest_text()?.to_owned()),
+                LEFT => left = Some(Duration::from_millis(part.unsigned()?)),
                 STREAM => stream = Some(part.rest_text()?.to_owned()),
                 OPERATION => operation = Some(part.rest_text()?),
                 ACTION => actions.push(read_action(part)?),
@@ -127,6 +137,7 @@ impl Request {
                 number: number?,
                 channel: channel?,
                 identity,
+                left,
                 stream: stream?,
                 actions,
                 id,

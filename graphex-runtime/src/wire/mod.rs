@@ -18,6 +18,7 @@ mod tests;
 mod changes;
 mod control;
 mod read;
+mod rights;
 mod value;
 mod write;
 
@@ -25,6 +26,7 @@ mod write;
 pub(crate) use changes::{Changes, Origin, write_changes};
 pub(crate) use control::{Answer, Operation, Request};
 use read::Reader;
+pub(crate) use rights::Revocation;
 use write::Writer;
 
 /// The version of the form that this code writes, and the highest it understands.
@@ -48,6 +50,8 @@ pub(crate) enum Kind {
     Request = 4,
     /// What became of a request.
     Answer = 5,
+    /// A right has ended, or is given back.
+    Revocation = 6,
 }
 
 /// Why a message could not be read.
@@ -121,6 +125,7 @@ pub(crate) fn open(message: &[u8]) -> Result<(Kind, Reader<'_>), Unreadable> {
         Kind::Probe,
         Kind::Request,
         Kind::Answer,
+        Kind::Revocation,
     ];
     let known = kinds.into_iter().find(|known| *known as u8 == *kind);
     let kind = known.ok_or(Unreadable::Kind(*kind))?;

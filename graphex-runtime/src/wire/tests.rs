@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -131,12 +132,14 @@ proptest! {
         scope in vec((any::<String>(), vec(value(), 0..3)), 0..3),
         data in proptest::option::of(vec(any::<String>(), 0..3)),
         identity in proptest::option::of(any::<String>()),
+        left in proptest::option::of(any::<u64>()),
     ) {
         let request = Request {
             asker: NodeId(1),
             number: 2,
             channel: "c".into(),
             identity,
+            left: left.map(Duration::from_millis),
             stream: "messages".into(),
             actions: vec![Action::Create, Action::Delete],
             id,
@@ -151,13 +154,28 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_a_reader_panic(bytes in vec(any::<u8>(), 0..80), kind in 1..6_u8) {
+    fn a_revocation_comes_back(
+        name in proptest::option::of(any::<String>()),
+        peer in proptest::option::of(any::<std::net::IpAddr>()),
+        reason in proptest::option::of(any::<String>()),
+        left in proptest::option::of(any::<u64>()),
+    ) {
+        let left = left.map(Duration::from_millis);
+        let revocation = Revocation { name, peer, reason, left };
+        let message = revocation.write();
+        let (kind, parts) = open(&message).unwrap();
+        prop_assert_eq!(kind, Kind::Revocation);
+        prop_assert_eq!(Revocation::read(parts), Ok(revocation));
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(bytes in vec(any::<u8>(), 0..80), kind in 1..7_u8) {
         let _ = open(&bytes);
         let mut message = vec![MARK, VERSION, LEAST_VERSION, kind];
         message.extend(bytes);
         let (_, parts) = open(&message).unwrap();
         let _ = Changes::read(parts).and_then(|changes| changes.changes(&MODEL));
-        let _ = (Request::read(parts), Answer::read(parts));
+        let _ = (Request::read(parts), Answer::read(parts), Revocation::read(parts));
         let _ = (read_probe(parts), read_loss(parts));
     }
 
@@ -288,6 +306,16 @@ fn the_form_is_as_it_was() {
     // As it was before it named the stream.
     let (_, parts) = open(b"g\x01\x01\x02").unwrap();
     assert_eq!(read_loss(parts), Ok(None));
+    let revocation = Revocation {
+        name: Some("ann".into()),
+        peer: None,
+        reason: Some("no".into()),
+        left: Some(Duration::from_millis(5)),
+    };
+    assert_eq!(
+        revocation.write(),
+        b"g\x01\x01\x06\x01\x03ann\x03\x02no\x04\x01\x05"
+    );
     let message = probe(300);
     let (_, parts) = open(&message).unwrap();
     assert_eq!(read_probe(parts), Ok(300));

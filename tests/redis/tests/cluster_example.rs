@@ -132,3 +132,23 @@ async fn what_was_committed_before_a_kill_is_read_after_it() {
     let start = async || start("http", &url).await;
     kills::write_and_kill(start, &log, stored).await;
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn sigterm_sends_clients_away_and_ends_both_processes() {
+    let database = database("sigterm");
+    let processes = [start("ws", &database).await, start("http", &database).await];
+    let (_, ws) = &processes[0];
+    let (mut socket, _) = within(tokio_tungstenite::connect_async(format!("ws://{ws}/ws/")))
+        .await
+        .unwrap();
+    assert!(within(socket.next()).await.unwrap().unwrap().is_text());
+    for (mut process, _) in processes {
+        let id = process.id().unwrap().to_string();
+        let kill = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(within(kill).await.unwrap().success());
+        assert_eq!(within(process.wait()).await.unwrap().code(), Some(0));
+    }
+    let closed = within(socket.next()).await.unwrap().unwrap();
+    assert_eq!(closed.into_data(), "this server is going away".as_bytes());
+}

@@ -323,3 +323,37 @@ async fn killed_processes_leave_nothing_in_redis() {
     let keys: u64 = redis.command(&["DBSIZE"]).await.unwrap();
     assert_eq!(keys, 0);
 }
+
+/// A program that writes and ends at once.
+#[tokio::test]
+async fn what_was_flushed_is_heard_after_its_process_has_ended() {
+    let (redis, prefix) = (Server::start().await, prefix("flush"));
+    let listening = Node::on(&redis.url(), &prefix, |builder| {
+        builder.limits(|limits| {
+            limits.outbox_frames = usize::MAX;
+            limits.outbox_bytes = usize::MAX;
+        })
+    });
+    listening.ready().await;
+    let mut client = listening.connect("ann");
+    listening.done(&client, None, EVERYTHING).await;
+    const CHANGES: i64 = 100_000;
+    let writing = std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build().unwrap().block_on(async {
+            let node = Node::on(&redis.url(), &prefix, |builder| builder);
+            for id in 1..=CHANGES {
+                node.publish(Action::Create, id, 1);
+                // Less than the queue has room for.
+                if id % 50_000 == 0 {
+                    node.hub.flush().await;
+                }
+            }
+        });
+        redis
+    });
+    for id in 1..=CHANGES {
+        assert_eq!(client.told().await, ("create".to_owned(), id.into()));
+    }
+    drop(writing.join().unwrap());
+}

@@ -187,6 +187,29 @@ async fn where_gaps_cannot_be_told_one_frame_too_many_closes() {
 }
 
 #[tokio::test]
+async fn who_is_sent_away_gets_what_waits_and_whose_right_ends_gets_nothing() {
+    let revoked = CloseReason::Revoked("no".into());
+    for (reason, left) in [
+        (CloseReason::GoingAway, 2),
+        (revoked, 0),
+        (CloseReason::Expired, 0),
+    ] {
+        let (outbox, listener) = (sized(100, 100), listener());
+        listener.push(&outbox, "a");
+        listener.push(&outbox, "b");
+        outbox.close(reason.clone());
+        assert_eq!(listener.push(&outbox, "c"), Pushed::Ended);
+        if left > 0 {
+            assert_eq!(taken(&outbox).await.len(), left);
+        }
+        assert_eq!(outbox.take().await.err(), Some(reason));
+        // Whoever is sent away first may lose the right to what waits.
+        outbox.close(CloseReason::Expired);
+        assert_eq!(outbox.closed().await, CloseReason::Expired);
+    }
+}
+
+#[tokio::test]
 async fn each_member_has_its_envelope_around_the_same_payload() {
     let outbox = sized(10, 100);
     let listeners = ["1:", "2:"].map(|head| enveloped(Envelope::new(head, ";")));

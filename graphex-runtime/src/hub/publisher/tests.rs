@@ -1,5 +1,8 @@
+use tokio::sync::mpsc::error::TryRecvError;
+
 use super::*;
 use crate::change::{Action, Row};
+use crate::hub::flush::flushing;
 use crate::hub::ticket::Ticket;
 use crate::model::{Model, Payload};
 use crate::value::{Field as _, Value};
@@ -161,4 +164,35 @@ async fn a_batch_waits_for_the_commit() {
     assert!(!batch.is_finished());
     ticket.commit();
     assert_eq!(batch.await.unwrap(), 1);
+}
+
+#[test]
+fn a_flush_waits_for_what_is_committed_and_held_back_but_for_no_open_transaction() {
+    let queue = queue(100);
+    let slow = reserve(&queue, vec![change(1)]);
+    let _open = reserve(&queue, vec![change(9)]);
+    queue.publish(vec![change(1)]);
+    queue.publish(vec![change(2)]);
+    let (flushing, mut flushed) = flushing();
+    queue.flush(flushing);
+    queue.publish(vec![change(3)]);
+    assert_eq!(taken(&queue), [2, 3]);
+    assert_eq!(flushed.try_recv(), Err(TryRecvError::Empty));
+    slow.commit();
+    let batch = take(&queue);
+    assert_eq!((batch.changes.len(), batch.flushings.len()), (2, 1));
+    assert_eq!(flushed.try_recv(), Err(TryRecvError::Empty));
+    drop(batch);
+    assert_eq!(flushed.try_recv(), Err(TryRecvError::Disconnected));
+}
+
+#[tokio::test]
+async fn a_flush_of_an_empty_queue_is_a_batch_of_its_own() {
+    let queue = queue(100);
+    let (flushing, mut flushed) = flushing();
+    queue.flush(flushing);
+    let batch = queue.batch().await;
+    assert!(batch.changes.is_empty() && !batch.gap);
+    drop(batch);
+    assert_eq!(flushed.recv().await, None);
 }

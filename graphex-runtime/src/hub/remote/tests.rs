@@ -26,6 +26,7 @@ async fn a_request_that_panics_costs_only_itself() {
         number,
         channel: channel.id().as_str().to_owned(),
         identity: None,
+        left: None,
         stream: stream.to_owned(),
         actions: vec![Action::Create],
         id: Some(Value::Int(5)),

@@ -130,6 +130,27 @@ impl Layer for Node {
         })
     }
 
+    fn tell_all(&self, message: Vec<u8>) -> BoxFuture<'_> {
+        Box::pin(async move {
+            // In a cluster any of the names will do.
+            let Some(name) = self.link.keys.everyone().into_iter().next() else {
+                return;
+            };
+            let message = Message {
+                names: vec![name],
+                payload: message,
+            };
+            let published = self.link.publish(None, &[message]).await;
+            if published.dropped {
+                tracing::error!(
+                    channels = self.link.keys.allowed(),
+                    "Redis does not take what all processes are to be told; allow its user these \
+                     channels"
+                );
+            }
+        })
+    }
+
     fn tasks(self: Arc<Self>) -> Vec<BoxFuture<'static>> {
         let link = Arc::clone(&self.link);
         let (mut tasks, mut streams) = (Vec::<BoxFuture<'static>>::new(), Streams::new());

@@ -105,6 +105,12 @@ impl Inbound {
                     self.lose(wire::read_loss(parts)?.or(stream));
                     Ok(())
                 }
+                (Kind::Revocation, _) => {
+                    if let Some(inbox) = self.inbox.upgrade() {
+                        inbox.receive(Bytes::from(payload));
+                    }
+                    Ok(())
+                }
                 _ => Err(Unreadable::Garbage.into()),
             };
         }

@@ -21,8 +21,9 @@ where
     let mut socket = Socket::new(sink, stream, move || notifier.notify(), limits);
     let Err(end) = deliver(&mut socket, &mut connection).await;
     // The client may take its time for the close; its subscriptions end now.
+    let present = connection.present();
     drop(connection);
-    socket.end(end).await;
+    socket.end(end, Some(present)).await;
 }
 
 /// Sends the handshake, then what the hub delivers, until one side ends it.

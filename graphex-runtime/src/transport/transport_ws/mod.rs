@@ -16,9 +16,10 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::Value;
 
 use super::admission::Admission;
-use super::protocol::{FORBIDDEN, INTERNAL_ERROR, SUBPROTOCOL, SUBPROTOCOL_NOT_ACCEPTABLE};
-use super::socket::{Close, End, Socket};
+use super::protocol::{INTERNAL_ERROR, SUBPROTOCOL, SUBPROTOCOL_NOT_ACCEPTABLE};
+use super::socket::Close;
 use super::{AddData, OnConnect};
+use crate::hooks::is_sentence;
 use crate::hub::{Hub, Identity};
 
 /// Read buffer of a socket, in bytes: room for a few documents. The library's default,
@@ -31,6 +32,7 @@ pub(super) struct TransportWs<E> {
     pub(super) schema: E,
     pub(super) add_data: AddData,
     pub(super) on_connect: Option<OnConnect>,
+    pub(super) renews: bool,
     pub(super) admission: Admission,
 }
 
@@ -63,23 +65,19 @@ impl<E: Executor> TransportWs<E> {
             .max_frame_size(inbound)
             .on_failed_upgrade(|error| tracing::debug!(%error, "a WebSocket upgrade failed"));
         if upgrade.selected_protocol().is_none() {
-            // A refused upgrade would not tell a browser why.
-            return upgrade.on_upgrade(move |socket| async move {
-                let (sink, stream) = socket.split();
-                let socket = Socket::new(sink, stream, || (), hub.limits());
-                socket.end(End::Close(SUBPROTOCOL_NOT_ACCEPTABLE)).await;
-            });
+            return self.admission.close(upgrade, SUBPROTOCOL_NOT_ACCEPTABLE);
         }
         let identity = (self.admission.identity)(&parts);
         let connection = match self.admission.connect(identity.clone()) {
             Ok(connection) => connection,
-            Err(refusal) => return refusal.into_response(),
+            Err(error) => return self.admission.refuse(upgrade, &error),
         };
         let application = Application {
             hub: hub.clone(),
             identity,
             add_data: self.add_data,
             on_connect: self.on_connect,
+            renews: self.renews,
             parts,
         };
         upgrade.on_upgrade(move |socket| async move {
@@ -98,30 +96,39 @@ impl<E: Executor> TransportWs<E> {
 }
 
 /// What makes the data of a connection.
+#[derive(Clone)]
 pub(super) struct Application {
     hub: Hub,
     identity: Identity,
     add_data: AddData,
     on_connect: Option<OnConnect>,
+    /// Whether `on_connect` is asked again about the payload of a ping.
+    renews: bool,
     parts: Parts,
 }
 
+/// What the application made of a client.
+pub(super) struct Admitted {
+    /// What its operations may use.
+    data: Data,
+    /// Who it is, where `on_connect` says so.
+    identity: Option<Identity>,
+}
+
 impl Application {
-    /// Asks the application what the operations of the connection may use.
-    fn connect(self, payload: Value) -> BoxFuture<'static, Result<Data, Close>> {
+    /// Asks the application about a client that says this of itself.
+    fn connect(self, payload: Value) -> BoxFuture<'static, Result<Admitted, Close>> {
         let Self {
             hub,
             identity,
             add_data,
             on_connect,
             parts,
+            ..
         } = self;
         let connecting = async move {
             let mut data = match on_connect {
-                Some(on_connect) => on_connect(payload, parts).await.map_err(|error| {
-                    tracing::debug!(error = %error.message, "`on_connect` refuses a connection");
-                    FORBIDDEN
-                })?,
+                Some(on_connect) => on_connect(payload, parts).await.map_err(refused)?,
                 None => {
                     let mut data = Data::default();
                     add_data(&parts, &mut data);
@@ -129,10 +136,13 @@ impl Application {
                 }
             };
             data.insert(hub);
-            if !data.contains_key(&TypeId::of::<Identity>()) {
+            let named = data.get(&TypeId::of::<Identity>());
+            let named = named.and_then(|named| named.downcast_ref::<Identity>().cloned());
+            if named.is_none() {
                 data.insert(identity);
             }
-            Ok(data)
+            let identity = named;
+            Ok(Admitted { data, identity })
         };
         let connecting = AssertUnwindSafe(connecting)
             .catch_unwind()
@@ -144,6 +154,16 @@ impl Application {
             });
         connecting.boxed()
     }
+}
+
+/// A sentence is for the client; an error that came from elsewhere is for the log.
+fn refused(error: async_graphql::Error) -> Close {
+    if is_sentence(&error) {
+        tracing::debug!(error = %error.message, "`on_connect` refuses a connection");
+        return Close::forbidden(error.message);
+    }
+    tracing::error!(error = %error.message, "`on_connect` failed; its socket is closed");
+    Close::forbidden("Forbidden")
 }
 
 #[cfg(test)]

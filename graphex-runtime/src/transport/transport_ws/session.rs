@@ -8,9 +8,10 @@ use async_graphql::{Data, Executor, Request, ServerError};
 use axum::extract::ws::Message;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Sink, Stream};
+use serde_json::{Map, Value};
 use tokio::time::{Sleep, sleep};
 
-use super::Application;
+use super::{Admitted, Application};
 use crate::graphql::{self, Guarded, hub_in};
 use crate::hub::{Connection, Operation, Taken};
 use crate::limits::Limits;
@@ -22,6 +23,9 @@ use crate::transport::protocol::{
 use crate::transport::response::Body;
 use crate::transport::socket::{Close, End, Inbound, Socket, text};
 use crate::transport::timing::period;
+
+/// The right of another identity is no reason to stay.
+const ANOTHER: Close = Close::new(4403, "this is the login of another client");
 
 /// Messages of operations that go with one flush; then it is the turn of others.
 const BATCH: usize = 64;
@@ -55,13 +59,14 @@ pub(super) async fn run<E, S, R, F>(
     let Err(end) = session.serve(&mut socket, &mut connection).await;
     // The client may take its time for the close; its operations end now.
     drop(session);
+    let present = connection.present();
     drop(connection);
-    socket.end(end).await;
+    socket.end(end, Some(present)).await;
 }
 
 struct Session<'l, E> {
     schema: E,
-    /// Until `connection_init` comes.
+    /// Until `connection_init` comes, or, where rights are renewed, to the end.
     application: Option<Box<Application>>,
     phase: Phase,
     operations: Operations,
@@ -77,9 +82,11 @@ enum Phase {
     /// Nothing has come, and must come before this.
     Silent(Pin<Box<Sleep>>),
     /// `connection_init` has come and the application decides.
-    Connecting(BoxFuture<'static, Result<Data, Close>>),
+    Connecting(BoxFuture<'static, Result<Admitted, Close>>),
     /// Operations may come, and use this.
     Acknowledged(Arc<Data>),
+    /// They may, and the application decides anew, once at a time.
+    Renewing(Arc<Data>, BoxFuture<'static, Result<Admitted, Close>>),
 }
 
 impl<E: Executor> Session<'_, E> {
@@ -100,7 +107,7 @@ impl<E: Executor> Session<'_, E> {
                         }
                     }
                 }
-                decision = self.phase.decided() => self.connected(decision?),
+                decision = self.phase.decided() => self.decided(decision?, connection)?,
                 Some((id, event)) = self.operations.next(), if runs => self.tell(&id, &event),
             }
             // What else is there goes with it, and operations that were stopped are dropped.
@@ -122,7 +129,7 @@ impl<E: Executor> Session<'_, E> {
         }
     }
 
-    fn inbound(&mut self, inbound: Inbound, connection: &Connection) -> Result<(), Close> {
+    fn inbound(&mut self, inbound: Inbound, connection: &mut Connection) -> Result<(), Close> {
         match inbound {
             Inbound::Text(text) => self.received(&text, connection)?,
             Inbound::Binary => return Err(bad_message("messages are text".into())),
@@ -131,10 +138,10 @@ impl<E: Executor> Session<'_, E> {
         Ok(())
     }
 
-    fn received(&mut self, text: &str, connection: &Connection) -> Result<(), Close> {
+    fn received(&mut self, text: &str, connection: &mut Connection) -> Result<(), Close> {
         match ClientMessage::parse(text).map_err(bad_message)? {
-            ClientMessage::ConnectionInit { payload } => self.init(payload)?,
-            ClientMessage::Ping { payload } => self.send(ServerMessage::Pong { payload }),
+            ClientMessage::ConnectionInit { payload } => self.init(payload, connection)?,
+            ClientMessage::Ping { payload } => self.pinged(payload, connection)?,
             ClientMessage::Pong => {}
             ClientMessage::Subscribe { id, request } => self.subscribe(id, *request, connection)?,
             // An unknown one is over already; the client could not know.
@@ -143,21 +150,55 @@ impl<E: Executor> Session<'_, E> {
         Ok(())
     }
 
-    fn init(&mut self, payload: serde_json::Value) -> Result<(), Close> {
-        let application = self.application.take().ok_or(TOO_MANY_INITS)?;
+    fn init(&mut self, payload: Value, connection: &mut Connection) -> Result<(), Close> {
+        let application = self.application.take();
+        let silent = matches!(self.phase, Phase::Silent(_));
+        let application = application.filter(|_| silent).ok_or(TOO_MANY_INITS)?;
+        if application.renews {
+            self.application = Some(application.clone());
+        }
         let mut decision = application.connect(payload);
         // Where nothing has to be waited for, a `subscribe` that follows at once is not early.
         match (&mut decision).now_or_never() {
-            Some(decided) => self.connected(decided?),
+            Some(decided) => self.decided(decided?, connection)?,
             None => self.phase = Phase::Connecting(decision),
         }
         Ok(())
     }
 
+    /// A payload may be a new token. The pong does not wait for what becomes of it.
+    fn pinged(
+        &mut self,
+        payload: Option<Map<String, Value>>,
+        connection: &mut Connection,
+    ) -> Result<(), Close> {
+        if let (Phase::Acknowledged(data), Some(application), Some(payload)) =
+            (&self.phase, &self.application, &payload)
+        {
+            let mut decision = application.clone().connect(Value::Object(payload.clone()));
+            match (&mut decision).now_or_never() {
+                Some(decided) => self.decided(decided?, connection)?,
+                None => self.phase = Phase::Renewing(Arc::clone(data), decision),
+            }
+        }
+        self.send(ServerMessage::Pong { payload });
+        Ok(())
+    }
+
     /// The connection counts as acknowledged before the acknowledgement is on its way.
-    fn connected(&mut self, data: Data) {
+    fn decided(&mut self, admitted: Admitted, connection: &mut Connection) -> Result<(), Close> {
+        let Admitted { data, identity } = admitted;
+        let is_new = matches!(self.phase, Phase::Silent(_) | Phase::Connecting(_));
+        match identity {
+            Some(identity) if is_new => connection.become_of(identity)?,
+            Some(identity) if !connection.renew(&identity) => return Err(ANOTHER),
+            _ => {}
+        }
         self.phase = Phase::Acknowledged(Arc::new(data));
-        self.send(ServerMessage::ConnectionAck);
+        if is_new {
+            self.send(ServerMessage::ConnectionAck);
+        }
+        Ok(())
     }
 
     fn subscribe(
@@ -166,7 +207,7 @@ impl<E: Executor> Session<'_, E> {
         request: Request,
         connection: &Connection,
     ) -> Result<(), Close> {
-        let Phase::Acknowledged(data) = &self.phase else {
+        let (Phase::Acknowledged(data) | Phase::Renewing(data, _)) = &self.phase else {
             return Err(UNAUTHORIZED);
         };
         if self.operations.has(&id) {
@@ -217,13 +258,13 @@ impl<E: Executor> Session<'_, E> {
 
 impl Phase {
     /// Waits for what ends the phase: too long a silence, or the application's decision.
-    async fn decided(&mut self) -> Result<Data, Close> {
+    async fn decided(&mut self) -> Result<Admitted, Close> {
         match self {
             Self::Silent(deadline) => {
                 deadline.await;
                 Err(INIT_TIMEOUT)
             }
-            Self::Connecting(decision) => decision.await,
+            Self::Connecting(decision) | Self::Renewing(_, decision) => decision.await,
             Self::Acknowledged(_) => std::future::pending().await,
         }
     }

@@ -58,6 +58,7 @@ fn peer(limits: impl FnOnce(&mut Limits), on_connect: Option<OnConnect>) -> Peer
         hub: hub.clone(),
         identity: Identity::anonymous(),
         add_data: Arc::new(|_, _| {}),
+        renews: false,
         on_connect,
         parts,
     };

@@ -1,0 +1,106 @@
+//! Lines of the log that clients can cause as often as they like, each told once in a while.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Time between two lines of one kind.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Lets through one line in a while, and counts those that it keeps back.
+#[derive(Debug, Default)]
+pub(crate) struct Rarely(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    last: Option<Instant>,
+    kept_back: u64,
+}
+
+impl Rarely {
+    /// Whether it is time for a line, and how many were kept back since the last.
+    pub(crate) fn is_time(&self) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.last.is_some_and(|last| last.elapsed() < INTERVAL) {
+            state.kept_back += 1;
+            return None;
+        }
+        state.last = Some(Instant::now());
+        Some(std::mem::take(&mut state.kept_back))
+    }
+}
+
+/// The lines of a hub that are told rarely.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    /// A page of a foreign origin was refused.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for WebSockets"))]
+    pub(crate) origin: Rarely,
+    /// Somebody asked for a channel of another identity.
+    pub(crate) identity: Rarely,
+    /// A change was captured for a hub without subscribers beside one that has them.
+    #[cfg_attr(
+        not(feature = "diesel"),
+        allow(dead_code, reason = "only Diesel's are captured")
+    )]
+    pub(crate) elsewhere: Rarely,
+}
+
+/// What is logged meanwhile on this thread, each event as its level, its message and its fields.
+#[cfg(test)]
+pub(crate) fn logged(run: impl FnOnce()) -> Vec<String> {
+    use std::fmt::Write as _;
+    use std::sync::Arc;
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<String>>>);
+    struct Line(String);
+    impl Visit for Line {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            write!(self.0, " {field}={value:?}").unwrap();
+        }
+    }
+    impl Subscriber for Log {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            let mut line = Line(event.metadata().level().to_string());
+            event.record(&mut line);
+            self.0.lock().unwrap().push(line.0);
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), run);
+    let lines = log.0.lock().unwrap();
+    lines.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_line_in_a_while_tells_of_those_that_were_kept_back() {
+        let rarely = Rarely::default();
+        assert_eq!(rarely.is_time(), Some(0));
+        for _ in 0..5 {
+            assert_eq!(rarely.is_time(), None);
+        }
+        tokio::time::advance(INTERVAL).await;
+        assert_eq!(rarely.is_time(), Some(5));
+        assert_eq!(rarely.is_time(), None);
+    }
+}
