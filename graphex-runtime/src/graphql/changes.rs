@@ -169,15 +169,9 @@ fn response(frame: &Bytes) -> Response {
     #[derive(serde::Deserialize)]
     struct Payload {
         data: Value,
-        #[serde(default)]
-        errors: Vec<ServerError>,
     }
     match serde_json::from_slice::<Payload>(frame) {
-        Ok(payload) => {
-            let mut response = Response::new(payload.data);
-            response.errors = payload.errors;
-            response
-        }
+        Ok(payload) => Response::new(payload.data),
         // A frame is JSON that was written here.
         Err(error) => {
             tracing::error!(%error, "a frame is no response");

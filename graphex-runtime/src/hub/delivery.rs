@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::backlog::{Backlog, Question, Queued, Undecided, tell_gap};
 use super::engine::Engine;
+use super::frame::Frame;
 use super::lane::{Budget, Lane};
 use super::lock;
 use super::outbox::Pushed;
@@ -92,7 +93,7 @@ impl Engine {
         change: &Change,
         number: u64,
     ) {
-        let Some(frame) = plan.projection.frame(change, self.limits.outbox_bytes) else {
+        let Some(payload) = plan.projection.frame(change, self.limits.outbox_bytes) else {
             self.counters.frames_too_large.add(1);
             tracing::warn!(
                 stream = lane.model.stream,
@@ -103,10 +104,12 @@ impl Engine {
             return;
         };
         self.counters.frames_encoded.add(1);
+        let length = payload.len();
+        let frame = Arc::new(Frame::Change(payload));
         for member in members.values() {
             let subscriber = &member.subscriber;
             let outbox = &subscriber.channel.outbox;
-            match outbox.push(member, plan.action, number, frame.clone()) {
+            match outbox.push(member, plan.action, number, Arc::clone(&frame)) {
                 Pushed::Queued { is_first, is_due } => {
                     // Before anybody can have it.
                     self.counters.frames_queued.add(1);
@@ -126,7 +129,7 @@ impl Engine {
                     tracing::warn!(channel = ?subscriber.channel.id, "a slow reader is closed");
                 }
             }
-            let cost = COST_OF_A_FRAME + frame.len();
+            let cost = COST_OF_A_FRAME + length;
             lane.queued(cost);
             spent.spend(cost).await;
         }

@@ -87,17 +87,17 @@ impl Hub {
         };
         let mut subscriptions = lock(&channel.subscriptions);
         subscriptions.has_room(&key, limits)?;
-        let resync = lane.resync(key.is_asked());
+        let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);
+        let projection = plans.shared(projection);
         let held = subscriptions.held.entry(key).or_insert_with(|| Joined {
             subscriber: Subscriber::new(
                 Arc::clone(channel),
                 envelope.clone(),
-                resync,
+                projection,
                 lane.clock.clone(),
             ),
             seats: Default::default(),
         });
-        let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);
         for (topics, plan, listening) in joins {
             let seat = &mut held.seats[plan.action as usize];
             if let Some(replaced) = seat.take() {

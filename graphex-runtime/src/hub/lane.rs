@@ -5,7 +5,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 
 use super::lock;
@@ -17,7 +16,6 @@ use crate::change::Change;
 use crate::layer::Layer;
 use crate::limits::Limits;
 use crate::model::Model;
-use crate::projection::{resync_event, resync_frame};
 
 /// What delivery may cost before other tasks have the processor, in bytes of frames.
 const BUDGET: usize = 64 * 1024;
@@ -38,8 +36,6 @@ pub(super) struct Lane {
     /// Whose channels' writers are to be woken when delivery rests.
     unwoken: Mutex<Vec<Arc<Subscriber>>>,
     unwritten: AtomicUsize,
-    /// What tells subscribers of a gap, in the two-channel protocol and in the others.
-    resyncs: [Bytes; 2],
 }
 
 /// Numbers the changes of a lane: how many deliveries have begun.
@@ -89,14 +85,7 @@ impl Lane {
             delivering: tokio::sync::Mutex::default(),
             unwoken: Mutex::default(),
             unwritten: AtomicUsize::new(0),
-            resyncs: [resync_frame(model), resync_event()],
         }
-    }
-
-    /// What tells a subscriber of a gap.
-    pub(super) fn resync(&self, is_two_channel: bool) -> Bytes {
-        let [frame, event] = &self.resyncs;
-        if is_two_channel { frame } else { event }.clone()
     }
 
     /// Notes that the writer of this subscriber's channel has something to write.

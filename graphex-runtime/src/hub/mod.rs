@@ -14,6 +14,7 @@ mod connection;
 mod cost;
 mod delivery;
 mod engine;
+mod frame;
 mod holdings;
 mod index;
 mod join;

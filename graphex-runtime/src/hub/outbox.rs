@@ -9,11 +9,13 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use super::frame::{Frame, Waiting};
 use super::lock;
 use super::stats::Counters;
 use super::subscriber::{Currency, Member, Subscriber};
 use crate::change::Action;
 use crate::limits::{Limits, SlowReader};
+use crate::projection::Signal;
 
 /// Why the hub closed a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,26 +92,6 @@ struct State {
     behind: Vec<(Instant, Arc<Subscriber>)>,
 }
 
-/// A payload, whose it is, and of which action; of none if it tells of a gap.
-#[derive(Debug)]
-struct Waiting {
-    subscriber: Arc<Subscriber>,
-    action: Option<Action>,
-    payload: Bytes,
-}
-
-impl Waiting {
-    fn len(&self) -> usize {
-        self.subscriber.envelope.len() + self.payload.len()
-    }
-
-    /// Its length if it has to be written anew, for an envelope.
-    fn enveloped(&self) -> usize {
-        let has_envelope = self.subscriber.envelope.len() > 0;
-        if has_envelope { self.len() } else { 0 }
-    }
-}
-
 impl Outbox {
     pub(crate) fn new(limits: &Limits, counters: Arc<Counters>) -> Self {
         Self {
@@ -132,7 +114,7 @@ impl Outbox {
         }
     }
 
-    /// Queues the payload of a change, by its number in the lane, for a member of the channel. The
+    /// Queues the frame of a change, by its number in the lane, for a member of the channel. The
     /// writer sleeps on: who has delivered what there is calls [`Outbox::wake`], so that one write
     /// has it all.
     pub(crate) fn push(
@@ -140,7 +122,7 @@ impl Outbox {
         member: &Member,
         action: Action,
         change: u64,
-        payload: Bytes,
+        frame: Arc<Frame>,
     ) -> Pushed {
         let mut state = lock(&self.state);
         if state.closed.is_some() {
@@ -156,7 +138,7 @@ impl Outbox {
         if subscriber.is_covered(change) {
             return Pushed::Covered;
         }
-        let length = subscriber.envelope.len() + payload.len();
+        let length = subscriber.envelope.len() + frame.len();
         let (frames, bytes) = (state.frames.len() + 1, state.bytes + length);
         // One alone has room, however large it is.
         if frames > 1 && (frames > self.max_frames || bytes > self.max_bytes) {
@@ -168,7 +150,7 @@ impl Outbox {
         state.frames.push_back(Waiting {
             subscriber: Arc::clone(subscriber),
             action: Some(action),
-            payload,
+            frame,
         });
         let is_first = frames == 1;
         Pushed::Queued { is_first, is_due }
@@ -265,11 +247,8 @@ impl Outbox {
             if !taken.is_empty() || notified {
                 let sizes = taken.iter().map(Waiting::enveloped);
                 let mut buffer = BytesMut::with_capacity(sizes.sum());
-                let whole = move |waiting: Waiting| {
-                    let envelope = &waiting.subscriber.envelope;
-                    envelope.around(waiting.payload, &mut buffer)
-                };
-                let frames = taken.into_iter().map(whole);
+                let frames = taken.into_iter();
+                let frames = frames.map(move |waiting| waiting.written(&mut buffer));
                 return Ok(Taken { frames, notified });
             }
             let woken = self.wake.notified();
@@ -314,11 +293,10 @@ impl Outbox {
             subscriber.catch_up();
             *lock(&subscriber.told) = Some(now);
             self.counters.resyncs.add(1);
-            let payload = subscriber.resync.clone();
             taken.push_back(Waiting {
                 subscriber,
                 action: None,
-                payload,
+                frame: Arc::new(Frame::Signal(Signal::Resync)),
             });
         }
         let next = state.behind.iter().map(|(due, _)| *due).min();

@@ -177,6 +177,12 @@ impl PlanTable {
         plan
     }
 
+    /// The projection as plans have it that are listed, if there are any.
+    pub(crate) fn shared(&self, projection: &Projection) -> Projection {
+        let listed = self.projections.get_key_value(projection);
+        listed.map_or(projection, |(listed, _)| listed).clone()
+    }
+
     fn share(&mut self, projection: Projection) -> Projection {
         let entry = self.projections.entry(projection);
         let shared = entry.key().clone();

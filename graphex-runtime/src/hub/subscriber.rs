@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::channel::Channel;
 use super::lane::Clock;
 use super::operation::Envelope;
 use crate::change::Action;
+use crate::projection::Projection;
 
 /// A subscription of a channel. All that changes here changes under the lock of its outbox.
 #[derive(Debug)]
@@ -17,8 +17,9 @@ pub(crate) struct Subscriber {
     pub(crate) channel: Arc<Channel>,
     /// What its frames have around the payload.
     pub(super) envelope: Envelope,
-    /// What tells it of a gap.
-    pub(super) resync: Bytes,
+    /// What its frames look like: that of its plans, or, in the two-channel protocol, of those
+    /// that it had first.
+    pub(super) projection: Projection,
     clock: Clock,
     /// For each action, how often it was given a plan or lost it: odd while it has one.
     generations: [AtomicU64; Action::ALL.len()],
@@ -49,13 +50,13 @@ impl Subscriber {
     pub(super) fn new(
         channel: Arc<Channel>,
         envelope: Envelope,
-        resync: Bytes,
+        projection: Projection,
         clock: Clock,
     ) -> Arc<Self> {
         Arc::new(Self {
             channel,
             envelope,
-            resync,
+            projection,
             clock,
             generations: Default::default(),
             covered: AtomicU64::new(0),
@@ -150,6 +151,7 @@ impl Member {
         use crate::hub::holdings::Holdings;
         use crate::hub::{Identity, Limits};
         use crate::node::NodeId;
+        use crate::projection::Template;
 
         let id = ChannelId::random(NodeId(1)).unwrap();
         let limits = Limits::default();
@@ -157,8 +159,10 @@ impl Member {
         let identity = Identity::anonymous();
         let channel = Channel::new(id, identity, None, &holdings, &limits, &Arc::default());
         let clock = Clock::default();
-        let resync = Bytes::from_static(b"resync");
-        let subscriber = Subscriber::new(Arc::new(channel), envelope, resync, clock.clone());
+        let mut template = Template::default();
+        template.action();
+        let (channel, projection) = (Arc::new(channel), template.finish());
+        let subscriber = Subscriber::new(channel, envelope, projection, clock.clone());
         (subscriber.seat(action), clock)
     }
 }

@@ -34,8 +34,9 @@ pub(in crate::graphql) fn register_changes(
     rust_name: &'static str,
 ) -> String {
     register_actions(registry);
-    let names = ["CREATE", "UPDATE", "DELETE"];
-    let what = "What happened to a row.";
+    let what = "What an event tells: what happened to a row, or `RESYNC`, that changes may have \
+                been missed; load again what you show.";
+    let names = ["CREATE", "UPDATE", "DELETE", "RESYNC"];
     register(registry, enumeration(CHANGE_ACTION, what, names, "Action"));
     register(registry, change(model, rust_name));
     if model.payload == Payload::Full {
@@ -74,7 +75,7 @@ fn change(model: &Model, rust_name: &'static str) -> MetaType {
     });
     let fields = [
         field("action", &format!("{CHANGE_ACTION}!"), "What happened."),
-        field("id", "ID!", "The row's primary key."),
+        field("id", "ID", "The row's primary key; null in a `RESYNC`."),
         field("model", "String!", "The model, as notifications name it."),
     ];
     let fields = fields.into_iter().chain(data);
