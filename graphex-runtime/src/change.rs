@@ -136,6 +136,9 @@ pub struct Change {
     pub before: Option<Row>,
     /// Where whoever has seen this change goes on, if it comes from a change log.
     pub cursor: Option<Cursor>,
+    /// Its own number in the change log. Of the two changes that a changed key makes, the first has
+    /// the cursor of what was before: who saw only that has not seen all of this number.
+    pub position: Option<u64>,
     /// Whether [`Hub::publish`](crate::Hub::publish) told it, not what was captured.
     pub published: bool,
 }
@@ -149,6 +152,7 @@ impl Change {
             row,
             before: None,
             cursor: None,
+            position: None,
             published: false,
         }
     }

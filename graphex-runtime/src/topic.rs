@@ -158,6 +158,7 @@ mod tests {
             ]),
             before: None,
             cursor: None,
+            position: None,
             published: false,
         }
     }

@@ -71,11 +71,14 @@ pub(super) fn projection(
             "id" => template.id(),
             "model" => template.string(model.label),
             "data" => template.row(row(model, &fields, &mut aliases)?),
+            "before" => template.before(row(model, &fields, &mut aliases)?),
+            "changed" => template.changed(),
+            "cursor" => template.cursor(),
             // Validation has left no other.
             _ => template.string(&change_name(model)),
         }
     }
-    template.text("}}}");
+    template.text("}}");
     Ok(template.finish())
 }
 

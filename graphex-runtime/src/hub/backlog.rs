@@ -12,13 +12,14 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::budget::{Budget, Budgets};
+use super::channel::Channel;
 use super::engine::Engine;
 use super::lane::{self, Lane};
 use super::lock;
 use super::owner::Owner;
 use super::plan::{Members, Plan};
 use crate::change::Change;
-use crate::predicate::Demand;
+use crate::predicate::{Decision, Demand, Subject};
 
 /// Pattern work that holds up a task no longer than other work does.
 const INLINE_WORK: u64 = 64 * 1024;
@@ -211,6 +212,26 @@ pub(super) fn tell_gap(members: &Members) {
 }
 
 impl Engine {
+    /// Whether the change matches the plan of this channel's, whatever it costs its owner; none if
+    /// that cannot be told.
+    pub(super) async fn matches(
+        &self,
+        channel: &Channel,
+        plan: &Arc<Plan>,
+        change: &Arc<Change>,
+    ) -> Option<bool> {
+        let subject = Subject::new(&change.row);
+        match plan.predicate.decide(&subject, true) {
+            Decision::Yes => Some(true),
+            Decision::No => Some(false),
+            Decision::Undecided => {
+                let budget = self.budgets.of(&channel.owner);
+                let question = Question::new(Arc::clone(change), 0);
+                self.decide(&budget, &question, plan).await
+            }
+        }
+    }
+
     /// Whether the change matches the plan; none if that cannot be told.
     async fn decide(
         &self,

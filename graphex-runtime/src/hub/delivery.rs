@@ -11,6 +11,7 @@ use super::lane::{Budget, Lane};
 use super::lock;
 use super::outbox::Pushed;
 use super::plan::{Listed, Members, Plan};
+use super::recent::Delivered;
 use crate::change::Change;
 use crate::layer::{BoxFuture, Inbox};
 use crate::model::Model;
@@ -21,47 +22,88 @@ const COST_OF_A_FRAME: usize = 256;
 const COST_OF_A_CHANGE: usize = 128;
 const COST_OF_A_TEST: usize = 32;
 
+/// The delivery of one change.
+pub(super) struct Delivery<'d> {
+    lane: &'d Arc<Lane>,
+    delivered: &'d Delivered,
+    subject: Subject<'d>,
+    question: Option<Arc<Question>>,
+}
+
+impl<'d> Delivery<'d> {
+    pub(super) fn new(lane: &'d Arc<Lane>, delivered: &'d Delivered) -> Self {
+        Self {
+            lane,
+            delivered,
+            subject: Subject::new(&delivered.change.row),
+            question: None,
+        }
+    }
+}
+
 impl Engine {
     /// Delivers a change of the lane. Deliveries of one lane come one after the other.
     async fn deliver_on(&self, lane: &Arc<Lane>, topics: &[Topic], change: &Arc<Change>) {
         let mut spent = lane.delivering.lock().await;
         spent.spend(COST_OF_A_CHANGE).await;
-        let number = lane.clock.tick();
+        let before = lane.clock.now().cursor;
+        let delivered = Delivered {
+            change: Arc::clone(change),
+            number: lane.clock.tick(change.cursor),
+        };
+        if change.position.is_some() {
+            lock(&lane.recent).push(before, delivered.clone());
+        }
         // One lock for all topics: a member that moves from one to the other is seen once.
         let candidates = {
             let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
             plans.candidates(topics, &change.row)
         };
-        let subject = Subject::new(&change.row);
-        let mut question: Option<Arc<Question>> = None;
+        let mut delivery = Delivery::new(lane, &delivered);
         for listed in candidates.blocks().flatten().flatten() {
-            let Listed {
-                plan,
-                members,
-                backlog,
-            } = listed;
-            // An older change that is not decided goes first.
-            let is_free = backlog.as_ref().is_none_or(|backlog| !backlog.is_busy());
-            let decision = plan.predicate.decide(&subject, is_free);
-            spent.spend(COST_OF_A_TEST + subject.take_cost()).await;
-            match (decision, backlog) {
-                (Decision::No, _) => {}
-                (Decision::Yes, _) => {
-                    let telling = self.tell(lane, &mut spent, plan, members, change, number);
-                    telling.await;
-                }
-                (Decision::Undecided, backlog) => {
-                    let question =
-                        question.get_or_insert_with(|| Question::new(Arc::clone(change), number));
-                    let undecided = Undecided {
-                        question: Arc::clone(question),
-                        plan: Arc::clone(plan),
-                        members: Arc::clone(members),
-                    };
-                    // What is costly has a backlog.
-                    if let Some(backlog) = backlog {
-                        self.decide_later(lane, backlog, undecided);
-                    }
+            self.deliver_to(&mut delivery, &mut spent, listed).await;
+        }
+    }
+
+    /// Delivers a change to a plan that it may match.
+    pub(super) async fn deliver_to(
+        &self,
+        delivery: &mut Delivery<'_>,
+        spent: &mut Budget,
+        listed: &Listed,
+    ) {
+        let Delivery {
+            lane,
+            delivered: Delivered { change, number },
+            subject,
+            question,
+        } = delivery;
+        let Listed {
+            plan,
+            members,
+            backlog,
+        } = listed;
+        // An older change that is not decided goes first.
+        let is_free = backlog.as_ref().is_none_or(|backlog| !backlog.is_busy());
+        let decision = plan.predicate.decide(subject, is_free);
+        spent.spend(COST_OF_A_TEST + subject.take_cost()).await;
+        match (decision, backlog) {
+            (Decision::No, _) => {}
+            (Decision::Yes, _) => {
+                let telling = self.tell(lane, spent, plan, members, change, *number);
+                telling.await;
+            }
+            (Decision::Undecided, backlog) => {
+                let question =
+                    question.get_or_insert_with(|| Question::new(Arc::clone(change), *number));
+                let undecided = Undecided {
+                    question: Arc::clone(question),
+                    plan: Arc::clone(plan),
+                    members: Arc::clone(members),
+                };
+                // What is costly has a backlog.
+                if let Some(backlog) = backlog {
+                    self.decide_later(lane, backlog, undecided);
                 }
             }
         }
@@ -83,6 +125,25 @@ impl Engine {
         }
     }
 
+    /// The plan's frame of a change, for all its members; none if it is too large.
+    pub(super) fn frame(&self, plan: &Plan, change: &Change) -> Option<Arc<Frame>> {
+        let Some(payload) = plan.projection.frame(change, self.limits.outbox_bytes) else {
+            self.counters.frames_too_large.add(1);
+            tracing::warn!(
+                stream = change.model.stream,
+                "a subscription repeats a large value so often that its frame is larger than \
+                 `Limits::outbox_bytes`; it is told of a gap"
+            );
+            return None;
+        };
+        self.counters.frames_encoded.add(1);
+        Some(Arc::new(Frame::Change {
+            payload,
+            cursor: change.cursor,
+            position: change.position,
+        }))
+    }
+
     /// Queues the plan's frame of a change, by its number in the lane, to the plan's members.
     pub(super) async fn tell(
         &self,
@@ -93,19 +154,10 @@ impl Engine {
         change: &Change,
         number: u64,
     ) {
-        let Some(payload) = plan.projection.frame(change, self.limits.outbox_bytes) else {
-            self.counters.frames_too_large.add(1);
-            tracing::warn!(
-                stream = lane.model.stream,
-                "a subscription repeats a large value so often that its frame is larger than \
-                 `Limits::outbox_bytes`; it is told of a gap"
-            );
+        let Some(frame) = self.frame(plan, change) else {
             tell_gap(members);
             return;
         };
-        self.counters.frames_encoded.add(1);
-        let length = payload.len();
-        let frame = Arc::new(Frame::Change(payload));
         for member in members.values() {
             let subscriber = &member.subscriber;
             let outbox = &subscriber.channel.outbox;
@@ -129,7 +181,7 @@ impl Engine {
                     tracing::warn!(channel = ?subscriber.channel.id, "a slow reader is closed");
                 }
             }
-            let cost = COST_OF_A_FRAME + length;
+            let cost = COST_OF_A_FRAME + frame.len();
             lane.queued(cost);
             spent.spend(cost).await;
         }

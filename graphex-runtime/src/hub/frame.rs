@@ -6,15 +6,21 @@ use bytes::{Bytes, BytesMut};
 
 use super::subscriber::Subscriber;
 use crate::change::Action;
+use crate::cursor::Cursor;
 use crate::projection::Signal;
 
 /// What a subscriber is told. Of a change all members of a plan share one.
 #[derive(Debug)]
 pub(crate) enum Frame {
     /// A change, encoded.
-    Change(Bytes),
+    Change {
+        payload: Bytes,
+        cursor: Option<Cursor>,
+        /// Of the change, in the log.
+        position: Option<u64>,
+    },
     /// Encoded when it is written: few subscribers get one, each of its own projection.
-    Signal(Signal),
+    Signal(Signal, Option<Cursor>),
 }
 
 /// A frame, whose it is, and of which action; of none if it is about no change.
@@ -26,11 +32,19 @@ pub(super) struct Waiting {
 }
 
 impl Frame {
+    /// The position of its change in the log.
+    pub(super) fn position(&self) -> Option<u64> {
+        match self {
+            Self::Change { position, .. } => *position,
+            Self::Signal(..) => None,
+        }
+    }
+
     /// How many bytes its payload takes while it waits.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Change(payload) => payload.len(),
-            Self::Signal(_) => 0,
+            Self::Change { payload, .. } => payload.len(),
+            Self::Signal(..) => 0,
         }
     }
 }
@@ -48,10 +62,15 @@ impl Waiting {
 
     /// What is written, made at the end of `buffer` where it is not there already.
     pub(super) fn written(self, buffer: &mut BytesMut) -> Bytes {
-        let payload = match &*self.frame {
-            Frame::Change(payload) => payload.clone(),
-            Frame::Signal(signal) => self.subscriber.projection.signal(*signal),
+        let (payload, cursor) = match &*self.frame {
+            Frame::Change {
+                payload, cursor, ..
+            } => (payload.clone(), *cursor),
+            Frame::Signal(signal, cursor) => {
+                let payload = self.subscriber.projection.signal(*signal, *cursor);
+                (payload, *cursor)
+            }
         };
-        self.subscriber.envelope.around(payload, buffer)
+        self.subscriber.envelope.around(payload, cursor, buffer)
     }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use futures_util::FutureExt as _;
 
+use super::clock::Clock;
 use super::lock;
 use super::plan::PlanTable;
 use super::publisher::{Batch, Queue};
+use super::recent::Recent;
 use super::stats::Counters;
 use super::subscriber::Subscriber;
 use crate::change::Change;
@@ -31,27 +33,12 @@ pub(super) struct Lane {
     /// From the writers of this process.
     pub(super) queue: Arc<Queue>,
     pub(super) clock: Clock,
+    pub(super) recent: Mutex<Recent>,
     /// Held for the delivery of one change. Whoever holds it sees no change half delivered.
     pub(super) delivering: tokio::sync::Mutex<Budget>,
     /// Whose channels' writers are to be woken when delivery rests.
     unwoken: Mutex<Vec<Arc<Subscriber>>>,
     unwritten: AtomicUsize,
-}
-
-/// Numbers the changes of a lane: how many deliveries have begun.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Clock(Arc<AtomicU64>);
-
-impl Clock {
-    /// The number of the change whose delivery begins.
-    pub(super) fn tick(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// The number of the last change whose delivery has begun.
-    pub(super) fn now(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// What a lane's deliveries have cost since other tasks had the processor.
@@ -82,6 +69,7 @@ impl Lane {
             plans: RwLock::default(),
             queue: Arc::new(queue),
             clock: Clock::default(),
+            recent: Mutex::default(),
             delivering: tokio::sync::Mutex::default(),
             unwoken: Mutex::default(),
             unwritten: AtomicUsize::new(0),

@@ -8,8 +8,11 @@
 //! lane holds for one change. It comes before all others.
 
 mod backlog;
+mod begin;
 mod budget;
+mod catch_up;
 mod channel;
+mod clock;
 mod connection;
 mod cost;
 mod delivery;
@@ -23,12 +26,18 @@ mod lookups;
 mod operation;
 mod outbox;
 mod owner;
+#[cfg_attr(
+    not(feature = "diesel"),
+    allow(dead_code, reason = "a change log is read through Diesel")
+)]
+mod past;
 mod plan;
 #[cfg_attr(
     not(feature = "diesel"),
     allow(dead_code, reason = "only capture from transactions reserves places")
 )]
 mod publisher;
+mod recent;
 mod remote;
 mod slab;
 #[cfg_attr(
@@ -47,6 +56,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::Data;
 
+pub(crate) use begin::{Begin, Place, Resumed};
 #[cfg(feature = "axum")]
 pub(crate) use channel::secret;
 pub use channel::{ChannelId, Identity};
@@ -58,6 +68,8 @@ pub(crate) use operation::{Envelope, Operation, Registration};
 pub use outbox::CloseReason;
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
+#[cfg(feature = "diesel")]
+pub(crate) use past::{Page, Past, Then};
 pub use source::BuildError;
 use source::Open;
 #[cfg(feature = "diesel")]

@@ -1,5 +1,7 @@
 //! The bounded queue of frames between the hub and one channel's writer.
 
+mod aside;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -36,7 +38,7 @@ pub(crate) enum Pushed {
         /// Whether it is time to wake the writer, whatever may follow.
         is_due: bool,
     },
-    /// The subscriber is told of a gap that this is part of.
+    /// The subscriber is told of a gap that this is part of, or has had it.
     Covered,
     /// The subscription was given another plan since; what it was to get is lost to it.
     Replaced,
@@ -53,6 +55,8 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     /// Wakes the one writer.
     wake: Notify,
+    /// Wakes those who wait for room.
+    freed: Notify,
     /// Whether the writer has something to do besides frames.
     notified: AtomicBool,
     max_frames: usize,
@@ -97,6 +101,7 @@ impl Outbox {
         Self {
             state: Mutex::default(),
             wake: Notify::new(),
+            freed: Notify::new(),
             notified: AtomicBool::new(false),
             max_frames: limits.outbox_frames,
             max_bytes: limits.outbox_bytes,
@@ -135,7 +140,7 @@ impl Outbox {
             Currency::Ended => return Pushed::Ended,
         }
         let subscriber = &member.subscriber;
-        if subscriber.is_covered(change) {
+        if subscriber.is_covered(change) || subscriber.has_had(frame.position()) {
             return Pushed::Covered;
         }
         let length = subscriber.envelope.len() + frame.len();
@@ -163,6 +168,7 @@ impl Outbox {
                 closed: Some(CloseReason::SlowReader),
                 ..State::default()
             };
+            self.freed.notify_waiters();
         } else {
             self.fall_behind(&mut state, subscriber);
         }
@@ -213,18 +219,24 @@ impl Outbox {
     pub(crate) fn retire(&self, subscriber: &Arc<Subscriber>, action: Action) {
         let mut state = lock(&self.state);
         subscriber.unseat(action);
+        let is_live = subscriber.is_live();
         let mut freed = 0;
         state.frames.retain(|frame| {
             let is_its_own = Arc::ptr_eq(&frame.subscriber, subscriber);
-            let kept = !is_its_own || frame.action != Some(action);
+            let is_of_action = frame.action.is_none_or(|other| other == action);
+            // Signals are of all its actions.
+            let is_ended = is_of_action && (frame.action.is_some() || !is_live);
+            let kept = !is_its_own || !is_ended;
             freed += if kept { 0 } else { frame.len() };
             kept
         });
         state.bytes -= freed;
-        if !subscriber.is_live() {
+        if !is_live {
             let is_other = |(_, behind): &(_, Arc<_>)| !Arc::ptr_eq(behind, subscriber);
             state.behind.retain(is_other);
         }
+        drop(state);
+        self.freed.notify_waiters();
     }
 
     /// Gives the writer something to do besides frames.
@@ -280,6 +292,7 @@ impl Outbox {
             return Ok((VecDeque::new(), None));
         }
         state.bytes = 0;
+        self.freed.notify_waiters();
         // As many will soon wait again, most often.
         let room = VecDeque::with_capacity(state.frames.len());
         let mut taken = std::mem::replace(&mut state.frames, room);
@@ -290,13 +303,13 @@ impl Outbox {
         let now = Instant::now();
         let is_due = |(due, _): &mut (Instant, _)| *due <= now;
         for (_, subscriber) in state.behind.extract_if(.., is_due) {
-            subscriber.catch_up();
+            let cursor = subscriber.catch_up().cursor;
             *lock(&subscriber.told) = Some(now);
             self.counters.resyncs.add(1);
             taken.push_back(Waiting {
                 subscriber,
                 action: None,
-                frame: Arc::new(Frame::Signal(Signal::Resync)),
+                frame: Arc::new(Frame::Signal(Signal::Resync, cursor)),
             });
         }
         let next = state.behind.iter().map(|(due, _)| *due).min();

@@ -42,6 +42,32 @@ pub(crate) struct Seat {
     pub(super) held: Option<Arc<Held>>,
 }
 
+impl Seat {
+    /// A seat of who gets nothing of the plan yet.
+    pub(super) fn waiting(
+        member: Member,
+        plan: Arc<Plan>,
+        listening: Listening,
+        held: Arc<Held>,
+    ) -> Self {
+        let held = Some(held);
+        Self {
+            member,
+            plan,
+            listening,
+            held,
+        }
+    }
+
+    pub(super) fn member(&self) -> &Member {
+        &self.member
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+}
+
 /// A plan with its members as of one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
@@ -205,6 +231,18 @@ impl PlanTable {
             None => &mut self.found,
         };
         slab.get_mut(listing.place)
+    }
+
+    /// The plan of this seat, with its member alone.
+    pub(crate) fn alone(&mut self, seat: &Seat) -> Option<Listed> {
+        let listed = self.listed(&seat.plan)?;
+        let (plan, backlog) = (Arc::clone(&listed.plan), listed.backlog.clone());
+        let member = seat.member.clone();
+        Some(Listed {
+            plan,
+            members: Arc::new(IndexMap::from_iter([(member.key(), member)])),
+            backlog,
+        })
     }
 
     /// Takes the member from its plan; the last one takes the plan with it.

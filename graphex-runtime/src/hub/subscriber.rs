@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 use super::channel::Channel;
-use super::lane::Clock;
+use super::clock::{Clock, Moment};
 use super::operation::Envelope;
 use crate::change::Action;
 use crate::projection::Projection;
@@ -25,6 +25,8 @@ pub(crate) struct Subscriber {
     generations: [AtomicU64; Action::ALL.len()],
     /// Changes of the lane up to this number are part of a gap; all, until it is told.
     covered: AtomicU64,
+    /// It has had the changes of the log up to this position.
+    had: AtomicU64,
     /// When it was last told.
     pub(super) told: Mutex<Option<Instant>>,
 }
@@ -60,6 +62,7 @@ impl Subscriber {
             clock,
             generations: Default::default(),
             covered: AtomicU64::new(0),
+            had: AtomicU64::new(0),
             told: Mutex::default(),
         })
     }
@@ -105,14 +108,28 @@ impl Subscriber {
         self.is_covered(u64::MAX)
     }
 
+    /// Whether it has had this change of the log.
+    pub(super) fn has_had(&self, position: Option<u64>) -> bool {
+        position.is_some_and(|position| position <= self.had.load(Ordering::Relaxed))
+    }
+
+    /// It has had the changes of the log up to this position.
+    pub(super) fn set_had(&self, position: u64) {
+        self.had.store(position, Ordering::Relaxed);
+    }
+
     pub(super) fn fall_behind(&self) {
+        // The gap may be that the log has begun anew, with its first position.
+        self.set_had(0);
         self.covered.store(u64::MAX, Ordering::Relaxed);
     }
 
     /// It is told of the gap now. Who is told loads again, and has then whatever was committed by
-    /// now: so nothing older may follow.
-    pub(super) fn catch_up(&self) {
-        self.covered.store(self.clock.now(), Ordering::Relaxed);
+    /// now: so nothing older may follow, and where it goes on is returned.
+    pub(super) fn catch_up(&self) -> Moment {
+        let now = self.clock.now();
+        self.covered.store(now.number, Ordering::Relaxed);
+        now
     }
 }
 

@@ -1,15 +1,17 @@
 //! What of a row a subscriber gets, as the template of its frames.
 
+mod filling;
 mod template;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
+use filling::{Event, filled};
 pub(crate) use template::Template;
 
 use crate::change::{Action, Change};
+use crate::cursor::Cursor;
 use crate::model::{Model, Payload};
 use crate::value::write_json_text;
 
@@ -49,6 +51,14 @@ enum Piece {
     Field(usize),
     /// What is shown of the row.
     Row(Box<[Piece]>),
+    /// What is shown of the row before an update.
+    Before(Box<[Piece]>),
+    /// The names of the fields that an update has changed.
+    Changed,
+    /// Where whoever has seen the event goes on, as a string.
+    Cursor,
+    /// The same as `extensions` of the result, which it does not have without.
+    Extensions,
 }
 
 impl Piece {
@@ -57,7 +67,7 @@ impl Piece {
         size_of::<Self>()
             + match self {
                 Self::Text(text) => text.capacity(),
-                Self::Row(pieces) => pieces.iter().map(Self::bytes).sum(),
+                Self::Row(pieces) | Self::Before(pieces) => pieces.iter().map(Self::bytes).sum(),
                 _ => 0,
             }
     }
@@ -68,6 +78,8 @@ impl Piece {
 pub(crate) enum Signal {
     /// It may have missed changes.
     Resync,
+    /// It stands: from here on it misses nothing.
+    Ready,
 }
 
 impl Signal {
@@ -75,16 +87,9 @@ impl Signal {
     const fn enum_name(self) -> &'static str {
         match self {
             Self::Resync => "RESYNC",
+            Self::Ready => "READY",
         }
     }
-}
-
-/// What a template is filled with.
-#[derive(Clone, Copy)]
-struct Event<'e> {
-    action: &'static str,
-    /// None in what is about no row.
-    change: Option<&'e Change>,
 }
 
 impl Projection {
@@ -132,117 +137,28 @@ impl Projection {
     /// for the first time does not count: a row that may be written may be sent. But it may
     /// not be multiplied.
     pub(crate) fn frame(&self, change: &Change, limit: usize) -> Option<Bytes> {
-        self.filled(
-            Event {
-                action: enum_name(change.action),
-                change: Some(change),
-            },
-            limit,
-        )
+        let event = Event {
+            action: enum_name(change.action),
+            change: Some(change),
+            cursor: change.cursor,
+        };
+        filled(&self.0.pieces, event, limit)
     }
 
-    /// The frame of a signal, as JSON text.
-    pub(crate) fn signal(&self, signal: Signal) -> Bytes {
+    /// The frame of a signal, as JSON text. Whoever has seen it goes on at the cursor.
+    pub(crate) fn signal(&self, signal: Signal, cursor: Option<Cursor>) -> Bytes {
         match &self.0.form {
             Form::Notification { resync } => resync.clone(),
             Form::Result => {
                 let event = Event {
                     action: signal.enum_name(),
                     change: None,
+                    cursor,
                 };
                 // Without a row nothing is large but the template, which the client has written.
-                self.filled(event, usize::MAX).unwrap_or_default()
+                filled(&self.0.pieces, event, usize::MAX).unwrap_or_default()
             }
         }
-    }
-
-    fn filled(&self, event: Event<'_>, limit: usize) -> Option<Bytes> {
-        let mut filling = Filling {
-            out: Vec::with_capacity(256),
-            counted: 0,
-            limit,
-            shown: Shown::default(),
-            event,
-        };
-        filling.fill(&self.0.pieces)?;
-        Some(Bytes::from(filling.out))
-    }
-}
-
-/// A frame in the making.
-struct Filling<'e> {
-    out: Vec<u8>,
-    /// Bytes that are there for the second time, or are the template's.
-    counted: usize,
-    limit: usize,
-    shown: Shown,
-    event: Event<'e>,
-}
-
-impl Filling<'_> {
-    /// None if it becomes too large.
-    fn fill(&mut self, pieces: &[Piece]) -> Option<()> {
-        for piece in pieces {
-            let before = self.out.len();
-            if let (Piece::Row(pieces), Some(_)) = (piece, self.event.change) {
-                self.fill(pieces)?;
-                continue;
-            }
-            if !self.write(piece) {
-                self.counted += self.out.len() - before;
-            }
-            if self.counted > self.limit {
-                return None;
-            }
-        }
-        Some(())
-    }
-
-    /// Writes a piece; whether it shows a value for the first time.
-    fn write(&mut self, piece: &Piece) -> bool {
-        let out = &mut self.out;
-        match (piece, self.event.change) {
-            (Piece::Text(text), _) => {
-                out.extend_from_slice(text.as_bytes());
-                false
-            }
-            (Piece::ActionEnum, _) => {
-                write_json_text(out, self.event.action);
-                false
-            }
-            (Piece::Action, Some(change)) => {
-                write_json_text(out, change.action.name());
-                false
-            }
-            (Piece::Id, Some(change)) => {
-                write_json_text(out, &change.key().canonical());
-                self.shown.is_new(0)
-            }
-            (Piece::Field(field), Some(change)) => {
-                change.row.value(*field).write_json(out);
-                self.shown.is_new(field + 1)
-            }
-            (Piece::Action | Piece::Id | Piece::Field(_) | Piece::Row(_), _) => {
-                out.extend_from_slice(b"null");
-                false
-            }
-        }
-    }
-}
-
-/// What a frame shows already, by small numbers.
-#[derive(Default)]
-struct Shown(SmallVec<[u64; 1]>);
-
-impl Shown {
-    fn is_new(&mut self, number: usize) -> bool {
-        let (word, bit) = (number / 64, 1 << (number % 64));
-        if word >= self.0.len() {
-            self.0.resize(word + 1, 0);
-        }
-        let is_new = self.0[word] & bit == 0;
-        self.0[word] |= bit;
-        is_new
     }
 }
 

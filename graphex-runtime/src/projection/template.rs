@@ -55,8 +55,26 @@ impl Template {
         self.piece(Piece::Row(row.pieces()));
     }
 
-    /// The results of a subscription of a standard protocol.
-    pub(crate) fn finish(self) -> Projection {
+    /// What this template shows of the row as it was before an update; null where it is not known.
+    pub(crate) fn before(&mut self, row: Self) {
+        self.piece(Piece::Before(row.pieces()));
+    }
+
+    /// The visible fields that an update has changed; null where they are not known.
+    pub(crate) fn changed(&mut self) {
+        self.piece(Piece::Changed);
+    }
+
+    /// The cursor; null in an event that has no place in a change log.
+    pub(crate) fn cursor(&mut self) {
+        self.piece(Piece::Cursor);
+    }
+
+    /// The results of a subscription of a standard protocol. What is there is all but the end of
+    /// the result, where its extensions go.
+    pub(crate) fn finish(mut self) -> Projection {
+        self.piece(Piece::Extensions);
+        self.text("}");
         self.formed(Form::Result)
     }
 

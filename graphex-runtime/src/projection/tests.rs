@@ -25,6 +25,7 @@ fn filled(model: &'static Model, projection: &Projection) -> String {
         ]),
         before: None,
         cursor: None,
+        position: None,
         published: false,
     };
     let frame = projection.frame(&change, usize::MAX).unwrap();
@@ -62,7 +63,7 @@ fn a_projection_keeps_the_models_order_and_ignores_doubles() {
 #[test]
 fn a_resync_names_the_stream_and_the_model() {
     assert_eq!(
-        Projection::notification(&FULL, None).signal(Signal::Resync),
+        Projection::notification(&FULL, None).signal(Signal::Resync, None),
         r#"{"stream":"messages","payload":{"action":"resync","model":"chat.message"}}"#
     );
 }
@@ -75,7 +76,6 @@ fn a_template_is_filled_in() {
     template.action();
     template.key(false, "b");
     template.id();
-    template.text("}");
     let expected = r#"{"a":"UPDATE","b":"5"}"#;
     assert_eq!(filled(&FULL, &template.finish()), expected);
 }
@@ -96,14 +96,85 @@ fn what_is_about_no_row_has_nulls_for_it() {
             _ => template.row(std::mem::take(&mut row)),
         }
     }
-    template.text("}");
     let projection = template.finish();
     assert_eq!(
-        projection.signal(Signal::Resync),
+        projection.signal(Signal::Resync, None),
         r#"{"action":"RESYNC","id":null,"data":null}"#
     );
     assert_eq!(
         filled(&FULL, &projection),
         r#"{"action":"UPDATE","id":"5","data":{"text":"h\"i"}}"#
     );
+}
+
+#[test]
+fn a_result_has_its_cursor_where_there_is_one() {
+    let mut row = Template::default();
+    row.text("{\"text\":");
+    row.field(2);
+    row.text("}");
+    let mut template = Template::default();
+    template.text("{\"before\":");
+    template.before(row);
+    template.key(false, "changed");
+    template.changed();
+    template.key(false, "at");
+    template.cursor();
+    let projection = template.finish();
+    let row = |text: &str| {
+        let text = Value::Text(text.into());
+        let secret = Value::Text(text.canonical().into());
+        Row::from([Value::Int(5), secret, text, Value::Null])
+    };
+    let cursor = Cursor {
+        log: 10,
+        position: 7,
+        token: 11,
+    };
+    let change = Change {
+        before: Some(row("old")),
+        cursor: Some(cursor),
+        ..Change::unlogged(&FULL, Action::Update, row("new"))
+    };
+    assert_eq!(
+        projection.frame(&change, usize::MAX).unwrap(),
+        r#"{"before":{"text":"old"},"changed":["TEXT"],"at":"v1.a.7.b","extensions":{"graphex":{"cursor":"v1.a.7.b"}}}"#
+    );
+    assert_eq!(
+        projection.signal(Signal::Resync, Some(cursor)),
+        r#"{"before":null,"changed":null,"at":"v1.a.7.b","extensions":{"graphex":{"cursor":"v1.a.7.b"}}}"#
+    );
+    let unlogged = Change::unlogged(&FULL, Action::Update, row("new"));
+    assert_eq!(
+        projection.frame(&unlogged, usize::MAX).unwrap(),
+        r#"{"before":null,"changed":null,"at":null}"#
+    );
+}
+
+#[test]
+fn a_large_value_may_be_shown_once_of_each_row() {
+    let mut template = Template::default();
+    let shown = |times: usize| {
+        let mut row = Template::default();
+        (0..times).for_each(|_| row.field(2));
+        row
+    };
+    template.row(shown(1));
+    template.before(shown(1));
+    let once = template.finish();
+    let mut template = Template::default();
+    template.before(shown(2));
+    let twice = template.finish();
+    let row = Row::from([
+        Value::Int(5),
+        Value::Null,
+        Value::Text("x".repeat(1_000).into()),
+        Value::Null,
+    ]);
+    let change = Change {
+        before: Some(row.clone()),
+        ..Change::unlogged(&FULL, Action::Update, row)
+    };
+    assert!(once.frame(&change, 100).is_some());
+    assert!(twice.frame(&change, 100).is_none());
 }

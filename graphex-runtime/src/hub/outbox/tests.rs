@@ -1,13 +1,17 @@
 use super::*;
-use crate::hub::lane::Clock;
+use crate::hub::clock::Clock;
 use crate::hub::operation::Envelope;
 
 const ACTION: Action = Action::Create;
 /// The sample's projection has the action alone.
-const RESYNC: &str = r#""RESYNC""#;
+const RESYNC: &str = r#""RESYNC"}"#;
 
 fn frame(payload: &'static str) -> Arc<Frame> {
-    Arc::new(Frame::Change(payload.into()))
+    Arc::new(Frame::Change {
+        payload: payload.into(),
+        cursor: None,
+        position: None,
+    })
 }
 
 fn outbox(change: impl FnOnce(&mut Limits)) -> Outbox {
@@ -41,7 +45,7 @@ fn enveloped(envelope: Envelope) -> Listener {
 impl Listener {
     /// Delivers the next change of the lane.
     fn push(&self, outbox: &Outbox, payload: &'static str) -> Pushed {
-        self.push_older(outbox, self.clock.tick(), payload)
+        self.push_older(outbox, self.clock.tick(None), payload)
     }
 
     fn push_older(&self, outbox: &Outbox, change: u64, payload: &'static str) -> Pushed {
@@ -126,7 +130,7 @@ async fn bytes_are_counted_with_their_envelopes_and_one_frame_alone_has_room() {
     assert_eq!(listener.push(&outbox, ""), OVERFLOWED);
     assert_eq!(
         taken(&outbox).await,
-        ["<much more than four>", r#"<"RESYNC">"#]
+        ["<much more than four>", r#"<"RESYNC"}>"#]
     );
     assert!(is_queued(listener.push(&outbox, "ab")));
     assert_eq!(taken(&outbox).await, ["<ab>"]);
@@ -147,8 +151,8 @@ async fn a_gap_is_the_subscribers_own() {
 #[tokio::test]
 async fn nothing_older_follows_a_resync() {
     let (outbox, listener) = (sized(10, 100), listener());
-    let undecided = listener.clock.tick();
-    let under_way = listener.clock.tick();
+    let undecided = listener.clock.tick(None);
+    let under_way = listener.clock.tick(None);
     outbox.gap(&listener.member.subscriber);
     assert_eq!(taken(&outbox).await, [RESYNC]);
     for older in [undecided, under_way] {
@@ -233,7 +237,7 @@ async fn a_replaced_member_gets_nothing_more_but_what_is_queued() {
     let subscriber = &listener.member.subscriber;
     let member = outbox.seat(subscriber, ACTION);
     assert_eq!(listener.push(&outbox, "late"), Pushed::Replaced);
-    outbox.push(&member, ACTION, listener.clock.tick(), frame("after"));
+    outbox.push(&member, ACTION, listener.clock.tick(None), frame("after"));
     assert_eq!(taken(&outbox).await, ["before", "after"]);
     outbox.retire(subscriber, ACTION);
     assert_eq!(listener.push(&outbox, "later"), Pushed::Ended);
