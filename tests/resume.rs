@@ -151,12 +151,12 @@ async fn filters_and_scope_hold_for_what_was_missed() {
     );
     let mut body = server.events_as(2, &query).await;
     for id in [5, 6, 2998] {
-        assert_eq!(sent(&mut body).await.0, format!("UPDATE {id} note {id}"));
+        assert_eq!(sent(&mut body).await.0, format!("ENTER {id} note {id}"));
     }
     let mut foreign = server.events_as(1, &query).await;
     server.until(|stats| stats.subscriptions == 2).await;
     file.run("UPDATE notes SET owner = 1, room = 9 WHERE id = 10");
-    assert_eq!(sent(&mut foreign).await.0, "UPDATE 10 note 10");
+    assert_eq!(sent(&mut foreign).await.0, "ENTER 10 note 10");
 }
 
 #[tokio::test]

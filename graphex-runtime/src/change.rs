@@ -38,6 +38,17 @@ impl fmt::Display for Action {
     }
 }
 
+/// What a change of a row is to who gets some rows only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passage {
+    /// It has the row: as it was, and as it is.
+    Stays,
+    /// It begins to have the row, with an update.
+    Enters,
+    /// It ceases to have the row, with an update.
+    Leaves,
+}
+
 /// Which actions a client subscribes to: GraphQL's `ActionSubscriptionEnum`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SubscriptionAction {

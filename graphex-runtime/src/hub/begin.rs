@@ -24,6 +24,7 @@ pub(crate) enum Place {
 
 /// What a transport knows of an operation that comes back: where the client was. It finds its way
 /// through the request's data.
+#[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Resumed(pub(crate) Place);
 

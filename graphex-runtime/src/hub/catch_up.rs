@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::lane::{Budget, Lane};
 use super::lock;
 use super::outbox::Pushed;
+use super::passage::Verdict;
 use super::past::{Page, Then};
 use super::plan::{Plan, Seat};
 use super::recent::{Delivered, Reached};
@@ -195,12 +196,12 @@ impl CatchUp {
         let (member, plan) = plans.find(|(_, plan)| plan.action == change.action)?;
         let outbox = &self.subscriber.channel.outbox;
         spent.spend(128).await;
-        match engine.matches(&self.subscriber.channel, plan, change).await {
-            Some(true) => {}
-            Some(false) => return None,
-            None => return Some(Outcome::Gap),
-        }
-        let Some(frame) = engine.frame(plan, change) else {
+        let passage = match engine.passage(&self.subscriber.channel, plan, change).await {
+            Some(Verdict::Told(passage)) => passage,
+            Some(Verdict::Nothing) => return None,
+            Some(Verdict::Undecided) | None => return Some(Outcome::Gap),
+        };
+        let Some(frame) = engine.frame(plan, change, passage) else {
             return Some(Outcome::Gap);
         };
         outbox.room(&self.subscriber).await;

@@ -10,12 +10,12 @@ use super::frame::Frame;
 use super::lane::{Budget, Lane};
 use super::lock;
 use super::outbox::Pushed;
+use super::passage::{Subjects, Verdict};
 use super::plan::{Listed, Members, Plan};
 use super::recent::Delivered;
-use crate::change::Change;
+use crate::change::{Change, Passage};
 use crate::layer::{BoxFuture, Inbox};
 use crate::model::Model;
-use crate::predicate::{Decision, Subject};
 use crate::topic::Topic;
 
 const COST_OF_A_FRAME: usize = 256;
@@ -26,7 +26,7 @@ const COST_OF_A_TEST: usize = 32;
 pub(super) struct Delivery<'d> {
     lane: &'d Arc<Lane>,
     delivered: &'d Delivered,
-    subject: Subject<'d>,
+    subjects: Subjects<'d>,
     question: Option<Arc<Question>>,
 }
 
@@ -35,10 +35,18 @@ impl<'d> Delivery<'d> {
         Self {
             lane,
             delivered,
-            subject: Subject::new(&delivered.change.row),
+            subjects: Subjects::new(&delivered.change.row, delivered.change.before.as_ref()),
             question: None,
         }
     }
+}
+
+/// What is told of a change, by its number in the lane.
+pub(super) struct Telling<'t> {
+    pub(super) lane: &'t Lane,
+    pub(super) change: &'t Change,
+    pub(super) number: u64,
+    pub(super) passage: Passage,
 }
 
 impl Engine {
@@ -57,7 +65,7 @@ impl Engine {
         // One lock for all topics: a member that moves from one to the other is seen once.
         let candidates = {
             let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
-            plans.candidates(topics, &change.row)
+            plans.candidates(topics, change)
         };
         let mut delivery = Delivery::new(lane, &delivered);
         for listed in candidates.blocks().flatten().flatten() {
@@ -75,7 +83,7 @@ impl Engine {
         let Delivery {
             lane,
             delivered: Delivered { change, number },
-            subject,
+            subjects,
             question,
         } = delivery;
         let Listed {
@@ -85,15 +93,20 @@ impl Engine {
         } = listed;
         // An older change that is not decided goes first.
         let is_free = backlog.as_ref().is_none_or(|backlog| !backlog.is_busy());
-        let decision = plan.predicate.decide(subject, is_free);
-        spent.spend(COST_OF_A_TEST + subject.take_cost()).await;
-        match (decision, backlog) {
-            (Decision::No, _) => {}
-            (Decision::Yes, _) => {
-                let telling = self.tell(lane, spent, plan, members, change, *number);
-                telling.await;
+        let verdict = subjects.verdict(plan, is_free);
+        spent.spend(COST_OF_A_TEST + subjects.take_cost()).await;
+        match (verdict, backlog) {
+            (Verdict::Nothing, _) => {}
+            (Verdict::Told(passage), _) => {
+                let telling = Telling {
+                    lane,
+                    change,
+                    number: *number,
+                    passage,
+                };
+                self.tell(&telling, spent, plan, members).await;
             }
-            (Decision::Undecided, backlog) => {
+            (Verdict::Undecided, backlog) => {
                 let question =
                     question.get_or_insert_with(|| Question::new(Arc::clone(change), *number));
                 let undecided = Undecided {
@@ -126,8 +139,14 @@ impl Engine {
     }
 
     /// The plan's frame of a change, for all its members; none if it is too large.
-    pub(super) fn frame(&self, plan: &Plan, change: &Change) -> Option<Arc<Frame>> {
-        let Some(payload) = plan.projection.frame(change, self.limits.outbox_bytes) else {
+    pub(super) fn frame(
+        &self,
+        plan: &Plan,
+        change: &Change,
+        passage: Passage,
+    ) -> Option<Arc<Frame>> {
+        let limit = self.limits.outbox_bytes;
+        let Some(payload) = plan.projection.frame(change, passage, limit) else {
             self.counters.frames_too_large.add(1);
             tracing::warn!(
                 stream = change.model.stream,
@@ -144,17 +163,21 @@ impl Engine {
         }))
     }
 
-    /// Queues the plan's frame of a change, by its number in the lane, to the plan's members.
+    /// Queues the plan's frame of a change to the plan's members.
     pub(super) async fn tell(
         &self,
-        lane: &Lane,
+        telling: &Telling<'_>,
         spent: &mut Budget,
         plan: &Plan,
         members: &Members,
-        change: &Change,
-        number: u64,
     ) {
-        let Some(frame) = self.frame(plan, change) else {
+        let Telling {
+            lane,
+            change,
+            number,
+            passage,
+        } = *telling;
+        let Some(frame) = self.frame(plan, change, passage) else {
             tell_gap(members);
             return;
         };

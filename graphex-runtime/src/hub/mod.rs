@@ -26,6 +26,7 @@ mod lookups;
 mod operation;
 mod outbox;
 mod owner;
+mod passage;
 #[cfg_attr(
     not(feature = "diesel"),
     allow(dead_code, reason = "a change log is read through Diesel")
@@ -50,8 +51,6 @@ mod subscriber;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
 
-#[cfg(feature = "diesel")]
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::Data;
@@ -337,22 +336,5 @@ impl Hub {
     #[cfg(feature = "diesel")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.engine, &other.engine)
-    }
-
-    /// Reserves the place of a transaction that is about to commit.
-    #[cfg(feature = "diesel")]
-    pub(crate) fn reserve(&self, changes: Vec<Change>) -> Ticket {
-        let mut of_streams = HashMap::<_, Vec<_>>::new();
-        for change in changes {
-            let stream = change.model.stream;
-            of_streams.entry(stream).or_default().push(change);
-        }
-        let mut ticket = Ticket::default();
-        for (stream, changes) in of_streams {
-            if let Some(lane) = self.engine.lanes.get(stream) {
-                ticket.add(&lane.queue, changes);
-            }
-        }
-        ticket
     }
 }

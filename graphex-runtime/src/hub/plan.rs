@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use smallvec::SmallVec;
 
 use super::backlog::Backlog;
 use super::budget::Budgets;
@@ -13,7 +14,7 @@ use super::index::EqualityIndex;
 use super::owner::Owner;
 use super::slab::{BLOCK, Block, Slab};
 use super::subscriber::Member;
-use crate::change::{Action, Row};
+use crate::change::{Action, Change};
 use crate::layer::Listening;
 use crate::predicate::Predicate;
 use crate::projection::Projection;
@@ -277,16 +278,28 @@ impl PlanTable {
         }
     }
 
-    /// The plans on these topics that the row may match, with their members as of now. A plan
-    /// listens on the coarse topic or on narrowed ones, and a change has one of each.
-    pub(crate) fn candidates(&self, topics: &[Topic], row: &Row) -> Candidates {
+    /// The plans on these topics that the change may concern, with their members as of now. A plan
+    /// listens on the coarse topic or on narrowed ones, and a row has one of each.
+    pub(crate) fn candidates(&self, topics: &[Topic], change: &Change) -> Candidates {
         let mut candidates = Candidates::default();
+        let mut places = SmallVec::<[usize; 8]>::new();
         for listeners in topics.iter().filter_map(|topic| self.topics.get(topic)) {
-            let places = listeners.index.find(row);
-            let found = places.map(|place| self.found.get(place).cloned());
-            candidates.found.extend(found);
+            places.extend(listeners.index.find(&change.row));
             candidates.scanned.extend(listeners.scanned.snapshot());
         }
+        if let Some(before) = &change.before {
+            // What is scanned listens on the coarse topic, which is the same.
+            let topics: Vec<_> = Topic::published_before(change, before).collect();
+            for listeners in topics.iter().filter_map(|topic| self.topics.get(topic)) {
+                places.extend(listeners.index.find(before));
+            }
+            places.sort_unstable();
+            places.dedup();
+        }
+        let found = places.into_iter();
+        candidates
+            .found
+            .extend(found.map(|place| self.found.get(place).cloned()));
         candidates
     }
 

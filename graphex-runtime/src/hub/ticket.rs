@@ -1,9 +1,13 @@
 //! A transaction that is about to commit, as the queues of its streams know it.
 
+#[cfg(feature = "diesel")]
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+#[cfg(feature = "diesel")]
+use super::Hub;
 use super::publisher::Queue;
 use crate::change::Change;
 
@@ -33,5 +37,24 @@ impl Drop for Ticket {
         for (queue, number) in self.0.drain(..) {
             queue.settle(number, false);
         }
+    }
+}
+
+#[cfg(feature = "diesel")]
+impl Hub {
+    /// Reserves the place of a transaction that is about to commit.
+    pub(crate) fn reserve(&self, changes: Vec<Change>) -> Ticket {
+        let mut of_streams = HashMap::<_, Vec<_>>::new();
+        for change in changes {
+            let stream = change.model.stream;
+            of_streams.entry(stream).or_default().push(change);
+        }
+        let mut ticket = Ticket::default();
+        for (stream, changes) in of_streams {
+            if let Some(lane) = self.engine.lanes.get(stream) {
+                ticket.add(&lane.queue, changes);
+            }
+        }
+        ticket
     }
 }

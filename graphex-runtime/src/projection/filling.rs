@@ -4,7 +4,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::Piece;
-use crate::change::{Change, Row};
+use crate::change::{Change, Passage, Row};
 use crate::cursor::Cursor;
 use crate::value::write_json_text;
 
@@ -22,15 +22,20 @@ pub(super) struct Event<'e> {
     pub(super) action: &'static str,
     /// None in what is about no row.
     pub(super) change: Option<&'e Change>,
+    pub(super) passage: Passage,
     pub(super) cursor: Option<Cursor>,
 }
 
 impl<'e> Event<'e> {
     fn row(&self, side: Side) -> Option<&'e Row> {
         let change = self.change?;
-        match side {
-            Side::Now => Some(&change.row),
-            Side::Before => change.before.as_ref(),
+        // A row that the subscriber does not have is nothing of its.
+        match (side, self.passage) {
+            (Side::Now, Passage::Stays | Passage::Enters) => Some(&change.row),
+            (Side::Before, Passage::Stays) => change.before.as_ref(),
+            (Side::Now, Passage::Leaves) | (Side::Before, Passage::Enters | Passage::Leaves) => {
+                None
+            }
         }
     }
 

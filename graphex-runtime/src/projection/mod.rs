@@ -10,7 +10,7 @@ use bytes::Bytes;
 use filling::{Event, filled};
 pub(crate) use template::Template;
 
-use crate::change::{Action, Change};
+use crate::change::{Action, Change, Passage};
 use crate::cursor::Cursor;
 use crate::model::{Model, Payload};
 use crate::value::write_json_text;
@@ -133,13 +133,24 @@ impl Projection {
         resync + self.0.pieces.iter().map(Piece::bytes).sum::<usize>()
     }
 
+    /// Whether a subscriber is told that a row begins or ceases to be one of its rows.
+    pub(crate) fn tells_passages(&self) -> bool {
+        matches!(self.0.form, Form::Result)
+    }
+
     /// The frame of a change, as JSON text; none if it is larger than `limit` bytes. What it shows
     /// for the first time does not count: a row that may be written may be sent. But it may
     /// not be multiplied.
-    pub(crate) fn frame(&self, change: &Change, limit: usize) -> Option<Bytes> {
+    pub(crate) fn frame(&self, change: &Change, passage: Passage, limit: usize) -> Option<Bytes> {
+        let action = match passage {
+            Passage::Stays => enum_name(change.action),
+            Passage::Enters => "ENTER",
+            Passage::Leaves => "LEAVE",
+        };
         let event = Event {
-            action: enum_name(change.action),
+            action,
             change: Some(change),
+            passage,
             cursor: change.cursor,
         };
         filled(&self.0.pieces, event, limit)
@@ -153,6 +164,7 @@ impl Projection {
                 let event = Event {
                     action: signal.enum_name(),
                     change: None,
+                    passage: Passage::Stays,
                     cursor,
                 };
                 // Without a row nothing is large but the template, which the client has written.

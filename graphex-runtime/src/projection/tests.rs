@@ -28,7 +28,9 @@ fn filled(model: &'static Model, projection: &Projection) -> String {
         position: None,
         published: false,
     };
-    let frame = projection.frame(&change, usize::MAX).unwrap();
+    let frame = projection
+        .frame(&change, Passage::Stays, usize::MAX)
+        .unwrap();
     String::from_utf8(frame.to_vec()).unwrap()
 }
 
@@ -123,7 +125,7 @@ fn a_result_has_its_cursor_where_there_is_one() {
     let projection = template.finish();
     let row = |text: &str| {
         let text = Value::Text(text.into());
-        let secret = Value::Text(text.canonical().into());
+        let secret = Value::Text(text.canonical());
         Row::from([Value::Int(5), secret, text, Value::Null])
     };
     let cursor = Cursor {
@@ -137,7 +139,9 @@ fn a_result_has_its_cursor_where_there_is_one() {
         ..Change::unlogged(&FULL, Action::Update, row("new"))
     };
     assert_eq!(
-        projection.frame(&change, usize::MAX).unwrap(),
+        projection
+            .frame(&change, Passage::Stays, usize::MAX)
+            .unwrap(),
         r#"{"before":{"text":"old"},"changed":["TEXT"],"at":"v1.a.7.b","extensions":{"graphex":{"cursor":"v1.a.7.b"}}}"#
     );
     assert_eq!(
@@ -146,7 +150,9 @@ fn a_result_has_its_cursor_where_there_is_one() {
     );
     let unlogged = Change::unlogged(&FULL, Action::Update, row("new"));
     assert_eq!(
-        projection.frame(&unlogged, usize::MAX).unwrap(),
+        projection
+            .frame(&unlogged, Passage::Stays, usize::MAX)
+            .unwrap(),
         r#"{"before":null,"changed":null,"at":null}"#
     );
 }
@@ -168,13 +174,57 @@ fn a_large_value_may_be_shown_once_of_each_row() {
     let row = Row::from([
         Value::Int(5),
         Value::Null,
-        Value::Text("x".repeat(1_000).into()),
+        Value::Text("x".repeat(1_000)),
         Value::Null,
     ]);
     let change = Change {
         before: Some(row.clone()),
         ..Change::unlogged(&FULL, Action::Update, row)
     };
-    assert!(once.frame(&change, 100).is_some());
-    assert!(twice.frame(&change, 100).is_none());
+    assert!(once.frame(&change, Passage::Stays, 100).is_some());
+    assert!(twice.frame(&change, Passage::Stays, 100).is_none());
+}
+
+/// Nothing of a row is shown to who does not have it.
+#[test]
+fn a_row_that_enters_or_leaves_shows_no_value_of_where_it_was() {
+    let mut template = Template::default();
+    template.text("{\"action\":");
+    template.action();
+    template.key(false, "id");
+    template.id();
+    for (key, side) in [("data", 0), ("before", 1)] {
+        let mut row = Template::default();
+        row.field(2);
+        template.key(false, key);
+        if side == 0 {
+            template.row(row);
+        } else {
+            template.before(row);
+        }
+    }
+    template.key(false, "changed");
+    template.changed();
+    let projection = template.finish();
+    let row = |text: &str| {
+        let text = Value::Text(text.into());
+        Row::from([Value::Int(5), Value::Null, text, Value::Null])
+    };
+    let change = Change {
+        before: Some(row("old")),
+        ..Change::unlogged(&FULL, Action::Update, row("new"))
+    };
+    let frame = |passage| projection.frame(&change, passage, usize::MAX).unwrap();
+    assert_eq!(
+        frame(Passage::Stays),
+        r#"{"action":"UPDATE","id":"5","data":"new","before":"old","changed":["TEXT"]}"#
+    );
+    assert_eq!(
+        frame(Passage::Enters),
+        r#"{"action":"ENTER","id":"5","data":"new","before":null,"changed":null}"#
+    );
+    assert_eq!(
+        frame(Passage::Leaves),
+        r#"{"action":"LEAVE","id":"5","data":null,"before":null,"changed":null}"#
+    );
 }

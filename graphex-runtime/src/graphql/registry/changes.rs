@@ -36,9 +36,13 @@ pub(in crate::graphql) fn register_changes(
     rust_name: &'static str,
 ) -> String {
     register_actions(registry);
-    let what = "What an event tells: what happened to a row; `RESYNC`, that changes may have been \
-                missed: load again what you show; `READY`, that the subscription stands.";
-    let names = ["CREATE", "UPDATE", "DELETE", "RESYNC", "READY"];
+    let what = "What an event tells: what happened to a row; `ENTER` and `LEAVE`, that an update \
+                has made it one of the subscription's rows, or one no longer, where a change log \
+                tells; `RESYNC`, that changes may have been missed: load again what you show; \
+                `READY`, that the subscription stands.";
+    let names = [
+        "CREATE", "UPDATE", "DELETE", "ENTER", "LEAVE", "RESYNC", "READY",
+    ];
     register(registry, enumeration(CHANGE_ACTION, what, names, "Action"));
     register(registry, change(model, rust_name));
     if model.may_have_log() {
@@ -89,7 +93,7 @@ pub(in crate::graphql) fn register_changes(
 /// One event.
 fn change(model: &Model, rust_name: &'static str) -> MetaType {
     let data = (model.payload == Payload::Full).then(|| {
-        let what = "The row: as written, or as it was before its deletion.";
+        let what = "The row: as written, or as it was before its deletion; null where it is not one of the subscription's.";
         field("data", &data_name(model), what)
     });
     let fields = [
