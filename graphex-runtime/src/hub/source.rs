@@ -9,13 +9,14 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 
+use super::Hub;
+#[cfg(feature = "diesel")]
+use super::HubBuilder;
 use super::clock::Clock;
 use super::engine::Engine;
 use super::lane::Lane;
 use super::lock;
 use super::past::Past;
-#[cfg(feature = "diesel")]
-use super::{Hub, HubBuilder};
 use crate::change::Change;
 use crate::cursor::Cursor;
 use crate::layer::Inbox as _;
