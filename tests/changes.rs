@@ -235,6 +235,30 @@ async fn it_is_a_root_by_itself() {
 }
 
 #[tokio::test]
+async fn who_may_have_missed_changes_is_told_in_the_words_of_its_selection() {
+    let hub = Hub::builder()
+        .model::<Message>()
+        .model::<Ping>()
+        .limits(|limits| limits.publisher_queue = 2)
+        .build();
+    let schema = Schema::build(Query, EmptyMutation, Root::default());
+    let schema = schema.data(hub.clone()).finish();
+    let query = "subscription { feed: messageChanges { __typename what: action id model row: data { text } } }";
+    let mut events = subscribed(&schema, &hub, query).await;
+    // On this runtime of one thread nothing is taken from the queue in between.
+    for id in 1..=3 {
+        hub.publish(Action::Create, &message(id, 7, None));
+    }
+    for id in ["1", "2"] {
+        assert_eq!(next(&mut events).await["feed"]["id"], id);
+    }
+    let resync = json!({"__typename": "MessageChange", "what": "RESYNC", "id": null, "model": "chat.message", "row": null});
+    assert_eq!(next(&mut events).await, json!({"feed": resync}));
+    hub.publish(Action::Create, &message(4, 7, None));
+    assert_eq!(next(&mut events).await["feed"]["id"], "4");
+}
+
+#[tokio::test]
 async fn equal_selections_share_a_plan_however_they_are_written() {
     let (schema, hub) = chat();
     let equal = [

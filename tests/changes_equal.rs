@@ -47,15 +47,17 @@ enum TwinAction {
     Create,
     Update,
     Delete,
+    #[allow(dead_code, reason = "it is in the schema")]
+    Resync,
 }
 
 #[derive(Clone, SimpleObject)]
 #[graphql(name = "MessageChange", rename_fields = "snake_case")]
 struct TwinChange {
     action: TwinAction,
-    id: ID,
+    id: Option<ID>,
     model: String,
-    data: TwinData,
+    data: Option<TwinData>,
 }
 
 #[derive(Clone, SimpleObject)]
@@ -87,9 +89,9 @@ impl TwinChange {
         };
         Self {
             action,
-            id: message.id.into(),
+            id: Some(message.id.into()),
             model: "chat.message".to_owned(),
-            data: TwinData {
+            data: Some(TwinData {
                 id: message.id,
                 room: message.room,
                 size: message.size,
@@ -104,7 +106,7 @@ impl TwinChange {
                 uuid: message.uuid,
                 meta: message.meta,
                 tags: message.tags,
-            },
+            }),
         }
     }
 }

@@ -61,12 +61,13 @@ impl Client {
                 part["payload"].take()
             }
         };
-        if let Some(errors) = result.get("errors") {
-            assert_eq!(result["data"], Value::Null);
-            assert_eq!(errors[0]["extensions"]["code"], "RESYNC");
+        let event = &result["data"]["noteChanges"];
+        if event["action"] == "RESYNC" {
+            // An event like others: a result with errors or without data ends some clients.
+            let event = json!({"action": "RESYNC", "id": null, "data": null});
+            assert_eq!(result, json!({"data": {"noteChanges": event}}));
             return Told::Resync;
         }
-        let event = &result["data"]["noteChanges"];
         change(event["action"].as_str().unwrap(), &event["data"])
     }
 }

@@ -152,6 +152,23 @@ fn a_full_model_names_all_that_is_visible() {
     }
 }
 
+/// A model whose table is known: a change log can have it.
+#[derive(ModelType)]
+#[graphex(stream = "notes", table = "notes", serialize_data)]
+struct Note {
+    id: i64,
+    text: String,
+}
+
+#[test]
+fn only_a_model_with_a_table_promises_what_a_change_log_tells() {
+    compare("changes_of_a_table.graphql", &sdl(NoteChanges::default()));
+    let tableless = sdl(MessageChanges::default());
+    for name in ["Cursor", "before: ", "changed: ", "after: "] {
+        assert!(!tableless.contains(name), "{name}");
+    }
+}
+
 #[test]
 fn models_share_the_types_that_are_not_theirs() {
     let sdl = sdl(Both::default());

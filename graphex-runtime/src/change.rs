@@ -38,6 +38,17 @@ impl fmt::Display for Action {
     }
 }
 
+/// What a change of a row is to who gets some rows only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passage {
+    /// It has the row: as it was, and as it is.
+    Stays,
+    /// It begins to have the row, with an update.
+    Enters,
+    /// It ceases to have the row, with an update.
+    Leaves,
+}
+
 /// Which actions a client subscribes to: GraphQL's `ActionSubscriptionEnum`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SubscriptionAction {
@@ -136,6 +147,9 @@ pub struct Change {
     pub before: Option<Row>,
     /// Where whoever has seen this change goes on, if it comes from a change log.
     pub cursor: Option<Cursor>,
+    /// Its own number in the change log. Of the two changes that a changed key makes, the first has
+    /// the cursor of what was before: who saw only that has not seen all of this number.
+    pub position: Option<u64>,
     /// Whether [`Hub::publish`](crate::Hub::publish) told it, not what was captured.
     pub published: bool,
 }
@@ -149,6 +163,7 @@ impl Change {
             row,
             before: None,
             cursor: None,
+            position: None,
             published: false,
         }
     }

@@ -51,6 +51,15 @@ pub(crate) enum Refusal {
         /// [`Limits::document_aliases`](crate::Limits::document_aliases).
         limit: usize,
     },
+    /// The subscription is to go on in a log that is not there.
+    #[error(
+        "stream `{stream}` has no change log, so `after` cannot be given: leave it out, and load \
+         what you show"
+    )]
+    NoLog {
+        /// The stream asked for.
+        stream: &'static str,
+    },
     /// The layer did not confirm that it listens.
     #[error("live updates are not available at the moment; try again")]
     Unavailable,
@@ -83,9 +92,10 @@ impl Refusal {
         match self {
             Self::UnknownChannel | Self::NoSuchSubscription => "NOT_FOUND",
             Self::NotServed { .. } => "NOT_SERVED",
-            Self::InvalidId { .. } | Self::InvalidFilter(_) | Self::FiltersTooLarge { .. } => {
-                "BAD_USER_INPUT"
-            }
+            Self::InvalidId { .. }
+            | Self::InvalidFilter(_)
+            | Self::FiltersTooLarge { .. }
+            | Self::NoLog { .. } => "BAD_USER_INPUT",
             Self::NoChannel(ConnectError::GoingAway | ConnectError::NoRandomness) => "UNAVAILABLE",
             Self::NoChannel(ConnectError::Revoked { .. }) => "FORBIDDEN",
             Self::NoChannel(ConnectError::Expired) => "UNAUTHENTICATED",

@@ -72,6 +72,11 @@ impl Model {
         }
     }
 
+    /// Whether a change log can have the model: its table is known.
+    pub(crate) fn may_have_log(&self) -> bool {
+        self.table.is_some()
+    }
+
     /// Positions of the fields that clients may see, in order.
     pub fn visible(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.fields.len()).filter(|position| !self.fields[*position].hidden)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::change::{Action, Change};
+use crate::change::{Action, Change, Row};
 use crate::model::Model;
 use crate::predicate::{MOST_COMBINATIONS, Predicate};
 use crate::value::Value;
@@ -60,11 +60,19 @@ impl Topic {
     /// The topics that a change is published to: at most two. A row without a value of an index
     /// field has the coarse one alone: nobody pins null.
     ///
-    /// A row that moved is published under its new values. With the row as it was before, those
-    /// who lose it could be told under the old ones.
+    /// A row that moved is published under its new values. Under the old ones those are found who
+    /// lose it, where the row before is known.
     pub(crate) fn published(change: &Change) -> impl Iterator<Item = Self> {
-        let (model, action) = (change.model, change.action);
-        let values = model.index.iter().map(|field| change.row.value(*field));
+        Self::of_row(change.model, change.action, &change.row)
+    }
+
+    /// The topics of the row as it was before the change.
+    pub(crate) fn published_before(change: &Change, before: &Row) -> impl Iterator<Item = Self> {
+        Self::of_row(change.model, change.action, before)
+    }
+
+    fn of_row(model: &Model, action: Action, row: &Row) -> impl Iterator<Item = Self> + use<> {
+        let values = model.index.iter().map(|field| row.value(*field));
         let values: Vec<_> = values.filter(|value| !value.is_null()).collect();
         let narrowed = !values.is_empty() && values.len() == model.index.len();
         let narrowed = narrowed.then(|| Self::narrowed(model, action, values));
@@ -158,6 +166,7 @@ mod tests {
             ]),
             before: None,
             cursor: None,
+            position: None,
             published: false,
         }
     }

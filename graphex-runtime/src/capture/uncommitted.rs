@@ -150,6 +150,7 @@ mod tests {
             row: Row::from([Value::Int(id.into())]),
             before: None,
             cursor: None,
+            position: None,
             published: false,
         }
     }

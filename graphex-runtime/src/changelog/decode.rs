@@ -1,6 +1,7 @@
 //! From a row of the log to changes of a model.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::connection::Entry;
 use crate::change::{Action, Change, Row};
@@ -36,14 +37,26 @@ impl Decoder {
         }
     }
 
+    /// The streams whose changes it reads.
+    pub(super) fn streams(&self) -> impl Iterator<Item = &'static str> {
+        self.models.keys().copied()
+    }
+
+    /// What the row tells, whatever becomes of it: a `Field` of the user's reads the values.
+    pub(super) fn decode_or_gap(&self, entry: &Entry, before: Cursor, cursor: Cursor) -> Told {
+        let decoding = || self.decode(entry, before, cursor);
+        let decoded = catch_unwind(AssertUnwindSafe(decoding));
+        decoded.unwrap_or_else(|_| self.gap_of(entry))
+    }
+
     /// What is told of a row that cannot be read.
-    pub(super) fn gap_of(&self, entry: &Entry) -> Told {
+    fn gap_of(&self, entry: &Entry) -> Told {
         let model = self.models.get(&*entry.stream);
         model.map_or(Told::Foreign, |model| Told::Gap(model.stream))
     }
 
     /// What the row tells. `before` is where whoever has not seen all of it goes on.
-    pub(super) fn decode(&self, entry: &Entry, before: Cursor, cursor: Cursor) -> Told {
+    fn decode(&self, entry: &Entry, before: Cursor, cursor: Cursor) -> Told {
         let Some(model) = self.models.get(&*entry.stream).copied() else {
             return Told::Foreign;
         };
@@ -72,13 +85,12 @@ impl Decoder {
             let json = json.as_deref().unwrap_or_default();
             model.row_from_log(self.database, json)
         };
+        let position = Some(cursor.position);
         let change = |action, row, before: Option<Row>, cursor| Change {
-            model,
-            action,
-            row,
             before,
             cursor: Some(cursor),
-            published: false,
+            position,
+            ..Change::unlogged(model, action, row)
         };
         Ok(Some(match entry.op {
             b'c' => (change(Action::Create, row(&entry.new)?, None, cursor), None),

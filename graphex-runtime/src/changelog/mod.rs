@@ -7,6 +7,7 @@ mod check;
 mod connection;
 mod decode;
 mod log;
+mod past;
 mod postgres;
 mod raw;
 mod reader;
@@ -27,13 +28,14 @@ pub use schema::{Installed, LogSchema, Migration};
 
 use decode::Decoder;
 use log::{Log, LogError};
+use past::LogSource;
 use postgres::PostgresLog;
-use reader::{Pace, Reader};
+use reader::{Open, Pace, Reader};
 use schema::Retention;
 use sqlite::SqliteLog;
 
 use crate::cursor::Cursor;
-use crate::hub::{Flushing, HubBuilder, OpenError, Opened, Sink, Source};
+use crate::hub::{HubBuilder, OpenError, Opened, Sink};
 use crate::model::{Model, ModelType};
 use crate::value::Database;
 
@@ -209,10 +211,12 @@ impl ChangeLog {
             Err(error) => return Err(error),
         };
         let (open, retention) = (self.open, self.retention);
+        let open: Open = Arc::new(move || open(retention));
+        let decoder = Arc::new(Decoder::new(self.database, &models));
         let reader = Reader::start(
             first,
-            Box::new(move || open(retention)),
-            Decoder::new(self.database, &models),
+            Arc::clone(&open),
+            Arc::clone(&decoder),
             Pace {
                 poll: self.poll,
                 retention,
@@ -221,7 +225,11 @@ impl ChangeLog {
         )
         .map_err(ChangeLogError::Thread)?;
         Ok(Opened {
-            source: Box::new(reader),
+            source: Arc::new(LogSource {
+                reader,
+                open,
+                decoder,
+            }),
             streams: models.iter().map(|model| model.stream).collect(),
             // Without it SQLite tells no trigger of the rows that REPLACE takes away.
             writers_run: (self.database == Database::Sqlite)
@@ -244,20 +252,6 @@ impl ChangeLog {
         let mut log = (self.open)(self.retention)?;
         let mark = log.end()?;
         Ok((log, mark))
-    }
-}
-
-impl Source for Reader {
-    fn wake(&self) {
-        self.wake();
-    }
-
-    fn flush(&self, flushing: Flushing) {
-        self.flush(flushing);
-    }
-
-    fn is_ready(&self) -> bool {
-        self.is_ready()
     }
 }
 

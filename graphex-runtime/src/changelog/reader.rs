@@ -1,6 +1,5 @@
 //! The thread that follows a change log and hands over what it reads.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
@@ -14,7 +13,7 @@ use crate::cursor::Cursor;
 use crate::hub::{Flushing, Sink};
 
 /// Makes a connection to the log, on which it is ready to be read.
-pub(super) type Open = Box<dyn FnMut() -> Result<Box<dyn Log>, LogError> + Send>;
+pub(super) type Open = Arc<dyn Fn() -> Result<Box<dyn Log>, LogError> + Send + Sync>;
 
 /// How the reader goes about it.
 #[derive(Clone, Copy, Debug)]
@@ -105,13 +104,16 @@ impl Reader {
     pub(super) fn start(
         first: Option<(Box<dyn Log>, Mark)>,
         open: Open,
-        decoder: Decoder,
+        decoder: Arc<Decoder>,
         pace: Pace,
         sink: Box<dyn Sink>,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (log, mark) = first.map_or((None, None), |(log, mark)| (Some(log), Some(mark)));
         shared.lock().following = log.is_some();
+        if let Some(mark) = &mark {
+            reached(&*sink, &decoder, mark.cursor);
+        }
         let following = Following {
             shared: Arc::clone(&shared),
             open,
@@ -181,12 +183,19 @@ impl Drop for Reader {
 struct Following {
     shared: Arc<Shared>,
     open: Open,
-    decoder: Decoder,
+    decoder: Arc<Decoder>,
     pace: Pace,
     sink: Box<dyn Sink>,
     mark: Option<Mark>,
     /// Who waits for what the next end of the log comes after.
     flushings: Vec<Flushing>,
+}
+
+/// Says that all up to this position is handed over.
+fn reached(sink: &dyn Sink, decoder: &Decoder, at: Cursor) {
+    for stream in decoder.streams() {
+        sink.reached(stream, at);
+    }
 }
 
 /// Says that the thread has ended, however it did.
@@ -228,7 +237,9 @@ impl Following {
     /// Goes on where the last connection was.
     fn resume(&mut self, log: &mut dyn Log) -> Result<(), LogError> {
         let Some(mark) = &self.mark else {
-            self.mark = Some(log.end()?);
+            let mark = log.end()?;
+            reached(&*self.sink, &self.decoder, mark.cursor);
+            self.mark = Some(mark);
             return Ok(());
         };
         // What was known of batches may be of another time of the database.
@@ -241,8 +252,11 @@ impl Following {
 
     fn gap(&mut self, log: &mut dyn Log) -> Result<(), LogError> {
         tracing::warn!("changes are not in the log any more; all subscribers are told");
-        self.mark = Some(log.end()?);
-        self.sink.gap(None);
+        let mark = log.end()?;
+        for stream in self.decoder.streams() {
+            self.sink.gap(stream, mark.cursor);
+        }
+        self.mark = Some(mark);
         Ok(())
     }
 
@@ -265,7 +279,9 @@ impl Following {
                 Read::Page(page) => {
                     untended += page.len();
                     idle = SHORTEST_POLL;
+                    let at = mark.cursor;
                     self.hand_over(before, &page);
+                    reached(&*self.sink, &self.decoder, at);
                     if self.shared.is_stopped() {
                         return Ok(());
                     }
@@ -305,10 +321,7 @@ impl Following {
         let mut changes: Vec<Change> = Vec::with_capacity(page.len());
         let mut told = None;
         for (cursor, entry) in page {
-            // A `Field` of the user's reads the values.
-            let decoding = || self.decoder.decode(entry, before, *cursor);
-            let decoded = catch_unwind(AssertUnwindSafe(decoding));
-            match decoded.unwrap_or_else(|_| self.decoder.gap_of(entry)) {
+            match self.decoder.decode_or_gap(entry, before, *cursor) {
                 Told::Changes(first, second) => {
                     told = None;
                     changes.push(first);
@@ -320,7 +333,7 @@ impl Following {
                     if !changes.is_empty() {
                         self.sink.changes(std::mem::take(&mut changes));
                     }
-                    self.sink.gap(Some(stream));
+                    self.sink.gap(stream, *cursor);
                     told = Some(stream);
                 }
                 Told::Foreign => {}

@@ -9,8 +9,9 @@ use crate::cursor::Cursor;
 pub(super) struct SqliteLog {
     conn: Box<dyn LogConnection + Send>,
     log: u64,
-    /// SQLite's number for what other connections have written, when everything was read.
-    exhausted_at: Option<i64>,
+    /// SQLite's number for what other connections have written, when there was nothing after this
+    /// position.
+    exhausted_at: Option<(i64, Cursor)>,
 }
 
 impl SqliteLog {
@@ -50,10 +51,10 @@ impl SqliteLog {
         }
     }
 
-    /// The entries from this number on, itself included.
-    fn entries(&mut self, from: i64) -> Result<Vec<Entry>, LogError> {
-        let page = i64::try_from(PAGE).unwrap_or(i64::MAX);
-        let values = [Bind::Int(from), Bind::Int(page + 1)];
+    /// At most so many entries from this number on, itself included.
+    fn entries(&mut self, from: i64, most: usize) -> Result<Vec<Entry>, LogError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let values = [Bind::Int(from), Bind::Int(most)];
         let sql = "SELECT 0, seq, token, stream, op, old, new FROM graphex_log WHERE seq >= ? ORDER BY seq LIMIT ?";
         Ok(self.conn.entries(Statement::new(sql, &values))?)
     }
@@ -101,7 +102,7 @@ impl Log for SqliteLog {
         let Ok(position) = i64::try_from(cursor.position) else {
             return Ok(None);
         };
-        let entries = self.entries(position)?;
+        let entries = self.entries(position, 1)?;
         let there = entries.first().filter(|entry| entry.seq == position);
         let is_good = match there {
             Some(entry) => self.cursor(entry) == *cursor,
@@ -114,11 +115,12 @@ impl Log for SqliteLog {
 
     fn read(&mut self, mark: &mut Mark) -> Result<Read, LogError> {
         let version = self.data_version()?;
-        if version.is_some() && version == self.exhausted_at {
+        let exhausted_at = version.map(|version| (version, mark.cursor));
+        if exhausted_at.is_some() && exhausted_at == self.exhausted_at {
             return Ok(Read::End);
         }
         let position = mark.cursor.position.cast_signed();
-        let mut entries = self.entries(position)?;
+        let mut entries = self.entries(position, PAGE + 1)?;
         match entries.first() {
             Some(entry) if entry.seq == position => {
                 if self.cursor(entry) != mark.cursor {
@@ -138,7 +140,7 @@ impl Log for SqliteLog {
             .collect();
         let Some((last, _)) = page.last() else {
             // Read before the entries, so that what was written meanwhile is seen next time.
-            self.exhausted_at = version;
+            self.exhausted_at = exhausted_at;
             return Ok(Read::End);
         };
         mark.cursor = *last;

@@ -5,7 +5,7 @@ use async_graphql::{Context, ServerError, ServerResult, Value};
 use super::filters::{SentFilters, parse_filters};
 use super::registry::Argument;
 use crate::error::Refusal;
-use crate::hub::{Hub, Subscription};
+use crate::hub::{Begin, Hub, Place, Subscription};
 use crate::limits::Limits;
 use crate::model::{Model, RawArgs};
 
@@ -41,6 +41,22 @@ pub(super) fn id(ctx: &Context<'_>) -> ServerResult<Option<String>> {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) if !number.is_f64() => Some(number.to_string()),
         _ => None,
+    })
+}
+
+/// Where the subscription begins, and whether it is told when it stands.
+pub(super) fn begin(ctx: &Context<'_>) -> ServerResult<Begin> {
+    let after = read(ctx, "after", "a cursor, a string", |value| match value {
+        Value::String(text) => Some(Place::named(text)),
+        _ => None,
+    })?;
+    let ready = read(ctx, "ready", "true or false", |value| match value {
+        Value::Boolean(ready) => Some(*ready),
+        _ => None,
+    })?;
+    Ok(Begin {
+        place: after.unwrap_or_default(),
+        ready: ready.unwrap_or(false),
     })
 }
 

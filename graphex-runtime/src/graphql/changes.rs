@@ -1,6 +1,7 @@
 //! The standard protocols' subscription field: a stream of events with a selection set.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -20,7 +21,7 @@ use crate::change::{SubscriptionAction, SubscriptionOperation};
 use crate::error::Refusal;
 use crate::filters::Filters;
 use crate::hooks::Hooks;
-use crate::hub::{Connection, Envelope, Identity, Operation, Registration};
+use crate::hub::{Begin, Connection, Envelope, Identity, Operation, Place, Registration, Resumed};
 use crate::model::{Model, ModelType, RawArgs};
 
 /// The events of a model for the standard protocols; `MessageChanges` is
@@ -98,7 +99,8 @@ async fn subscribe(
         channel_id: None,
     };
     let filters = arguments::filters(ctx)?;
-    let joined = join(ctx, model, hooks, args, filters.as_ref()).await;
+    let begin = arguments::begin(ctx)?;
+    let joined = join(ctx, model, hooks, args, filters.as_ref(), begin).await;
     joined.map_err(|refusal| {
         let error = async_graphql::Error::new(refusal.to_string());
         let error = error.extend_with(|_, extensions| extensions.set("code", refusal.code()));
@@ -112,8 +114,17 @@ async fn join(
     hooks: Hooks,
     mut args: RawArgs,
     filters: Option<&SentFilters>,
+    mut begin: Begin,
 ) -> Result<Source, Refusal> {
     let hub = arguments::hub(ctx)?;
+    if begin.place != Place::Now && !hub.is_logged(model) {
+        let stream = model.stream;
+        return Err(Refusal::NoLog { stream });
+    }
+    // What the transport knows of the client is younger than the document.
+    if let Some(Resumed(place)) = ctx.data_opt() {
+        begin.place = *place;
+    }
     let (source, registration) = match ctx.data_opt::<Registration>() {
         Some(registration) => (Source::Transport, registration.clone()),
         None => {
@@ -131,7 +142,7 @@ async fn join(
     let permit = hooks.permit(model, ctx, args).await?;
     let projection = projection(model, ctx.field(), hub.limits())?;
     registration
-        .join(permit, &subscription, &projection)
+        .join(permit, &subscription, &projection, begin)
         .await?;
     Ok(source)
 }
@@ -172,12 +183,12 @@ fn response(frame: &Bytes) -> Response {
     struct Payload {
         data: Value,
         #[serde(default)]
-        errors: Vec<ServerError>,
+        extensions: BTreeMap<String, Value>,
     }
     match serde_json::from_slice::<Payload>(frame) {
         Ok(payload) => {
             let mut response = Response::new(payload.data);
-            response.errors = payload.errors;
+            response.extensions = payload.extensions;
             response
         }
         // A frame is JSON that was written here.

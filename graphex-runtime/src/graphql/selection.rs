@@ -70,26 +70,30 @@ pub(super) fn projection(
             "action" => template.action(),
             "id" => template.id(),
             "model" => template.string(model.label),
-            "data" => row(&mut template, model, &fields, &mut aliases)?,
+            "data" => template.row(row(model, &fields, &mut aliases)?),
+            "before" => template.before(row(model, &fields, &mut aliases)?),
+            "changed" => template.changed(),
+            "cursor" => template.cursor(),
             // Validation has left no other.
             _ => template.string(&change_name(model)),
         }
     }
-    template.text("}}}");
+    template.text("}}");
     Ok(template.finish())
 }
 
+/// What is selected of the row.
 fn row(
-    template: &mut Template,
     model: &Model,
     fields: &[SelectionField<'_>],
     aliases: &mut Aliases,
-) -> Result<(), Refusal> {
+) -> Result<Template, Refusal> {
     let selected = fields.iter().flat_map(SelectionField::selection_set);
     let visible = model
         .visible()
         .map(|field| (model.fields[field].name, field));
     let visible: HashMap<_, _> = visible.collect();
+    let mut template = Template::default();
     template.text("{");
     for (position, (key, fields)) in collect(selected, aliases)?.into_iter().enumerate() {
         template.key(position == 0, key);
@@ -100,5 +104,5 @@ fn row(
         }
     }
     template.text("}");
-    Ok(())
+    Ok(template)
 }

@@ -12,10 +12,12 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::budget::{Budget, Budgets};
+use super::delivery::Telling;
 use super::engine::Engine;
 use super::lane::{self, Lane};
 use super::lock;
 use super::owner::Owner;
+use super::passage::Verdict;
 use super::plan::{Members, Plan};
 use crate::change::Change;
 use crate::predicate::Demand;
@@ -30,6 +32,8 @@ pub(super) struct Question {
     pub(super) change: Arc<Change>,
     /// Its number in the lane.
     pub(super) number: u64,
+    /// The same question about the row before it.
+    pub(super) before: Option<Arc<Self>>,
     answers: Mutex<HashMap<Demand, Answer>>,
 }
 
@@ -81,9 +85,19 @@ pub(super) enum Queued {
 
 impl Question {
     pub(super) fn new(change: Arc<Change>, number: u64) -> Arc<Self> {
+        let before = change.before.clone().map(|row| {
+            let before = None;
+            let change = Change {
+                row,
+                before,
+                ..Change::clone(&change)
+            };
+            Self::new(Arc::new(change), number)
+        });
         Arc::new(Self {
             change,
             number,
+            before,
             answers: Mutex::default(),
         })
     }
@@ -153,16 +167,18 @@ impl Backlog {
             } = undecided;
             let mut asking = members.values();
             if asking.any(|member| member.is_asking(plan.action)) {
-                match engine.decide(&budget, question, plan).await {
-                    Some(true) => {
-                        let (change, number) = (&question.change, question.number);
-                        let spent = &mut spent;
-                        engine
-                            .tell(&lane, spent, plan, members, change, number)
-                            .await;
+                match engine.verdict(&budget, question, plan).await {
+                    Some(Verdict::Told(passage)) => {
+                        let telling = Telling {
+                            lane: &lane,
+                            change: &question.change,
+                            number: question.number,
+                            passage,
+                        };
+                        engine.tell(&telling, &mut spent, plan, members).await;
                     }
-                    Some(false) => {}
-                    None => tell_gap(members),
+                    Some(Verdict::Nothing) => {}
+                    Some(Verdict::Undecided) | None => tell_gap(members),
                 }
                 lane.flush();
             }
@@ -211,8 +227,9 @@ pub(super) fn tell_gap(members: &Members) {
 }
 
 impl Engine {
-    /// Whether the change matches the plan; none if that cannot be told.
-    async fn decide(
+    /// Whether the row of the change matches the plan, as far as it does not tell itself; none if
+    /// that cannot be told.
+    pub(super) async fn decide(
         &self,
         budget: &Budget,
         question: &Arc<Question>,

@@ -129,11 +129,6 @@ impl SubscriptionKey {
         }
     }
 
-    /// Whether it is of the two-channel protocol.
-    pub(super) fn is_asked(&self) -> bool {
-        matches!(self.name, Name::Asked { .. })
-    }
-
     pub(super) fn of_operation(model: &Model, number: u64) -> Self {
         Self {
             stream: model.stream,

@@ -6,14 +6,16 @@ use bytes::Bytes;
 
 use super::backlog::{Backlog, Question, Queued, Undecided, tell_gap};
 use super::engine::Engine;
+use super::frame::Frame;
 use super::lane::{Budget, Lane};
 use super::lock;
 use super::outbox::Pushed;
+use super::passage::{Subjects, Verdict};
 use super::plan::{Listed, Members, Plan};
-use crate::change::Change;
+use super::recent::Delivered;
+use crate::change::{Change, Passage};
 use crate::layer::{BoxFuture, Inbox};
 use crate::model::Model;
-use crate::predicate::{Decision, Subject};
 use crate::topic::Topic;
 use crate::wire;
 
@@ -21,50 +23,104 @@ const COST_OF_A_FRAME: usize = 256;
 const COST_OF_A_CHANGE: usize = 128;
 const COST_OF_A_TEST: usize = 32;
 
+/// The delivery of one change.
+pub(super) struct Delivery<'d> {
+    lane: &'d Arc<Lane>,
+    delivered: &'d Delivered,
+    subjects: Subjects<'d>,
+    question: Option<Arc<Question>>,
+}
+
+impl<'d> Delivery<'d> {
+    pub(super) fn new(lane: &'d Arc<Lane>, delivered: &'d Delivered) -> Self {
+        Self {
+            lane,
+            delivered,
+            subjects: Subjects::new(&delivered.change.row, delivered.change.before.as_ref()),
+            question: None,
+        }
+    }
+}
+
+/// What is told of a change, by its number in the lane.
+pub(super) struct Telling<'t> {
+    pub(super) lane: &'t Lane,
+    pub(super) change: &'t Change,
+    pub(super) number: u64,
+    pub(super) passage: Passage,
+}
+
 impl Engine {
     /// Delivers a change of the lane. Deliveries of one lane come one after the other.
     async fn deliver_on(&self, lane: &Arc<Lane>, topics: &[Topic], change: &Arc<Change>) {
         let mut spent = lane.delivering.lock().await;
         spent.spend(COST_OF_A_CHANGE).await;
-        let number = lane.clock.tick();
+        let before = lane.clock.now().cursor;
+        let delivered = Delivered {
+            change: Arc::clone(change),
+            number: lane.clock.tick(change.cursor),
+        };
+        if change.position.is_some() {
+            lock(&lane.recent).push(before, delivered.clone());
+        }
         // One lock for all topics: a member that moves from one to the other is seen once.
         let candidates = {
             let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
-            plans.candidates(topics, &change.row)
+            plans.candidates(topics, change)
         };
-        let subject = Subject::new(&change.row);
-        let mut question: Option<Arc<Question>> = None;
+        let mut delivery = Delivery::new(lane, &delivered);
         for listed in candidates.blocks().flatten().flatten() {
-            let Listed {
-                predicate,
-                plan,
-                members,
-                backlog,
-            } = listed;
-            // An older change that is not decided goes first.
-            let is_free = backlog.as_ref().is_none_or(|backlog| !backlog.is_busy());
-            let decision = predicate.decide(&subject, is_free);
-            if spent.is_spent_with(COST_OF_A_TEST + subject.take_cost()) {
-                spent.rest().await;
+            self.deliver_to(&mut delivery, &mut spent, listed).await;
+        }
+    }
+
+    /// Delivers a change to a plan that it may match.
+    pub(super) async fn deliver_to(
+        &self,
+        delivery: &mut Delivery<'_>,
+        spent: &mut Budget,
+        listed: &Listed,
+    ) {
+        let Delivery {
+            lane,
+            delivered: Delivered { change, number },
+            subjects,
+            question,
+        } = delivery;
+        let Listed {
+            predicate,
+            plan,
+            members,
+            backlog,
+        } = listed;
+        // An older change that is not decided goes first.
+        let is_free = backlog.as_ref().is_none_or(|backlog| !backlog.is_busy());
+        let verdict = subjects.verdict(predicate, plan, is_free);
+        if spent.is_spent_with(COST_OF_A_TEST + subjects.take_cost()) {
+            spent.rest().await;
+        }
+        match (verdict, backlog) {
+            (Verdict::Nothing, _) => {}
+            (Verdict::Told(passage), _) => {
+                let telling = Telling {
+                    lane,
+                    change,
+                    number: *number,
+                    passage,
+                };
+                self.tell(&telling, spent, plan, members).await;
             }
-            match (decision, backlog) {
-                (Decision::No, _) => {}
-                (Decision::Yes, _) => {
-                    let telling = self.tell(lane, &mut spent, plan, members, change, number);
-                    telling.await;
-                }
-                (Decision::Undecided, backlog) => {
-                    let question =
-                        question.get_or_insert_with(|| Question::new(Arc::clone(change), number));
-                    let undecided = Undecided {
-                        question: Arc::clone(question),
-                        plan: Arc::clone(plan),
-                        members: Arc::clone(members),
-                    };
-                    // What is costly has a backlog.
-                    if let Some(backlog) = backlog {
-                        self.decide_later(lane, backlog, undecided);
-                    }
+            (Verdict::Undecided, backlog) => {
+                let question =
+                    question.get_or_insert_with(|| Question::new(Arc::clone(change), *number));
+                let undecided = Undecided {
+                    question: Arc::clone(question),
+                    plan: Arc::clone(plan),
+                    members: Arc::clone(members),
+                };
+                // What is costly has a backlog.
+                if let Some(backlog) = backlog {
+                    self.decide_later(lane, backlog, undecided);
                 }
             }
         }
@@ -86,31 +142,53 @@ impl Engine {
         }
     }
 
-    /// Queues the plan's frame of a change, by its number in the lane, to the plan's members.
-    pub(super) async fn tell(
+    /// The plan's frame of a change, for all its members; none if it is too large.
+    pub(super) fn frame(
         &self,
-        lane: &Lane,
-        spent: &mut Budget,
         plan: &Plan,
-        members: &Members,
         change: &Change,
-        number: u64,
-    ) {
-        let Some(frame) = plan.projection.frame(change, self.limits.outbox_bytes) else {
+        passage: Passage,
+    ) -> Option<Arc<Frame>> {
+        let limit = self.limits.outbox_bytes;
+        let Some(payload) = plan.projection.frame(change, passage, limit) else {
             self.counters.frames_too_large.add(1);
             tracing::warn!(
-                stream = lane.model.stream,
+                stream = change.model.stream,
                 "a subscription repeats a large value so often that its frame is larger than \
                  `Limits::outbox_bytes`; it is told of a gap"
             );
+            return None;
+        };
+        self.counters.frames_encoded.add(1);
+        Some(Arc::new(Frame::Change {
+            payload,
+            cursor: change.cursor,
+            position: change.position,
+        }))
+    }
+
+    /// Queues the plan's frame of a change to the plan's members.
+    pub(super) async fn tell(
+        &self,
+        telling: &Telling<'_>,
+        spent: &mut Budget,
+        plan: &Plan,
+        members: &Members,
+    ) {
+        let Telling {
+            lane,
+            change,
+            number,
+            passage,
+        } = *telling;
+        let Some(frame) = self.frame(plan, change, passage) else {
             tell_gap(members);
             return;
         };
-        self.counters.frames_encoded.add(1);
         for member in members.values() {
             let subscriber = &member.subscriber;
             let outbox = &subscriber.channel.outbox;
-            match outbox.push(member, plan.action, number, frame.clone()) {
+            match outbox.push(member, plan.action, number, Arc::clone(&frame)) {
                 Pushed::Queued { is_first, is_due } => {
                     // Before anybody can have it.
                     self.counters.frames_queued.add(1);

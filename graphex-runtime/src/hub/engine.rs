@@ -13,11 +13,13 @@ use super::drain::Drain;
 use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
+use super::past::Archive;
 use super::recheck::{Recheck, recheck};
 use super::remote::Remote;
 use super::rights::{Rights, end_expired, tell_revoked};
 use super::source::{BuildError, Intake, Open, Opened};
 use super::stats::{Counters, Stats};
+use crate::cursor::Cursor;
 use crate::layer::{Layer, Setup};
 use crate::limits::Limits;
 use crate::model::Model;
@@ -55,8 +57,10 @@ pub(super) struct Engine {
     engine: Weak<Self>,
     tasks: Mutex<Tasks>,
     pub(super) budgets: Budgets,
-    /// Tasks that work off backlogs.
-    decisions: Mutex<JoinSet<()>>,
+    /// What the log has of before.
+    pub(super) archive: Archive,
+    /// Tasks that work off backlogs, or let subscribers catch up.
+    beside: Mutex<JoinSet<()>>,
     pub(super) counters: Arc<Counters>,
     pub(crate) lines: Lines,
 }
@@ -110,10 +114,12 @@ impl Engine {
                 lanes.values().for_each(|lane| lane.queue.set_fed());
             }
             Self {
+                intake: Intake::new(lanes.values()),
                 lanes,
                 channels: Mutex::default(),
                 budgets: Budgets::new(&limits),
-                decisions: Mutex::default(),
+                archive: Archive::default(),
+                beside: Mutex::default(),
                 holdings: Holdings::new(&limits),
                 drain: Arc::default(),
                 rights: Rights::new(limits.revocations),
@@ -124,7 +130,6 @@ impl Engine {
                 layer,
                 remote: Remote::default(),
                 source: OnceLock::new(),
-                intake: Intake::new(models),
                 engine: engine.clone(),
                 tasks: Mutex::default(),
                 counters,
@@ -202,10 +207,28 @@ impl Engine {
 
     /// Starts a task that works off a backlog; it ends with the engine.
     pub(super) fn work_off(&self, lane: &Arc<Lane>, backlog: &Arc<Backlog>) {
-        let working = Arc::clone(backlog).run(Arc::clone(lane), self.engine.clone());
-        let mut decisions = lock(&self.decisions);
-        while decisions.try_join_next().is_some() {}
-        decisions.spawn(working);
+        self.run_beside(Arc::clone(backlog).run(Arc::clone(lane), self.engine.clone()));
+    }
+
+    /// Starts a task beside the lanes; it ends with the engine.
+    pub(super) fn run_beside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut beside = lock(&self.beside);
+        while beside.try_join_next().is_some() {}
+        beside.spawn(task);
+    }
+
+    /// Itself, for its tasks.
+    pub(super) fn handle(&self) -> Weak<Self> {
+        self.engine.clone()
+    }
+
+    /// Changes of the stream are missing before this position of the log.
+    pub(super) fn lane_missed(&self, stream: &str, at: Cursor) {
+        self.archive.forget();
+        if let Some(lane) = self.lanes.get(stream) {
+            lock(&lane.recent).clear();
+            lane.clock.reach(at);
+        }
     }
 
     pub(super) fn stats(&self) -> Stats {

@@ -4,10 +4,12 @@ use std::sync::{Arc, PoisonError};
 
 use futures_util::future::try_join_all;
 
+use super::begin::{Begin, Place};
+use super::catch_up::CatchUp;
 use super::channel::{Channel, Joined, SubscriptionKey};
 use super::connection::Subscription;
 use super::operation::Envelope;
-use super::plan::Plan;
+use super::plan::{Plan, Seat};
 use super::subscriber::Subscriber;
 use super::{Hub, cost, lock};
 use crate::change::Action;
@@ -16,8 +18,17 @@ use crate::hooks::Permit;
 use crate::layer::Unavailable;
 use crate::model::Model;
 use crate::predicate::{Pin, Predicate};
-use crate::projection::Projection;
+use crate::projection::{Projection, Signal};
 use crate::topic::Topic;
+
+/// What joins.
+pub(super) struct Joining<'j> {
+    pub(super) key: SubscriptionKey,
+    pub(super) subscription: &'j Subscription,
+    pub(super) projection: &'j Projection,
+    pub(super) envelope: &'j Envelope,
+    pub(super) begin: Begin,
+}
 
 impl Hub {
     /// Joins the permitted stream for a subscription of the two-channel protocol. One that is
@@ -30,9 +41,14 @@ impl Hub {
         projection: &Projection,
     ) -> Result<(), Refusal> {
         let key = SubscriptionKey::asked(permit.model, subscription);
-        let bare = Envelope::default();
-        self.join(channel, key, permit, subscription, projection, &bare)
-            .await
+        let joining = Joining {
+            key,
+            subscription,
+            projection,
+            envelope: &Envelope::default(),
+            begin: Begin::default(),
+        };
+        self.join(channel, permit, joining).await
     }
 
     /// Joins the permitted stream: when the layer has confirmed the topics, in one step with the
@@ -40,13 +56,17 @@ impl Hub {
     pub(super) async fn join(
         &self,
         channel: &Arc<Channel>,
-        key: SubscriptionKey,
         permit: Permit,
-        subscription: &Subscription,
-        projection: &Projection,
-        envelope: &Envelope,
+        joining: Joining<'_>,
     ) -> Result<(), Refusal> {
         let Permit { model, scope, .. } = permit;
+        let Joining {
+            key,
+            subscription,
+            projection,
+            envelope,
+            begin,
+        } = joining;
         let Some(lane) = self.engine.lanes.get(model.stream) else {
             let stream = model.stream;
             return Err(Refusal::NotServed { stream });
@@ -78,36 +98,62 @@ impl Hub {
         let joins = try_join_all(joins.into_iter().map(listen)).await;
         let joins = joins.map_err(|Unavailable| Refusal::Unavailable)?;
         // A change is delivered by the plan that is replaced or by the new one, and when this
-        // returns it is the new one: so no change is half delivered meanwhile.
+        // returns it is the new one: so no change is half delivered meanwhile. Nor may one be while
+        // a subscriber is told where it stands.
         let replaces = lock(&channel.subscriptions).held.contains_key(&key);
-        let _delivering = if replaces {
+        let _delivering = if replaces || begin.ready {
             Some(lane.delivering.lock().await)
         } else {
             None
         };
         let mut subscriptions = lock(&channel.subscriptions);
         subscriptions.has_room(&key, limits)?;
-        let resync = lane.resync(key.is_asked());
-        let held = subscriptions.held.entry(key).or_insert_with(|| Joined {
-            subscriber: Subscriber::new(
-                Arc::clone(channel),
-                envelope.clone(),
-                resync,
-                lane.clock.clone(),
-            ),
-            seats: Default::default(),
-        });
         let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);
+        let projection = plans.shared(projection);
+        let held = subscriptions.held.entry(key.clone()).or_insert_with(|| {
+            let (channel, envelope) = (Arc::clone(channel), envelope.clone());
+            Joined {
+                subscriber: Subscriber::new(channel, envelope, projection, lane.clock.clone()),
+                seats: Default::default(),
+            }
+        });
+        let subscriber = Arc::clone(&held.subscriber);
+        let (mut waiting_topics, mut waiting_plans) = (Vec::new(), Vec::new());
         for (topics, plan, listening) in joins {
             let seat = &mut held.seats[plan.action as usize];
             if let Some(replaced) = seat.take() {
                 plans.leave(&replaced);
             }
-            let member = channel.outbox.seat(&held.subscriber, plan.action);
-            let joined = seat.insert(plans.join(topics, plan, member, &self.engine.budgets));
-            joined.listening = listening;
-            joined.held = Some(Arc::clone(&memory));
+            let member = channel.outbox.seat(&subscriber, plan.action);
+            if begin.place == Place::Now {
+                let joined = seat.insert(plans.join(topics, plan, member, &self.engine.budgets));
+                joined.listening = listening;
+                joined.held = Some(Arc::clone(&memory));
+            } else {
+                let plan = Arc::new(plan);
+                waiting_topics.push(topics);
+                waiting_plans.push((member.clone(), Arc::clone(&plan)));
+                *seat = Some(Seat::waiting(member, plan, listening, Arc::clone(&memory)));
+            }
         }
+        drop((subscriptions, plans));
+        if begin.place == Place::Now {
+            if begin.ready {
+                let at = lane.clock.now().cursor;
+                channel.outbox.signal(&subscriber, Signal::Ready, at);
+            }
+            return Ok(());
+        }
+        let catch_up = CatchUp {
+            lane: Arc::clone(lane),
+            key,
+            subscriber,
+            begin,
+            topics: waiting_topics,
+            plans: waiting_plans,
+            number: lane.clock.tick(None),
+        };
+        self.engine.catch_up(catch_up);
         Ok(())
     }
 

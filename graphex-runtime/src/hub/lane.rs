@@ -2,22 +2,22 @@
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 
+use super::clock::Clock;
 use super::lock;
 use super::plan::PlanTable;
 use super::publisher::{Batch, Queue};
+use super::recent::Recent;
 use super::stats::Counters;
 use super::subscriber::Subscriber;
 use crate::change::Change;
 use crate::layer::Layer;
 use crate::limits::Limits;
 use crate::model::Model;
-use crate::projection::{resync_event, resync_frame};
 
 /// What delivery may cost before other tasks have the processor, in bytes of frames.
 const BUDGET: usize = 64 * 1024;
@@ -33,29 +33,12 @@ pub(super) struct Lane {
     /// From the writers of this process.
     pub(super) queue: Arc<Queue>,
     pub(super) clock: Clock,
+    pub(super) recent: Mutex<Recent>,
     /// Held for the delivery of one change. Whoever holds it sees no change half delivered.
     pub(super) delivering: tokio::sync::Mutex<Budget>,
     /// Whose channels' writers are to be woken when delivery rests.
     unwoken: Mutex<Vec<Arc<Subscriber>>>,
     unwritten: AtomicUsize,
-    /// What tells subscribers of a gap, in the two-channel protocol and in the others.
-    resyncs: [Bytes; 2],
-}
-
-/// Numbers the changes of a lane: how many deliveries have begun.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Clock(Arc<AtomicU64>);
-
-impl Clock {
-    /// The number of the change whose delivery begins.
-    pub(super) fn tick(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// The number of the last change whose delivery has begun.
-    pub(super) fn now(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// What a lane's deliveries have cost since other tasks had the processor.
@@ -91,17 +74,11 @@ impl Lane {
             plans: RwLock::default(),
             queue: Arc::new(queue),
             clock: Clock::default(),
+            recent: Mutex::default(),
             delivering: tokio::sync::Mutex::default(),
             unwoken: Mutex::default(),
             unwritten: AtomicUsize::new(0),
-            resyncs: [resync_frame(model), resync_event()],
         }
-    }
-
-    /// What tells a subscriber of a gap.
-    pub(super) fn resync(&self, is_two_channel: bool) -> Bytes {
-        let [frame, event] = &self.resyncs;
-        if is_two_channel { frame } else { event }.clone()
     }
 
     /// Notes that the writer of this subscriber's channel has something to write.

@@ -8,8 +8,11 @@
 //! lane holds for one change. It comes before all others.
 
 mod backlog;
+mod begin;
 mod budget;
+mod catch_up;
 mod channel;
+mod clock;
 mod connection;
 mod cost;
 mod delivery;
@@ -18,6 +21,7 @@ mod drain;
 mod elsewhere;
 mod engine;
 mod flush;
+mod frame;
 mod holdings;
 mod identity;
 mod index;
@@ -27,12 +31,19 @@ mod lookups;
 mod operation;
 mod outbox;
 mod owner;
+mod passage;
+#[cfg_attr(
+    not(feature = "diesel"),
+    allow(dead_code, reason = "a change log is read through Diesel")
+)]
+mod past;
 mod plan;
 #[cfg_attr(
     not(feature = "diesel"),
     allow(dead_code, reason = "only capture from transactions reserves places")
 )]
 mod publisher;
+mod recent;
 mod recheck;
 mod remote;
 mod rights;
@@ -51,6 +62,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::Data;
 
+pub(crate) use begin::{Begin, Place, Resumed};
 pub use channel::ChannelId;
 #[cfg(feature = "axum")]
 pub(crate) use channel::secret;
@@ -66,6 +78,8 @@ pub use identity::Identity;
 pub(crate) use operation::{Envelope, Operation, Registration};
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
+#[cfg(feature = "diesel")]
+pub(crate) use past::{Page, Past, Then};
 pub use source::BuildError;
 use source::Open;
 #[cfg(feature = "diesel")]

@@ -9,7 +9,9 @@ use tokio::sync::Notify;
 use super::channel::{Channel, SubscriptionKey};
 use super::cost::OPERATION;
 use super::holdings::Held;
-use super::{Connection, Hub, Subscription, lock};
+use super::join::Joining;
+use super::{Begin, Connection, Hub, Subscription, lock};
+use crate::cursor::Cursor;
 use crate::error::Refusal;
 use crate::hooks::Permit;
 use crate::model::Model;
@@ -21,7 +23,12 @@ use crate::projection::Projection;
 pub(crate) struct Envelope {
     head: Bytes,
     tail: &'static str,
+    /// Whether an `id` line with the cursor follows the payload's line.
+    has_id: bool,
 }
+
+/// The most that such a line takes.
+const ID_LINE: usize = 64;
 
 impl Envelope {
     #[cfg_attr(
@@ -30,22 +37,39 @@ impl Envelope {
     )]
     pub(crate) fn new(head: impl Into<Bytes>, tail: &'static str) -> Self {
         let head = head.into();
-        Self { head, tail }
+        let has_id = false;
+        Self { head, tail, has_id }
+    }
+
+    /// The same, for server-sent events: the cursor of a payload is the `id` of its event.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for SSE"))]
+    pub(crate) fn with_id(mut self) -> Self {
+        self.has_id = true;
+        self
     }
 
     /// How many bytes it adds.
     pub(super) fn len(&self) -> usize {
-        self.head.len() + self.tail.len()
+        let id_line = if self.has_id { ID_LINE } else { 0 };
+        self.head.len() + id_line + self.tail.len()
     }
 
     /// The payload with the envelope around it, made at the end of `buffer`; without an envelope,
     /// the payload's own bytes.
-    pub(super) fn around(&self, payload: Bytes, buffer: &mut BytesMut) -> Bytes {
+    pub(super) fn around(
+        &self,
+        payload: Bytes,
+        cursor: Option<Cursor>,
+        buffer: &mut BytesMut,
+    ) -> Bytes {
         if self.len() == 0 {
             return payload;
         }
         buffer.put_slice(&self.head);
         buffer.put_slice(&payload);
+        if let (true, Some(cursor)) = (self.has_id, cursor) {
+            buffer.put_slice(format!("\nid: {cursor}").as_bytes());
+        }
         buffer.put_slice(self.tail.as_bytes());
         buffer.split().freeze()
     }
@@ -149,6 +173,7 @@ impl Registration {
         permit: Permit,
         subscription: &Subscription,
         projection: &Projection,
+        begin: Begin,
     ) -> Result<(), Refusal> {
         let state = &self.0;
         // A field that the executor runs twice, or after its operation has ended.
@@ -156,15 +181,14 @@ impl Registration {
             return Err(Refusal::Internal);
         }
         let key = state.key(permit.model);
-        let joining = state.hub.join(
-            &state.channel,
+        let joining = Joining {
             key,
-            permit,
             subscription,
             projection,
-            &state.envelope,
-        );
-        joining.await?;
+            envelope: &state.envelope,
+            begin,
+        };
+        state.hub.join(&state.channel, permit, joining).await?;
         drop(lock(&state.executing).take());
         state.joined.notify_one();
         Ok(())

@@ -1,5 +1,7 @@
 //! The bounded queue of frames between the hub and one channel's writer.
 
+mod aside;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,12 +11,14 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use super::frame::{Frame, Waiting};
 use super::lock;
 use super::stats::Counters;
 use super::subscriber::{Currency, Member, Subscriber};
 use crate::change::Action;
 use crate::error::CloseReason;
 use crate::limits::{Limits, SlowReader};
+use crate::projection::Signal;
 
 /// What became of a pushed frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +30,7 @@ pub(crate) enum Pushed {
         /// Whether it is time to wake the writer, whatever may follow.
         is_due: bool,
     },
-    /// The subscriber is told of a gap that this is part of.
+    /// The subscriber is told of a gap that this is part of, or has had it.
     Covered,
     /// The subscription was given another plan since; what it was to get is lost to it.
     Replaced,
@@ -43,6 +47,8 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     /// Wakes the one writer.
     wake: Notify,
+    /// Wakes those who wait for room.
+    freed: Notify,
     /// Whether the writer has something to do besides frames.
     notified: AtomicBool,
     max_frames: usize,
@@ -82,31 +88,12 @@ struct State {
     behind: Vec<(Instant, Arc<Subscriber>)>,
 }
 
-/// A payload, whose it is, and of which action; of none if it tells of a gap.
-#[derive(Debug)]
-struct Waiting {
-    subscriber: Arc<Subscriber>,
-    action: Option<Action>,
-    payload: Bytes,
-}
-
-impl Waiting {
-    fn len(&self) -> usize {
-        self.subscriber.envelope.len() + self.payload.len()
-    }
-
-    /// Its length if it has to be written anew, for an envelope.
-    fn enveloped(&self) -> usize {
-        let has_envelope = self.subscriber.envelope.len() > 0;
-        if has_envelope { self.len() } else { 0 }
-    }
-}
-
 impl Outbox {
     pub(crate) fn new(limits: &Limits, counters: Arc<Counters>) -> Self {
         Self {
             state: Mutex::default(),
             wake: Notify::new(),
+            freed: Notify::new(),
             notified: AtomicBool::new(false),
             max_frames: limits.outbox_frames,
             max_bytes: limits.outbox_bytes,
@@ -124,7 +111,7 @@ impl Outbox {
         }
     }
 
-    /// Queues the payload of a change, by its number in the lane, for a member of the channel. The
+    /// Queues the frame of a change, by its number in the lane, for a member of the channel. The
     /// writer sleeps on: who has delivered what there is calls [`Outbox::wake`], so that one write
     /// has it all.
     pub(crate) fn push(
@@ -132,7 +119,7 @@ impl Outbox {
         member: &Member,
         action: Action,
         change: u64,
-        payload: Bytes,
+        frame: Arc<Frame>,
     ) -> Pushed {
         let mut state = lock(&self.state);
         if state.closed.is_some() {
@@ -145,10 +132,10 @@ impl Outbox {
             Currency::Ended => return Pushed::Ended,
         }
         let subscriber = &member.subscriber;
-        if subscriber.is_covered(change) {
+        if subscriber.is_covered(change) || subscriber.has_had(frame.position()) {
             return Pushed::Covered;
         }
-        let length = subscriber.envelope.len() + payload.len();
+        let length = subscriber.envelope.len() + frame.len();
         let (frames, bytes) = (state.frames.len() + 1, state.bytes + length);
         // One alone has room, however large it is.
         if frames > 1 && (frames > self.max_frames || bytes > self.max_bytes) {
@@ -160,7 +147,7 @@ impl Outbox {
         state.frames.push_back(Waiting {
             subscriber: Arc::clone(subscriber),
             action: Some(action),
-            payload,
+            frame,
         });
         let is_first = frames == 1;
         Pushed::Queued { is_first, is_due }
@@ -173,6 +160,7 @@ impl Outbox {
                 closed: Some(CloseReason::SlowReader),
                 ..State::default()
             };
+            self.freed.notify_waiters();
         } else {
             self.fall_behind(&mut state, subscriber);
         }
@@ -223,18 +211,24 @@ impl Outbox {
     pub(crate) fn retire(&self, subscriber: &Arc<Subscriber>, action: Action) {
         let mut state = lock(&self.state);
         subscriber.unseat(action);
+        let is_live = subscriber.is_live();
         let mut freed = 0;
         state.frames.retain(|frame| {
             let is_its_own = Arc::ptr_eq(&frame.subscriber, subscriber);
-            let kept = !is_its_own || frame.action != Some(action);
+            let is_of_action = frame.action.is_none_or(|other| other == action);
+            // Signals are of all its actions.
+            let is_ended = is_of_action && (frame.action.is_some() || !is_live);
+            let kept = !is_its_own || !is_ended;
             freed += if kept { 0 } else { frame.len() };
             kept
         });
         state.bytes -= freed;
-        if !subscriber.is_live() {
+        if !is_live {
             let is_other = |(_, behind): &(_, Arc<_>)| !Arc::ptr_eq(behind, subscriber);
             state.behind.retain(is_other);
         }
+        drop(state);
+        self.freed.notify_waiters();
     }
 
     /// Gives the writer something to do besides frames.
@@ -257,11 +251,8 @@ impl Outbox {
             if !taken.is_empty() || notified {
                 let sizes = taken.iter().map(Waiting::enveloped);
                 let mut buffer = BytesMut::with_capacity(sizes.sum());
-                let whole = move |waiting: Waiting| {
-                    let envelope = &waiting.subscriber.envelope;
-                    envelope.around(waiting.payload, &mut buffer)
-                };
-                let frames = taken.into_iter().map(whole);
+                let frames = taken.into_iter();
+                let frames = frames.map(move |waiting| waiting.written(&mut buffer));
                 return Ok(Taken { frames, notified });
             }
             let woken = self.wake.notified();
@@ -308,6 +299,7 @@ impl Outbox {
             return Ok((VecDeque::new(), None));
         }
         state.bytes = 0;
+        self.freed.notify_waiters();
         // As many will soon wait again, most often.
         let room = VecDeque::with_capacity(state.frames.len());
         let mut taken = std::mem::replace(&mut state.frames, room);
@@ -318,14 +310,13 @@ impl Outbox {
         let now = Instant::now();
         let is_due = |(due, _): &mut (Instant, _)| *due <= now;
         for (_, subscriber) in state.behind.extract_if(.., is_due) {
-            subscriber.catch_up();
+            let cursor = subscriber.catch_up().cursor;
             *lock(&subscriber.told) = Some(now);
             self.counters.resyncs.add(1);
-            let payload = subscriber.resync.clone();
             taken.push_back(Waiting {
                 subscriber,
                 action: None,
-                payload,
+                frame: Arc::new(Frame::Signal(Signal::Resync, cursor)),
             });
         }
         let next = state.behind.iter().map(|(due, _)| *due).min();

@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use smallvec::SmallVec;
 
 use super::backlog::Backlog;
 use super::budget::Budgets;
@@ -13,7 +14,7 @@ use super::index::EqualityIndex;
 use super::owner::Owner;
 use super::slab::{BLOCK, Block, Slab};
 use super::subscriber::Member;
-use crate::change::{Action, Row};
+use crate::change::{Action, Change};
 use crate::layer::Listening;
 use crate::predicate::Predicate;
 use crate::projection::Projection;
@@ -40,6 +41,32 @@ pub(crate) struct Seat {
     pub(super) listening: Listening,
     /// The subscription's, with its other actions.
     pub(super) held: Option<Arc<Held>>,
+}
+
+impl Seat {
+    /// A seat of who gets nothing of the plan yet.
+    pub(super) fn waiting(
+        member: Member,
+        plan: Arc<Plan>,
+        listening: Listening,
+        held: Arc<Held>,
+    ) -> Self {
+        let held = Some(held);
+        Self {
+            member,
+            plan,
+            listening,
+            held,
+        }
+    }
+
+    pub(super) fn member(&self) -> &Member {
+        &self.member
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
 }
 
 /// A plan with its members as of one moment.
@@ -180,6 +207,12 @@ impl PlanTable {
         plan
     }
 
+    /// The projection as plans have it that are listed, if there are any.
+    pub(crate) fn shared(&self, projection: &Projection) -> Projection {
+        let listed = self.projections.get_key_value(projection);
+        listed.map_or(projection, |(listed, _)| listed).clone()
+    }
+
     fn share(&mut self, projection: Projection) -> Projection {
         let entry = self.projections.entry(projection);
         let shared = entry.key().clone();
@@ -202,6 +235,20 @@ impl PlanTable {
             None => &mut self.found,
         };
         slab.get_mut(listing.place)
+    }
+
+    /// The plan of this seat, with its member alone.
+    pub(crate) fn alone(&mut self, seat: &Seat) -> Option<Listed> {
+        let listed = self.listed(&seat.plan)?;
+        let (plan, backlog) = (Arc::clone(&listed.plan), listed.backlog.clone());
+        let predicate = listed.predicate.clone();
+        let member = seat.member.clone();
+        Some(Listed {
+            predicate,
+            plan,
+            members: Arc::new(IndexMap::from_iter([(member.key(), member)])),
+            backlog,
+        })
     }
 
     /// Takes the member from its plan; the last one takes the plan with it.
@@ -236,16 +283,28 @@ impl PlanTable {
         }
     }
 
-    /// The plans on these topics that the row may match, with their members as of now. A plan
-    /// listens on the coarse topic or on narrowed ones, and a change has one of each.
-    pub(crate) fn candidates(&self, topics: &[Topic], row: &Row) -> Candidates {
+    /// The plans on these topics that the change may concern, with their members as of now. A plan
+    /// listens on the coarse topic or on narrowed ones, and a row has one of each.
+    pub(crate) fn candidates(&self, topics: &[Topic], change: &Change) -> Candidates {
         let mut candidates = Candidates::default();
+        let mut places = SmallVec::<[usize; 8]>::new();
         for listeners in topics.iter().filter_map(|topic| self.topics.get(topic)) {
-            let places = listeners.index.find(row);
-            let found = places.map(|place| self.found.get(place).cloned());
-            candidates.found.extend(found);
+            places.extend(listeners.index.find(&change.row));
             candidates.scanned.extend(listeners.scanned.snapshot());
         }
+        if let Some(before) = &change.before {
+            // What is scanned listens on the coarse topic, which is the same.
+            let topics: Vec<_> = Topic::published_before(change, before).collect();
+            for listeners in topics.iter().filter_map(|topic| self.topics.get(topic)) {
+                places.extend(listeners.index.find(before));
+            }
+            places.sort_unstable();
+            places.dedup();
+        }
+        let found = places.into_iter();
+        candidates
+            .found
+            .extend(found.map(|place| self.found.get(place).cloned()));
         candidates
     }
 

@@ -9,12 +9,17 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 
+use super::Hub;
+#[cfg(feature = "diesel")]
+use super::HubBuilder;
+use super::clock::Clock;
 use super::engine::Engine;
 use super::flush::Flushing;
+use super::lane::Lane;
 use super::lock;
-#[cfg(feature = "diesel")]
-use super::{Hub, HubBuilder};
+use super::past::Past;
 use crate::change::Change;
+use crate::cursor::Cursor;
 use crate::layer::Inbox as _;
 use crate::model::Model;
 use crate::topic::Topic;
@@ -32,8 +37,11 @@ pub(crate) trait Sink: Send {
     /// Takes it behind what was handed over.
     fn flush(&self, flushing: Flushing);
 
-    /// Takes note that changes are missing here, of one stream or of all that the source has.
-    fn gap(&self, stream: Option<&'static str>);
+    /// Takes note that changes of a stream are missing before this position.
+    fn gap(&self, stream: &'static str, at: Cursor);
+
+    /// Takes note that there is nothing more of a stream up to this position.
+    fn reached(&self, stream: &'static str, at: Cursor);
 }
 
 /// A source that reads until it is dropped.
@@ -46,11 +54,14 @@ pub(crate) trait Source: Send + Sync {
 
     /// Whether it reads.
     fn is_ready(&self) -> bool;
+
+    /// Connects to read what was told before. Blocks.
+    fn past(&self) -> Result<Box<dyn Past>, OpenError>;
 }
 
 /// A source, and the streams of which it has all changes.
 pub(crate) struct Opened {
-    pub(crate) source: Box<dyn Source>,
+    pub(crate) source: Arc<dyn Source>,
     pub(crate) streams: Vec<&'static str>,
     /// What connections that write have to run first, so that the source hears everything.
     pub(crate) writers_run: Option<&'static str>,
@@ -89,14 +100,16 @@ impl HubBuilder {
     }
 }
 
-#[cfg(feature = "diesel")]
 impl Hub {
     /// Whether the changes of this model come from a change log.
     pub(crate) fn is_logged(&self, model: &Model) -> bool {
         let opened = self.engine.source();
         opened.is_some_and(|opened| opened.streams.contains(&model.stream))
     }
+}
 
+#[cfg(feature = "diesel")]
+impl Hub {
     /// What connections that write have to run first, for the sake of the change log.
     pub(crate) fn writers_run(&self) -> Option<&'static str> {
         self.engine.source()?.writers_run
@@ -126,31 +139,44 @@ pub(super) struct Intake(HashMap<&'static str, Arc<Way>>);
 #[derive(Debug)]
 pub(super) struct Way {
     stream: &'static str,
-    items: Mutex<VecDeque<Item>>,
+    handed: Mutex<Handed>,
     room: Condvar,
     filled: Notify,
+    /// The lane's.
+    clock: Clock,
+}
+
+/// What was handed over.
+#[derive(Debug, Default)]
+struct Handed {
+    items: VecDeque<Item>,
+    /// Whether the last one that was taken is being delivered.
+    is_delivering: bool,
+    /// Where the source was when it had handed over all of these.
+    reached: Option<Cursor>,
 }
 
 #[derive(Debug)]
 enum Item {
     Changes(Vec<Arc<Change>>),
-    Gap,
+    Gap(Cursor),
     /// Somebody waits for what was handed over before.
     Flush(Flushing),
 }
 
 impl Intake {
-    pub(super) fn new(models: &[&'static Model]) -> Arc<Self> {
-        let way = |model: &&'static Model| {
+    pub(super) fn new<'l>(lanes: impl Iterator<Item = &'l Arc<Lane>>) -> Arc<Self> {
+        let way = |lane: &'l Arc<Lane>| {
             let way = Way {
-                stream: model.stream,
-                items: Mutex::default(),
+                stream: lane.model.stream,
+                handed: Mutex::default(),
                 room: Condvar::new(),
                 filled: Notify::new(),
+                clock: lane.clock.clone(),
             };
-            (model.stream, Arc::new(way))
+            (way.stream, Arc::new(way))
         };
-        Arc::new(Self(models.iter().map(way).collect()))
+        Arc::new(Self(lanes.map(way).collect()))
     }
 
     /// What hands over to an engine. Before its tasks ran there can be no subscriber, and nobody
@@ -175,15 +201,15 @@ impl EngineSink {
         let Some(way) = self.intake.0.get(stream) else {
             return;
         };
-        let mut items = lock(&way.items);
+        let mut handed = lock(&way.handed);
         while self.is_served() {
-            if items.len() < WAITING {
-                items.push_back(item);
+            if handed.items.len() < WAITING {
+                handed.items.push_back(item);
                 way.filled.notify_one();
                 return;
             }
-            let waited = way.room.wait_timeout(items, LOOK);
-            items = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = way.room.wait_timeout(handed, LOOK);
+            handed = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -216,14 +242,13 @@ impl Sink for EngineSink {
         streams.for_each(|stream| self.send(stream, Item::Flush(flushing.clone())));
     }
 
-    fn gap(&self, stream: Option<&'static str>) {
-        match stream {
-            Some(stream) => self.send(stream, Item::Gap),
-            None => self
-                .intake
-                .0
-                .keys()
-                .for_each(|stream| self.send(stream, Item::Gap)),
+    fn gap(&self, stream: &'static str, at: Cursor) {
+        self.send(stream, Item::Gap(at));
+    }
+
+    fn reached(&self, stream: &'static str, at: Cursor) {
+        if let Some(way) = self.intake.0.get(stream) {
+            way.reached(at);
         }
     }
 }
@@ -250,10 +275,27 @@ impl Way {
         }
     }
 
+    /// Takes what comes next; all before it is delivered.
     fn take(&self) -> Option<Item> {
-        let item = lock(&self.items).pop_front();
+        let mut handed = lock(&self.handed);
+        let item = handed.items.pop_front();
+        handed.is_delivering = item.is_some();
+        if let (None, Some(at)) = (&item, handed.reached.take()) {
+            self.clock.reach(at);
+        }
+        drop(handed);
         self.room.notify_one();
         item
+    }
+
+    /// The source has nothing more up to here.
+    fn reached(&self, at: Cursor) {
+        let mut handed = lock(&self.handed);
+        if handed.items.is_empty() && !handed.is_delivering {
+            self.clock.reach(at);
+        } else {
+            handed.reached = Some(at);
+        }
     }
 
     async fn deliver(&self, engine: &Engine, item: Item) {
@@ -265,10 +307,13 @@ impl Way {
                     engine.deliver(&topics, &change).await;
                 }
             }
-            Item::Gap => engine.missed(Some(self.stream)).await,
             Item::Flush(flushing) => {
                 engine.flush(self.stream);
                 drop(flushing);
+            }
+            Item::Gap(at) => {
+                engine.lane_missed(self.stream, at);
+                engine.missed(Some(self.stream)).await;
             }
         }
     }

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::channel::Channel;
-use super::lane::Clock;
+use super::clock::{Clock, Moment};
 use super::operation::Envelope;
 use crate::change::Action;
+use crate::projection::Projection;
 
 /// A subscription of a channel. All that changes here changes under the lock of its outbox.
 #[derive(Debug)]
@@ -17,13 +17,16 @@ pub(crate) struct Subscriber {
     pub(crate) channel: Arc<Channel>,
     /// What its frames have around the payload.
     pub(super) envelope: Envelope,
-    /// What tells it of a gap.
-    pub(super) resync: Bytes,
+    /// What its frames look like: that of its plans, or, in the two-channel protocol, of those
+    /// that it had first.
+    pub(super) projection: Projection,
     clock: Clock,
     /// For each action, how often it was given a plan or lost it: odd while it has one.
     generations: [AtomicU64; Action::ALL.len()],
     /// Changes of the lane up to this number are part of a gap; all, until it is told.
     covered: AtomicU64,
+    /// It has had the changes of the log up to this position.
+    had: AtomicU64,
     /// When it was last told.
     pub(super) told: Mutex<Option<Instant>>,
 }
@@ -49,16 +52,17 @@ impl Subscriber {
     pub(super) fn new(
         channel: Arc<Channel>,
         envelope: Envelope,
-        resync: Bytes,
+        projection: Projection,
         clock: Clock,
     ) -> Arc<Self> {
         Arc::new(Self {
             channel,
             envelope,
-            resync,
+            projection,
             clock,
             generations: Default::default(),
             covered: AtomicU64::new(0),
+            had: AtomicU64::new(0),
             told: Mutex::default(),
         })
     }
@@ -104,14 +108,28 @@ impl Subscriber {
         self.is_covered(u64::MAX)
     }
 
+    /// Whether it has had this change of the log.
+    pub(super) fn has_had(&self, position: Option<u64>) -> bool {
+        position.is_some_and(|position| position <= self.had.load(Ordering::Relaxed))
+    }
+
+    /// It has had the changes of the log up to this position.
+    pub(super) fn set_had(&self, position: u64) {
+        self.had.store(position, Ordering::Relaxed);
+    }
+
     pub(super) fn fall_behind(&self) {
+        // The gap may be that the log has begun anew, with its first position.
+        self.set_had(0);
         self.covered.store(u64::MAX, Ordering::Relaxed);
     }
 
     /// It is told of the gap now. Who is told loads again, and has then whatever was committed by
-    /// now: so nothing older may follow.
-    pub(super) fn catch_up(&self) {
-        self.covered.store(self.clock.now(), Ordering::Relaxed);
+    /// now: so nothing older may follow, and where it goes on is returned.
+    pub(super) fn catch_up(&self) -> Moment {
+        let now = self.clock.now();
+        self.covered.store(now.number, Ordering::Relaxed);
+        now
     }
 }
 
@@ -151,6 +169,7 @@ impl Member {
         use crate::hub::outbox::Outbox;
         use crate::hub::{Identity, Limits};
         use crate::node::NodeId;
+        use crate::projection::Template;
 
         let id = ChannelId::random(NodeId(1)).unwrap();
         let limits = Limits::default();
@@ -159,8 +178,10 @@ impl Member {
         let outbox = Arc::new(Outbox::new(&limits, Arc::default()));
         let channel = Channel::new(id, identity, None, outbox, &holdings);
         let clock = Clock::default();
-        let resync = Bytes::from_static(b"resync");
-        let subscriber = Subscriber::new(Arc::new(channel), envelope, resync, clock.clone());
+        let mut template = Template::default();
+        template.action();
+        let (channel, projection) = (Arc::new(channel), template.finish());
+        let subscriber = Subscriber::new(channel, envelope, projection, clock.clone());
         (subscriber.seat(action), clock)
     }
 }

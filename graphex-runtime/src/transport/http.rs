@@ -26,9 +26,9 @@ use super::response::{
 };
 use super::streaming::{Feed, Run};
 use super::timing::period;
-use super::{AddData, request};
+use super::{AddData, request, sse};
 use crate::graphql::{self, Guarded, answer};
-use crate::hub::Identity;
+use crate::hub::{Identity, Resumed};
 
 /// The HTTP endpoint.
 #[derive(Clone)]
@@ -252,9 +252,12 @@ impl<E: Executor> Http<E> {
     fn stream(
         &self,
         parts: &Parts,
-        request: Guarded,
+        mut request: Guarded,
         format: Format,
     ) -> Result<Response, Rejection> {
+        if let (Format::Events, Some(place)) = (format, sse::resumed(&parts.headers)) {
+            request.data_mut().insert(Resumed(place));
+        }
         let connection = self.admission.connect((self.admission.identity)(parts))?;
         let feed = Feed::new(format, connection, self.admission.hub.limits());
         let body = feed.of_one(self.run(parts, request)).map_err(|refusal| {

@@ -1,6 +1,8 @@
 //! graphql-transport-ws as data: its messages and close codes, after the PROTOCOL text of the
 //! `graphql-ws` library.
 
+use std::collections::HashMap;
+
 use async_graphql::{Request, ServerError};
 use axum::extract::ws::{Message, Utf8Bytes};
 use serde::Serialize;
@@ -9,7 +11,7 @@ use serde_json::{Map, Value};
 use super::request;
 use super::response::{Body, encode};
 use super::socket::Close;
-use crate::hub::Envelope;
+use crate::hub::{Envelope, Place};
 
 /// What client and server agree on when the WebSocket opens.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -91,6 +93,21 @@ pub(super) fn envelope(id: &str) -> Envelope {
     Envelope::new(format!(r#"{{"type":"next","id":{id},"payload":"#), "}")
 }
 
+/// Where operations were on the connection before, by their ids: `graphex.after` in the payload of
+/// `connection_init`. What is no cursor there is one that is not good.
+pub(super) fn resumed(payload: &Value) -> HashMap<String, Place> {
+    let after = payload.get("graphex").and_then(|ours| ours.get("after"));
+    let Some(after) = after.and_then(Value::as_object) else {
+        return HashMap::new();
+    };
+    let place = |(id, cursor): (&String, &Value)| {
+        let place = cursor.as_str().map_or(Place::Nowhere, Place::named);
+        (id.clone(), place)
+    };
+    let is_there = |(_, cursor): &(&String, &Value)| !cursor.is_null();
+    after.iter().filter(is_there).map(place).collect()
+}
+
 impl ClientMessage {
     /// Reads a message, or says what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
@@ -153,6 +170,29 @@ fn optional_object(message: &mut Map<String, Value>) -> Result<Option<Map<String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cursors_come_by_the_ids_of_operations() {
+        let cursor = "v1.a.7.b";
+        let payload = serde_json::json!({"graphex": {"after": {"a": cursor, "b": "else", "c": 1, "d": null}}});
+        let expected = [
+            ("a", Place::named(cursor)),
+            ("b", Place::Nowhere),
+            ("c", Place::Nowhere),
+        ];
+        assert_ne!(expected[0].1, Place::Nowhere);
+        let expected = expected.map(|(id, place)| (id.to_owned(), place));
+        assert_eq!(resumed(&payload), HashMap::from(expected));
+        for payload in [
+            "null",
+            "{}",
+            r#"{"graphex":1}"#,
+            r#"{"graphex":{"after":[]}}"#,
+        ] {
+            let payload = serde_json::from_str(payload).unwrap();
+            assert_eq!(resumed(&payload), HashMap::new());
+        }
+    }
 
     fn error(text: &str) -> String {
         ClientMessage::parse(text).unwrap_err()

@@ -1,12 +1,13 @@
 //! GraphQL over Server-Sent Events as data: its events, after the PROTOCOL text of the
 //! `graphql-sse` library.
 
+use ::http::HeaderMap;
 use async_graphql::Response;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::response::{Body, encode};
-use crate::hub::Envelope;
+use crate::hub::{Envelope, Place};
 
 /// A comment, which tells a client and what is on the way to it that the stream lives.
 pub(super) const HEARTBEAT: &str = ":\n\n";
@@ -28,15 +29,27 @@ pub(super) fn next(id: Option<&str>, response: &Response) -> String {
     format!("event: next\ndata: {data}\n\n")
 }
 
-/// What makes the payload of a response a `next` event.
+/// What makes the payload of a response a `next` event. Its `id` is the cursor, by which the one
+/// operation of a stream goes on; where many share a stream, that of one says nothing of others.
 pub(super) fn envelope(id: Option<&str>) -> Envelope {
     match id {
-        None => Envelope::new("event: next\ndata: ", "\n\n"),
+        None => Envelope::new("event: next\ndata: ", "\n\n").with_id(),
         Some(id) => {
             let id = Value::from(id);
             let head = format!(r#"event: next{}data: {{"id":{id},"payload":"#, '\n');
             Envelope::new(head, "}\n\n")
         }
+    }
+}
+
+/// Where the client of a stream was: the `id` of the last event that it has seen, which an
+/// `EventSource` sends when it connects again.
+pub(super) fn resumed(headers: &HeaderMap) -> Option<Place> {
+    let id = headers.get("last-event-id")?;
+    match id.to_str() {
+        Ok("") => None,
+        Ok(id) => Some(Place::named(id)),
+        Err(_) => Some(Place::Nowhere),
     }
 }
 

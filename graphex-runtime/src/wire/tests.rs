@@ -44,6 +44,7 @@ fn change(model: &'static Model, values: impl Into<Vec<Value>>) -> Arc<Change> {
         row: Row::new(values.into()),
         before: None,
         cursor: None,
+        position: None,
         published: false,
     })
 }

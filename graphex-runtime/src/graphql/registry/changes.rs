@@ -5,12 +5,14 @@ use async_graphql::registry::{MetaField, MetaInputValue, MetaType, Registry};
 
 use super::filters::register_filters;
 use super::{
-    ACTION, enumeration, field, input, object, register, register_actions, register_scalar,
+    ACTION, enumeration, field, input, object, register, register_actions, register_fields,
+    register_scalar,
 };
 use crate::graphql::filters::output_type;
 use crate::model::{FieldDescriptor, Model, Payload};
 
 const CHANGE_ACTION: &str = "ChangeAction";
+const CURSOR: &str = "Cursor";
 
 /// The registry's name of the root; no client sees it in a merged one.
 pub(in crate::graphql) fn changes_root_name(model: &Model) -> String {
@@ -34,10 +36,21 @@ pub(in crate::graphql) fn register_changes(
     rust_name: &'static str,
 ) -> String {
     register_actions(registry);
-    let names = ["CREATE", "UPDATE", "DELETE"];
-    let what = "What happened to a row.";
+    let what = "What an event tells: what happened to a row; `ENTER` and `LEAVE`, that an update \
+                has made it one of the subscription's rows, or one no longer, where a change log \
+                tells; `RESYNC`, that changes may have been missed: load again what you show; \
+                `READY`, that the subscription stands.";
+    let names = [
+        "CREATE", "UPDATE", "DELETE", "ENTER", "LEAVE", "RESYNC", "READY",
+    ];
     register(registry, enumeration(CHANGE_ACTION, what, names, "Action"));
     register(registry, change(model, rust_name));
+    if model.may_have_log() {
+        register_scalar(registry, CURSOR);
+        if model.payload == Payload::Full {
+            register_fields(registry, model, rust_name);
+        }
+    }
     if model.payload == Payload::Full {
         register_data(registry, model, rust_name);
     }
@@ -50,8 +63,19 @@ pub(in crate::graphql) fn register_changes(
         )
     };
     let id = input("id", "ID", "Only the row with this primary key.");
+    let ready = MetaInputValue {
+        default_value: Some("false".to_owned()),
+        ..input(
+            "ready",
+            "Boolean",
+            "Whether an event `READY` tells when the subscription stands: what is read from then on is younger.",
+        )
+    };
+    let what = "Where to go on: the cursor of the last event that was seen.";
+    let after = model.may_have_log().then(|| input("after", CURSOR, what));
     let args = [actions, id].into_iter();
     let args = args.chain(register_filters(registry, model, rust_name));
+    let args = args.chain(after).chain([ready]);
     let events = MetaField {
         args: args.map(|arg| (arg.name.clone(), arg)).collect(),
         ..field(
@@ -69,18 +93,39 @@ pub(in crate::graphql) fn register_changes(
 /// One event.
 fn change(model: &Model, rust_name: &'static str) -> MetaType {
     let data = (model.payload == Payload::Full).then(|| {
-        let what = "The row: as written, or as it was before its deletion.";
+        let what = "The row: as written, or as it was before its deletion; null where it is not one of the subscription's.";
         field("data", &data_name(model), what)
     });
     let fields = [
         field("action", &format!("{CHANGE_ACTION}!"), "What happened."),
-        field("id", "ID!", "The row's primary key."),
+        field(
+            "id",
+            "ID",
+            "The row's primary key; null in what is about no row.",
+        ),
         field("model", "String!", "The model, as notifications name it."),
     ];
-    let fields = fields.into_iter().chain(data);
+    let fields = fields.into_iter().chain(data).chain(logged(model));
     let fields = fields.map(|field| (field.name.clone(), field)).collect();
     let what = format!("A change of one row of {}.", model.name);
     object(&change_name(model), &what, fields, false, rust_name)
+}
+
+/// What events can tell if the model has a change log.
+fn logged(model: &Model) -> Vec<MetaField> {
+    if !model.may_have_log() {
+        return Vec::new();
+    }
+    let what = "The position of the change in the change log; null where there is none.";
+    let mut fields = vec![field("cursor", CURSOR, what)];
+    if model.payload == Payload::Full {
+        let what = "The row before an update, where the change log tells.";
+        fields.push(field("before", &data_name(model), what));
+        let changed = format!("[{}Fields!]", model.name);
+        let what = "The fields that an update has changed, where the change log tells.";
+        fields.push(field("changed", &changed, what));
+    }
+    fields
 }
 
 /// The row of an event: the visible fields.

@@ -4,7 +4,9 @@ use async_graphql::indexmap::IndexMap;
 use async_graphql::registry::{MetaField, MetaType, Registry};
 
 use super::filters::register_filters;
-use super::{ACTION, enumeration, field, input, object, register, register_actions};
+use super::{
+    ACTION, enumeration, field, input, object, register, register_actions, register_fields,
+};
 use crate::change::SubscriptionOperation;
 use crate::model::{Model, Payload};
 
@@ -55,10 +57,7 @@ pub(in crate::graphql) fn register_subscription(
     ];
     args.extend(register_filters(registry, model, rust_name));
     if model.payload == Payload::Full {
-        let name = format!("{}Fields", model.name);
-        let what = format!("The fields of {} that notifications can carry.", model.name);
-        let visible = model.visible().map(|field| model.fields[field].graphql);
-        register(registry, enumeration(&name, &what, visible, rust_name));
+        let name = register_fields(registry, model, rust_name);
         args.push(input(
             "data",
             &format!("[{name}]"),

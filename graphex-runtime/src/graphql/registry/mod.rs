@@ -15,6 +15,7 @@ pub(super) use changes::{change_name, changes_root_name, data_name, register_cha
 pub(super) use control::{confirmation_name, register_subscription, subscription_root_name};
 
 use crate::change::SubscriptionAction;
+use crate::model::Model;
 
 const ACTION: &str = "ActionSubscriptionEnum";
 
@@ -55,6 +56,15 @@ fn register_actions(registry: &mut Registry) {
     register(registry, ty);
 }
 
+/// Registers the enum of the model's visible fields; its name.
+fn register_fields(registry: &mut Registry, model: &Model, rust_name: &'static str) -> String {
+    let name = format!("{}Fields", model.name);
+    let what = format!("The fields of {} that clients can see.", model.name);
+    let visible = model.visible().map(|field| model.fields[field].graphql);
+    register(registry, enumeration(&name, &what, visible, rust_name));
+    name
+}
+
 /// Adds a scalar that no other type has brought. Scalars of one name are one type to
 /// async-graphql: it keeps the first, whatever Rust type it is for.
 fn register_scalar(registry: &mut Registry, name: &str) {
@@ -77,7 +87,7 @@ fn register_scalar(registry: &mut Registry, name: &str) {
 }
 
 /// The scalars beside GraphQL's own, which each schema has.
-const SCALARS: [(&str, &str); 8] = [
+const SCALARS: [(&str, &str); 9] = [
     (
         "BigInt",
         "An integer of any size: a number, or a string of digits.",
@@ -95,6 +105,10 @@ const SCALARS: [(&str, &str); 8] = [
         "A point in time in RFC 3339 format, as `2026-03-04T05:06:07Z`.",
     ),
     ("JSON", "Any JSON."),
+    (
+        "Cursor",
+        "A position in the change log: whoever has seen all up to it goes on there.",
+    ),
 ];
 
 /// Adds a type, once.

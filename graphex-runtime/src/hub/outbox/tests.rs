@@ -1,8 +1,18 @@
 use super::*;
-use crate::hub::lane::Clock;
+use crate::hub::clock::Clock;
 use crate::hub::operation::Envelope;
 
 const ACTION: Action = Action::Create;
+/// The sample's projection has the action alone.
+const RESYNC: &str = r#""RESYNC"}"#;
+
+fn frame(payload: &'static str) -> Arc<Frame> {
+    Arc::new(Frame::Change {
+        payload: payload.into(),
+        cursor: None,
+        position: None,
+    })
+}
 
 fn outbox(change: impl FnOnce(&mut Limits)) -> Outbox {
     let mut limits = Limits::default();
@@ -35,11 +45,11 @@ fn enveloped(envelope: Envelope) -> Listener {
 impl Listener {
     /// Delivers the next change of the lane.
     fn push(&self, outbox: &Outbox, payload: &'static str) -> Pushed {
-        self.push_older(outbox, self.clock.tick(), payload)
+        self.push_older(outbox, self.clock.tick(None), payload)
     }
 
     fn push_older(&self, outbox: &Outbox, change: u64, payload: &'static str) -> Pushed {
-        outbox.push(&self.member, ACTION, change, payload.into())
+        outbox.push(&self.member, ACTION, change, frame(payload))
     }
 }
 
@@ -108,7 +118,7 @@ async fn what_does_not_fit_is_a_gap_that_is_told_after_what_did() {
     listener.push(&outbox, "b");
     assert_eq!(listener.push(&outbox, "c"), OVERFLOWED);
     assert_eq!(listener.push(&outbox, "d"), Pushed::Covered);
-    assert_eq!(taken(&outbox).await, ["a", "b", "resync"]);
+    assert_eq!(taken(&outbox).await, ["a", "b", RESYNC]);
     listener.push(&outbox, "e");
     assert_eq!(taken(&outbox).await, ["e"]);
 }
@@ -118,7 +128,10 @@ async fn bytes_are_counted_with_their_envelopes_and_one_frame_alone_has_room() {
     let (outbox, listener) = (sized(100, 4), enveloped(Envelope::new("<", ">")));
     assert!(is_queued(listener.push(&outbox, "much more than four")));
     assert_eq!(listener.push(&outbox, ""), OVERFLOWED);
-    assert_eq!(taken(&outbox).await, ["<much more than four>", "<resync>"]);
+    assert_eq!(
+        taken(&outbox).await,
+        ["<much more than four>", r#"<"RESYNC"}>"#]
+    );
     assert!(is_queued(listener.push(&outbox, "ab")));
     assert_eq!(taken(&outbox).await, ["<ab>"]);
 }
@@ -130,7 +143,7 @@ async fn a_gap_is_the_subscribers_own() {
     for _ in 0..5 {
         much.push(&outbox, "much");
     }
-    assert_eq!(taken(&outbox).await, ["much", "much", "resync"]);
+    assert_eq!(taken(&outbox).await, ["much", "much", RESYNC]);
     assert!(is_queued(little.push(&outbox, "little")));
     assert_eq!(taken(&outbox).await, ["little"]);
 }
@@ -138,10 +151,10 @@ async fn a_gap_is_the_subscribers_own() {
 #[tokio::test]
 async fn nothing_older_follows_a_resync() {
     let (outbox, listener) = (sized(10, 100), listener());
-    let undecided = listener.clock.tick();
-    let under_way = listener.clock.tick();
+    let undecided = listener.clock.tick(None);
+    let under_way = listener.clock.tick(None);
     outbox.gap(&listener.member.subscriber);
-    assert_eq!(taken(&outbox).await, ["resync"]);
+    assert_eq!(taken(&outbox).await, [RESYNC]);
     for older in [undecided, under_way] {
         let pushed = listener.push_older(&outbox, older, "older");
         assert_eq!(pushed, Pushed::Covered);
@@ -161,7 +174,7 @@ async fn a_subscription_is_told_of_gaps_once_in_an_interval_and_of_the_last() {
             outbox.gap(subscriber);
             assert_eq!(listener.push(&outbox, "missed"), Pushed::Covered);
         }
-        assert_eq!(taken(&outbox).await, ["resync"]);
+        assert_eq!(taken(&outbox).await, [RESYNC]);
         told.push(began.elapsed().as_secs());
     }
     assert_eq!(told, [0, 1, 2]);
@@ -247,7 +260,7 @@ async fn a_replaced_member_gets_nothing_more_but_what_is_queued() {
     let subscriber = &listener.member.subscriber;
     let member = outbox.seat(subscriber, ACTION);
     assert_eq!(listener.push(&outbox, "late"), Pushed::Replaced);
-    outbox.push(&member, ACTION, listener.clock.tick(), "after".into());
+    outbox.push(&member, ACTION, listener.clock.tick(None), frame("after"));
     assert_eq!(taken(&outbox).await, ["before", "after"]);
     outbox.retire(subscriber, ACTION);
     assert_eq!(listener.push(&outbox, "later"), Pushed::Ended);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::change::Row;
 use crate::filters::Filters;
 use crate::hub::operation::Envelope;
 use crate::limits::Limits;
@@ -34,7 +35,8 @@ fn join_pinned(table: &mut PlanTable, pins: Pins, data: &[usize]) -> Seat {
 }
 
 fn candidates(table: &PlanTable, row: &Row) -> Vec<Listed> {
-    let candidates = table.candidates(&topics(), row);
+    let change = Change::unlogged(&MODEL, Action::Create, row.clone());
+    let candidates = table.candidates(&topics(), &change);
     candidates.blocks().flatten().flatten().cloned().collect()
 }
 

@@ -16,6 +16,7 @@ fn change(id: i64) -> Change {
         row: Row::from([Value::Int(id.into())]),
         before: None,
         cursor: None,
+        position: None,
         published: false,
     }
 }

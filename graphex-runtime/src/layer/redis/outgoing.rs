@@ -114,6 +114,7 @@ mod tests {
             row: Row::new(vec![Value::Int(id.into()), room]),
             before: None,
             cursor: None,
+            position: None,
             published: false,
         })
     }

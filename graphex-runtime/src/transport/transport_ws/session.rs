@@ -1,5 +1,6 @@
 //! One socket of graphql-transport-ws, over any sink and stream of messages.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,12 +14,12 @@ use tokio::time::{Sleep, sleep};
 
 use super::{Admitted, Application};
 use crate::graphql::{self, Guarded, hub_in};
-use crate::hub::{Connection, Operation, Taken};
+use crate::hub::{Connection, Operation, Place, Resumed, Taken};
 use crate::limits::Limits;
 use crate::transport::operations::{Event, Operations};
 use crate::transport::protocol::{
     ClientMessage, INIT_TIMEOUT, ServerMessage, TOO_MANY_INITS, UNAUTHORIZED, already_exists,
-    bad_message, envelope,
+    bad_message, envelope, resumed,
 };
 use crate::transport::response::Body;
 use crate::transport::socket::{Close, End, Inbound, Socket, text};
@@ -53,6 +54,7 @@ pub(super) async fn run<E, S, R, F>(
         phase: Phase::Silent(Box::pin(sleep(period(limits.init_wait)))),
         operations: Operations::default(),
         limits,
+        resumed: HashMap::new(),
         outgoing: Vec::new(),
         outgoing_bytes: 0,
     };
@@ -71,6 +73,9 @@ struct Session<'l, E> {
     phase: Phase,
     operations: Operations,
     limits: &'l Limits,
+    /// Where operations were on the connection before, by their ids; each is for the first that
+    /// comes under its id.
+    resumed: HashMap<String, Place>,
     /// What goes out next: at most [`Limits::outbox_bytes`] of answers and one more, however large.
     outgoing: Vec<Message>,
     /// Of answers.
@@ -157,6 +162,7 @@ impl<E: Executor> Session<'_, E> {
         if application.renews {
             self.application = Some(application.clone());
         }
+        self.resumed = resumed(&payload);
         let mut decision = application.connect(payload);
         // Where nothing has to be waited for, a `subscribe` that follows at once is not early.
         match (&mut decision).now_or_never() {
@@ -231,6 +237,9 @@ impl<E: Executor> Session<'_, E> {
             }
         };
         request.data_mut().insert(operation.registration());
+        if let Some(place) = self.resumed.remove(&id) {
+            request.data_mut().insert(Resumed(place));
+        }
         let responses = graphql::stream(&self.schema, request, Arc::clone(data));
         self.operations.start(id, operation, responses);
         Ok(())

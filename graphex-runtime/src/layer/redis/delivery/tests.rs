@@ -73,6 +73,7 @@ fn under(number: u64, name: &str) -> Arrival {
         row: Row::from([Value::Int(number.into()), Value::Int(7)]),
         before: None,
         cursor: None,
+        position: None,
         published: false,
     };
     let node = NodeId(1);

@@ -1,0 +1,100 @@
+//! A change log as the source of a hub: what is committed from now on, and what was before.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::decode::{Decoder, Told};
+use super::log::{Log, Mark, Read};
+use super::reader::{Open, Reader};
+use crate::change::Change;
+use crate::cursor::Cursor;
+use crate::hub::{Flushing, OpenError, Page, Past, Source, Then};
+
+/// The log behind a hub.
+pub(super) struct LogSource {
+    pub(super) reader: Reader,
+    pub(super) open: Open,
+    pub(super) decoder: Arc<Decoder>,
+}
+
+impl Source for LogSource {
+    fn wake(&self) {
+        self.reader.wake();
+    }
+
+    fn flush(&self, flushing: Flushing) {
+        self.reader.flush(flushing);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.reader.is_ready()
+    }
+
+    fn past(&self) -> Result<Box<dyn Past>, OpenError> {
+        Ok(Box::new(LogPast {
+            log: (self.open)()?,
+            decoder: Arc::clone(&self.decoder),
+            marks: HashMap::new(),
+        }))
+    }
+}
+
+/// Reads a log from any position on.
+struct LogPast {
+    log: Box<dyn Log>,
+    decoder: Arc<Decoder>,
+    /// Where the last pages have ended: whoever reads on there need not look for the position.
+    marks: HashMap<Cursor, Mark>,
+}
+
+/// Most marks that are kept.
+const MARKS: usize = 128;
+
+impl Past for LogPast {
+    fn read(&mut self, stream: &str, after: Cursor) -> Result<Page, OpenError> {
+        let empty = |then| Page {
+            changes: Vec::new(),
+            then,
+        };
+        let found = match self.marks.remove(&after) {
+            Some(mark) => Some(mark),
+            None => self.log.find(&after)?,
+        };
+        let Some(mut mark) = found else {
+            return Ok(empty(Then::Gap));
+        };
+        let read = self.log.read(&mut mark)?;
+        // Notifications that nobody asks for would wait in memory.
+        self.log.notified()?;
+        let entries = match read {
+            Read::Page(entries) => entries,
+            Read::End => return Ok(empty(Then::End)),
+            Read::Gap => return Ok(empty(Then::Gap)),
+        };
+        let upto = mark.cursor;
+        if self.marks.len() >= MARKS {
+            self.marks.clear();
+        }
+        self.marks.insert(upto, mark);
+        let mut changes: Vec<Arc<Change>> = Vec::new();
+        let mut before = after;
+        for (cursor, entry) in &entries {
+            if entry.stream == stream {
+                match self.decoder.decode_or_gap(entry, before, *cursor) {
+                    Told::Changes(first, second) => {
+                        changes.push(Arc::new(first));
+                        changes.extend(second.map(Arc::new));
+                    }
+                    Told::Gap(_) => {
+                        let then = Then::Gap;
+                        return Ok(Page { changes, then });
+                    }
+                    Told::Foreign => {}
+                }
+            }
+            before = *cursor;
+        }
+        let then = Then::More(upto);
+        Ok(Page { changes, then })
+    }
+}

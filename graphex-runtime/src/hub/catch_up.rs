@@ -1,0 +1,304 @@
+//! Subscribers that go on where they were.
+//!
+//! What a subscriber has missed is read from the change log, or taken from the last changes of its
+//! lane, and queued for it in pieces, as fast as it reads. When few changes are left, they are
+//! delivered in one step of the lane, in which it takes its seats: so nothing comes twice or not at
+//! all.
+
+use std::sync::{Arc, PoisonError, Weak};
+
+use super::begin::{Begin, Place};
+use super::channel::SubscriptionKey;
+use super::delivery::Delivery;
+use super::engine::Engine;
+use super::lane::{Budget, Lane};
+use super::lock;
+use super::outbox::Pushed;
+use super::passage::Verdict;
+use super::past::{Page, Then};
+use super::plan::{Plan, Seat};
+use super::recent::{Delivered, Reached};
+use super::subscriber::{Member, Subscriber};
+use crate::change::Change;
+use crate::cursor::Cursor;
+use crate::limits::Limits;
+use crate::projection::Signal;
+use crate::topic::Topic;
+
+/// Most changes of which a lane makes one step.
+const ONE_STEP: usize = 64;
+/// Most changes that are taken from the lane's last ones at once.
+const PIECE: usize = 256;
+/// Times that one tries to read what the log has.
+const ATTEMPTS: u32 = 4;
+const FIRST_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// What a subscriber that goes on has before it takes its seats.
+pub(super) struct CatchUp {
+    pub(super) lane: Arc<Lane>,
+    pub(super) key: SubscriptionKey,
+    pub(super) subscriber: Arc<Subscriber>,
+    pub(super) begin: Begin,
+    /// For each action that it asks for: where it will be listed.
+    pub(super) topics: Vec<Vec<Topic>>,
+    pub(super) plans: Vec<(Member, Arc<Plan>)>,
+    /// In the lane: what it is told of a gap after this covers all that it catches up with.
+    pub(super) number: u64,
+}
+
+impl Engine {
+    /// Lets a subscriber catch up, beside the lane.
+    pub(super) fn catch_up(&self, catch_up: CatchUp) {
+        let engine = self.handle();
+        self.run_beside(async move {
+            match catch_up.begin.place {
+                Place::After(cursor) => catch_up.run(engine, cursor).await,
+                Place::Now | Place::Nowhere => {
+                    if let Some(engine) = engine.upgrade() {
+                        catch_up.begin_anew(&engine, true).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// How a piece ended.
+enum Outcome {
+    /// There is more.
+    On(Reached),
+    /// It stands.
+    Stands,
+    /// It has left.
+    Left,
+    /// Changes are missing, which it is to be told.
+    Gap,
+    /// Changes are missing, which it is told already.
+    Told,
+}
+
+impl CatchUp {
+    /// Goes on after this position.
+    pub(super) async fn run(self, engine: Weak<Engine>, after: Cursor) {
+        let mut reached = Reached {
+            cursor: after,
+            is_known: false,
+        };
+        let mut spent = Budget::default();
+        loop {
+            self.subscriber.channel.outbox.room(&self.subscriber).await;
+            let Some(engine) = engine.upgrade() else {
+                return;
+            };
+            let outcome = self.piece(&engine, &mut spent, reached).await;
+            self.subscriber.channel.outbox.wake();
+            match outcome {
+                Outcome::On(further) => reached = further,
+                Outcome::Stands | Outcome::Left => return,
+                Outcome::Gap => return self.begin_anew(&engine, true).await,
+                Outcome::Told => return self.begin_anew(&engine, false).await,
+            }
+        }
+    }
+
+    /// Queues the next piece.
+    async fn piece(&self, engine: &Engine, spent: &mut Budget, reached: Reached) -> Outcome {
+        let mut delivering = self.lane.delivering.lock().await;
+        let at = self.lane.clock.now().cursor;
+        let recent = lock(&self.lane.recent).after(reached, at);
+        match recent {
+            Some(left) if is_one_step(&left, &engine.limits) => {
+                self.subscriber.set_had(reached.cursor.position);
+                let latest = later(reached.cursor, at);
+                self.take_seats(engine, &mut delivering, &left, Some(latest))
+                    .await;
+                Outcome::Stands
+            }
+            Some(mut left) => {
+                drop(delivering);
+                left.truncate(PIECE);
+                let mut further = reached;
+                for Delivered { change, .. } in &left {
+                    if let Some(end) = self.queue(engine, spent, change).await {
+                        return end;
+                    }
+                    if let Some(cursor) = change.cursor {
+                        let is_known = true;
+                        further = Reached { cursor, is_known };
+                    }
+                }
+                Outcome::On(further)
+            }
+            None => {
+                drop(delivering);
+                match self.read(engine, reached.cursor).await {
+                    Some(page) => self.queue_page(engine, spent, &page, reached).await,
+                    None => Outcome::Gap,
+                }
+            }
+        }
+    }
+
+    /// Reads the next page of the log; nothing where the log cannot be read.
+    async fn read(&self, engine: &Engine, after: Cursor) -> Option<Arc<Page>> {
+        let source = Arc::clone(&engine.source()?.source);
+        let stream = self.lane.model.stream;
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1..=ATTEMPTS {
+            match engine
+                .archive
+                .read(Arc::clone(&source), stream, after)
+                .await
+            {
+                Ok(page) => return Some(page),
+                Err(error) => {
+                    tracing::warn!(%error, stream, attempt, "a subscriber that goes on waits for the change log");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        None
+    }
+
+    async fn queue_page(
+        &self,
+        engine: &Engine,
+        spent: &mut Budget,
+        page: &Page,
+        reached: Reached,
+    ) -> Outcome {
+        for change in &page.changes {
+            if let Some(end) = self.queue(engine, spent, change).await {
+                return end;
+            }
+        }
+        let is_known = true;
+        match page.then {
+            Then::More(cursor) => Outcome::On(Reached { cursor, is_known }),
+            // The lane may have had more meanwhile.
+            Then::End => Outcome::On(Reached {
+                is_known,
+                ..reached
+            }),
+            Then::Gap => Outcome::Gap,
+        }
+    }
+
+    /// Queues a change if it matches; how it ends, if it does.
+    async fn queue(
+        &self,
+        engine: &Engine,
+        spent: &mut Budget,
+        change: &Arc<Change>,
+    ) -> Option<Outcome> {
+        let mut plans = self.plans.iter();
+        let (member, plan) = plans.find(|(_, plan)| plan.action == change.action)?;
+        let outbox = &self.subscriber.channel.outbox;
+        spent.spend(128).await;
+        let passage = match engine.passage(&self.subscriber.channel, plan, change).await {
+            Some(Verdict::Told(passage)) => passage,
+            Some(Verdict::Nothing) => return None,
+            Some(Verdict::Undecided) | None => return Some(Outcome::Gap),
+        };
+        let Some(frame) = engine.frame(plan, change, passage) else {
+            return Some(Outcome::Gap);
+        };
+        outbox.room(&self.subscriber).await;
+        spent.spend(frame.len()).await;
+        match outbox.push(member, plan.action, self.number, frame) {
+            Pushed::Queued { is_due, .. } => {
+                engine.counters.frames_queued.add(1);
+                if is_due {
+                    outbox.wake();
+                }
+                None
+            }
+            Pushed::Ended | Pushed::Replaced => Some(Outcome::Left),
+            Pushed::Covered | Pushed::Overflowed { .. } => Some(Outcome::Told),
+        }
+    }
+
+    /// Begins with what is committed from now on: changes are missing before.
+    pub(super) async fn begin_anew(&self, engine: &Engine, tell: bool) {
+        let mut delivering = self.lane.delivering.lock().await;
+        let at = self.lane.clock.now().cursor;
+        let is_told = self.subscriber.is_covered(self.number);
+        if tell && !is_told {
+            engine.counters.resyncs.add(1);
+            let outbox = &self.subscriber.channel.outbox;
+            outbox.signal(&self.subscriber, Signal::Resync, at);
+        }
+        self.take_seats(engine, &mut delivering, &[], at).await;
+    }
+
+    /// Takes its seats, in a step of the lane in which it gets these changes too.
+    async fn take_seats(
+        &self,
+        engine: &Engine,
+        spent: &mut Budget,
+        left: &[Delivered],
+        at: Option<Cursor>,
+    ) {
+        let listed: Vec<_> = {
+            let channel = &self.subscriber.channel;
+            let mut subscriptions = lock(&channel.subscriptions);
+            let held = subscriptions.held.get_mut(&self.key);
+            let Some(held) = held.filter(|held| Arc::ptr_eq(&held.subscriber, &self.subscriber))
+            else {
+                return;
+            };
+            let plans = &self.lane.plans;
+            let mut plans = plans.write().unwrap_or_else(PoisonError::into_inner);
+            let mut seated = |(topics, (_, plan)): (&Vec<Topic>, &(Member, Arc<Plan>))| {
+                let waiting = held.seats[plan.action as usize].take()?;
+                let seat = seated(&mut plans, engine, topics, waiting);
+                let listed = plans.alone(&seat);
+                held.seats[plan.action as usize] = Some(seat);
+                listed
+            };
+            let seats = self.topics.iter().zip(&self.plans);
+            seats.filter_map(&mut seated).collect()
+        };
+        for delivered in left {
+            let mut delivery = Delivery::new(&self.lane, delivered);
+            let action = delivered.change.action;
+            for listed in listed.iter().filter(|listed| listed.plan.action == action) {
+                engine.deliver_to(&mut delivery, spent, listed).await;
+            }
+        }
+        if self.begin.ready {
+            let outbox = &self.subscriber.channel.outbox;
+            outbox.signal(&self.subscriber, Signal::Ready, at);
+        }
+        self.lane.flush();
+    }
+}
+
+/// Whether a lane may take the time, and the outbox has the room, for these at once.
+fn is_one_step(left: &[Delivered], limits: &Limits) -> bool {
+    let bytes: usize = left.iter().map(|one| one.change.row.bytes()).sum();
+    left.len() <= 1
+        || (left.len() <= ONE_STEP.min(limits.outbox_frames / 2)
+            && bytes <= limits.outbox_bytes / 4)
+}
+
+/// A seat that waits becomes one that is listed.
+fn seated(
+    plans: &mut super::plan::PlanTable,
+    engine: &Engine,
+    topics: &[Topic],
+    waiting: Seat,
+) -> Seat {
+    let (member, plan) = (waiting.member().clone(), Plan::clone(waiting.plan()));
+    let mut seat = plans.join(topics.to_vec(), plan, member, &engine.budgets);
+    seat.listening = waiting.listening;
+    seat.held = waiting.held;
+    seat
+}
+
+/// Where one goes on who has had both.
+fn later(one: Cursor, other: Option<Cursor>) -> Cursor {
+    let is_later = |other: &Cursor| other.log == one.log && other.position >= one.position;
+    other.filter(is_later).unwrap_or(one)
+}

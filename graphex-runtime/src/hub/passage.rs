@@ -1,0 +1,135 @@
+//! What a change is to a plan: a row that it has, begins to have or ceases to have.
+
+use std::sync::Arc;
+
+use super::backlog::Question;
+use super::budget::Budget;
+use super::channel::Channel;
+use super::engine::Engine;
+use super::plan::Plan;
+use crate::change::{Change, Passage, Row};
+use crate::predicate::{Decision, Predicate, Subject};
+
+/// What a change is to a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing: neither row matches.
+    Nothing,
+    Told(Passage),
+    /// The rows do not tell cheaply.
+    Undecided,
+}
+
+/// Rows of a change as predicates see them.
+pub(super) struct Subjects<'c> {
+    now: Subject<'c>,
+    before: Option<Subject<'c>>,
+}
+
+impl<'c> Subjects<'c> {
+    pub(super) fn new(now: &'c Row, before: Option<&'c Row>) -> Self {
+        Self {
+            now: Subject::new(now),
+            before: before.map(Subject::new),
+        }
+    }
+
+    /// What testing them has cost since this was last asked.
+    pub(super) fn take_cost(&self) -> usize {
+        let before = self.before.as_ref().map_or(0, Subject::take_cost);
+        self.now.take_cost() + before
+    }
+
+    /// What the change is to the plan with this predicate, as far as its rows tell.
+    pub(super) fn verdict(
+        &self,
+        predicate: &Predicate,
+        plan: &Plan,
+        may_test_patterns: bool,
+    ) -> Verdict {
+        let now = predicate.decide(&self.now, may_test_patterns);
+        let before = match &self.before {
+            Some(before) if plan.projection.tells_passages() => {
+                predicate.decide(before, may_test_patterns)
+            }
+            _ => now,
+        };
+        let holds = |decision| match decision {
+            Decision::Yes => Some(true),
+            Decision::No => Some(false),
+            Decision::Undecided => None,
+        };
+        match (holds(before), holds(now)) {
+            (Some(before), Some(now)) => Verdict::of(before, now),
+            _ => Verdict::Undecided,
+        }
+    }
+}
+
+impl Verdict {
+    fn of(before: bool, now: bool) -> Self {
+        match (before, now) {
+            (false, false) => Self::Nothing,
+            (true, true) => Self::Told(Passage::Stays),
+            (false, true) => Self::Told(Passage::Enters),
+            (true, false) => Self::Told(Passage::Leaves),
+        }
+    }
+}
+
+impl Engine {
+    /// What the change is to a plan of this channel's, whatever it costs its owner; none if that
+    /// cannot be told.
+    pub(super) async fn passage(
+        &self,
+        channel: &Channel,
+        plan: &Arc<Plan>,
+        change: &Arc<Change>,
+    ) -> Option<Verdict> {
+        let verdict = {
+            let subjects = Subjects::new(&change.row, change.before.as_ref());
+            subjects.verdict(&plan.predicate, plan, true)
+        };
+        if verdict != Verdict::Undecided {
+            return Some(verdict);
+        }
+        let budget = self.budgets.of(&channel.owner);
+        let question = Question::new(Arc::clone(change), 0);
+        self.verdict(&budget, &question, plan).await
+    }
+
+    /// What the change is to the plan; none if that cannot be told.
+    pub(super) async fn verdict(
+        &self,
+        budget: &Budget,
+        question: &Arc<Question>,
+        plan: &Arc<Plan>,
+    ) -> Option<Verdict> {
+        let now = self.holds(budget, question, plan).await?;
+        let before = match &question.before {
+            Some(before) if plan.projection.tells_passages() => {
+                self.holds(budget, before, plan).await?
+            }
+            _ => now,
+        };
+        Some(Verdict::of(before, now))
+    }
+
+    /// Whether the predicate holds for the row that is asked about.
+    async fn holds(
+        &self,
+        budget: &Budget,
+        question: &Arc<Question>,
+        plan: &Arc<Plan>,
+    ) -> Option<bool> {
+        let decision = {
+            let subject = Subject::new(&question.change.row);
+            plan.predicate.decide(&subject, false)
+        };
+        match decision {
+            Decision::Yes => Some(true),
+            Decision::No => Some(false),
+            Decision::Undecided => self.decide(budget, question, plan).await,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What of a row a subscriber gets, as the template of its frames.
+
+mod filling;
+mod template;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use filling::{Event, filled};
+pub(crate) use template::Template;
+
+use crate::change::{Action, Change, Passage};
+use crate::cursor::Cursor;
+use crate::model::{Model, Payload};
+use crate::value::write_json_text;
+
+/// The template of a frame: text that is the same for every change, and what each fills in.
+///
+/// Whatever asked for it (`data`, a GraphQL selection set), equal templates make equal frames, so
+/// their subscribers share a plan. A clone is the same one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Projection(Arc<Shape>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Shape {
+    pieces: Box<[Piece]>,
+    form: Form,
+}
+
+/// What kind of frames they are.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Form {
+    /// Notifications of the two-channel protocol, and the one that tells of a gap.
+    Notification { resync: Bytes },
+    /// Execution results of the standard protocols.
+    Result,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Piece {
+    /// JSON as it is.
+    Text(String),
+    /// The action as a string: `create`.
+    Action,
+    /// What happened as an enum's value: `CREATE`.
+    ActionEnum,
+    /// The primary key as a string, which GraphQL's `ID` is (section 3.5.5).
+    Id,
+    /// The value of a field.
+    Field(usize),
+    /// What is shown of the row.
+    Row(Box<[Piece]>),
+    /// What is shown of the row before an update.
+    Before(Box<[Piece]>),
+    /// The names of the fields that an update has changed.
+    Changed,
+    /// Where whoever has seen the event goes on, as a string.
+    Cursor,
+    /// The same as `extensions` of the result, which it does not have without.
+    Extensions,
+}
+
+impl Piece {
+    /// What it takes in memory, in bytes.
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Text(text) => text.capacity(),
+                Self::Row(pieces) | Self::Before(pieces) => pieces.iter().map(Self::bytes).sum(),
+                _ => 0,
+            }
+    }
+}
+
+/// What a subscriber is told that is no change of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// It may have missed changes.
+    Resync,
+    /// It stands: from here on it misses nothing.
+    Ready,
+}
+
+impl Signal {
+    /// GraphQL's `ChangeAction`.
+    const fn enum_name(self) -> &'static str {
+        match self {
+            Self::Resync => "RESYNC",
+            Self::Ready => "READY",
+        }
+    }
+}
+
+impl Projection {
+    /// The notifications of the two-channel protocol, with what `data` asks for: positions among
+    /// the visible fields in any order, doubles allowed; none or an empty list means everything
+    /// the model's payload has.
+    pub(crate) fn notification(model: &Model, data: Option<&[usize]>) -> Self {
+        let mut template = Template::default();
+        template.text("{\"stream\":");
+        template.string(model.stream);
+        template.text(",\"payload\":{\"action\":");
+        template.piece(Piece::Action);
+        template.text(",\"model\":");
+        template.string(model.label);
+        template.text(",\"data\":{");
+        match model.payload {
+            // In id-only mode the key is `id` whatever the column is called.
+            Payload::IdOnly => template.member(true, "id", Piece::Field(model.key)),
+            Payload::Full => {
+                let everything = data.is_none_or(<[_]>::is_empty);
+                let asked = |position| data.is_some_and(|data| data.contains(&position));
+                let visible = model.visible().enumerate();
+                let chosen = visible.filter(|(position, _)| everything || asked(*position));
+                for (count, (_, field)) in chosen.enumerate() {
+                    let name = model.fields[field].name;
+                    template.member(count == 0, name, Piece::Field(field));
+                }
+            }
+        }
+        template.text("}}}");
+        let resync = resync_notification(model);
+        template.formed(Form::Notification { resync })
+    }
+
+    /// What it takes in memory, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let resync = match &self.0.form {
+            Form::Notification { resync } => resync.len(),
+            Form::Result => 0,
+        };
+        resync + self.0.pieces.iter().map(Piece::bytes).sum::<usize>()
+    }
+
+    /// Whether a subscriber is told that a row begins or ceases to be one of its rows.
+    pub(crate) fn tells_passages(&self) -> bool {
+        matches!(self.0.form, Form::Result)
+    }
+
+    /// The frame of a change, as JSON text; none if it is larger than `limit` bytes. What it shows
+    /// for the first time does not count: a row that may be written may be sent. But it may
+    /// not be multiplied.
+    pub(crate) fn frame(&self, change: &Change, passage: Passage, limit: usize) -> Option<Bytes> {
+        let action = match passage {
+            Passage::Stays => enum_name(change.action),
+            Passage::Enters => "ENTER",
+            Passage::Leaves => "LEAVE",
+        };
+        let event = Event {
+            action,
+            change: Some(change),
+            passage,
+            cursor: change.cursor,
+        };
+        filled(&self.0.pieces, event, limit)
+    }
+
+    /// The frame of a signal, as JSON text. Whoever has seen it goes on at the cursor.
+    pub(crate) fn signal(&self, signal: Signal, cursor: Option<Cursor>) -> Bytes {
+        match &self.0.form {
+            Form::Notification { resync } => resync.clone(),
+            Form::Result => {
+                let event = Event {
+                    action: signal.enum_name(),
+                    change: None,
+                    passage: Passage::Stays,
+                    cursor,
+                };
+                // Without a row nothing is large but the template, which the client has written.
+                filled(&self.0.pieces, event, usize::MAX).unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// GraphQL's `ChangeAction`.
+pub(crate) const fn enum_name(action: Action) -> &'static str {
+    match action {
+        Action::Create => "CREATE",
+        Action::Update => "UPDATE",
+        Action::Delete => "DELETE",
+    }
+}
+
+/// Tells a subscriber of the two-channel protocol that it may have missed changes.
+fn resync_notification(model: &Model) -> Bytes {
+    let mut out = Vec::with_capacity(96);
+    out.extend_from_slice(b"{\"stream\":");
+    write_json_text(&mut out, model.stream);
+    out.extend_from_slice(b",\"payload\":{\"action\":\"resync\",\"model\":");
+    write_json_text(&mut out, model.label);
+    out.extend_from_slice(b"}}");
+    Bytes::from(out)
+}
+
+#[cfg(test)]
+mod tests;
