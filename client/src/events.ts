@@ -110,7 +110,7 @@ export class Events {
         }
       }
     }
-    if (event.action === 'delete') this.rows.delete(row)
+    if (event.action === 'delete' || event.action === 'leave') this.rows.delete(row)
     else {
       this.rows.delete(row)
       this.rows.set(row, event.n)
@@ -248,7 +248,7 @@ export function eventOf(subscription: Subscription | null, raw: string, now: num
     stream: subscription?.operation.field ?? key ?? '',
     action: action === undefined ? 'next' : string(action).toLowerCase(),
     model: string(change?.get('model')),
-    id: change?.has('id') ? string(change.get('id')) : idOf(fields(inner)),
+    id: change?.has('id') ? idOf(change) : idOf(fields(inner)),
     data: inner !== undefined && inner !== 'null' && fields(inner) ? inner : (value ?? frame?.get('data') ?? raw),
     latency: latency(now, extensions, change),
   }
@@ -256,7 +256,7 @@ export function eventOf(subscription: Subscription | null, raw: string, now: num
 
 function idOf(data: Map<string, string> | null): string {
   if (!data) return ''
-  if (data.has('id')) return string(data.get('id'))
+  if (data.has('id')) return data.get('id') === 'null' ? '' : string(data.get('id'))
   return data.size === 1 ? string([...data.values()][0]) : ''
 }
 

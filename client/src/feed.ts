@@ -13,7 +13,13 @@ const RUSH = 12
 const RECENT = 1_000
 const CALM = 200
 
-const ACTIONS = new Set(['create', 'update', 'delete', 'resync', 'error', 'next'])
+const ACTIONS = new Set(['create', 'update', 'delete', 'enter', 'leave', 'ready', 'resync', 'error', 'next'])
+
+/** What is said of an event that is of no row. */
+const SAID: Record<string, string> = {
+  resync: 'Events may have been missed: load the data again.',
+  ready: 'The subscription stands.',
+}
 
 interface Row {
   event: FeedEvent | null
@@ -234,7 +240,8 @@ export class Feed {
     row.badge.className = `badge ${ACTIONS.has(event.action) ? event.action : 'next'}`
     text(row.stream, event.stream)
     text(row.id, event.id === '' ? '–' : `#${event.id}`)
-    if (event.action === 'resync') row.preview.replaceChildren(h('span.said', null, 'Events may have been missed: load the data again.'))
+    const said = SAID[event.action]
+    if (said) row.preview.replaceChildren(h('span.said', null, said))
     else if (rush) {
       text(row.preview, event.data.slice(0, 160))
       this.plain.add(event.n)

@@ -286,6 +286,22 @@ describe('what only one protocol has', () => {
     await ui.end()
   })
 
+  test('what comes with a change log beside changes is shown as what it is', async () => {
+    const ui = await open(server.page)
+    await ui.protocol('transport-ws')
+    await ui.run('subscription Pinned { messageChanges(ready: true, filters: { pinned: true }) { action id data { text } } }')
+    await ui.counts('Pinned', 1)
+    const { createMessage: { id } } = await graphql(server, 'mutation { createMessage(room: 1, text: "note") { id } }')
+    for (const pinned of [true, false]) await graphql(server, `mutation { updateMessage(id: ${id}, pinned: ${pinned}) { id } }`)
+    await ui.counts('Pinned', 3)
+    const rows = await ui.rows()
+    assert.deepEqual(rows.map(({ action }) => action), ['leave', 'enter', 'ready'])
+    assert.match(rows[2].json, /stands/)
+    const ids = await ui.$('.row .id').allTextContents()
+    assert.deepEqual(ids.toSorted(), [`#${id}`, `#${id}`, '–'].toSorted())
+    await ui.end()
+  })
+
   test('the latency is the servers stamp where it stamps, and the own changes time elsewhere', async () => {
     const stamped = await open(standardServer.page, { ready: false })
     await stamped.protocol('transport-ws')
