@@ -28,9 +28,12 @@ impl PostgresLog {
         mut conn: Box<dyn LogConnection + Send>,
         retention: Retention,
     ) -> Result<Self, LogError> {
-        // A tick needs a new snapshot for each statement, whatever the server's default is.
+        // A tick needs a new snapshot for each statement, whatever the server's default is. And what an
+        // open transaction has written looks to the planner as if it were soon found without the index,
+        // where statistics have few transactions; but it is not visible, so all is read.
         conn.run(
-            "SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning",
+            "SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning; \
+             SET enable_seqscan = off",
         )?;
         let mut log = Self {
             conn,
