@@ -289,6 +289,55 @@ fn a_blob_in_a_text_column_does_not_fail_the_write() {
 }
 
 #[test]
+fn a_text_that_is_none_costs_its_change_alone() {
+    let file = File::installed("bytes");
+    let mut feed = file.feed();
+    for (id, bytes) in [(1, "x'ff00fe'"), (2, "CAST(x'eda080' AS TEXT)")] {
+        file.run(&format!("INSERT INTO notes VALUES ({id}, {bytes})"));
+        assert_eq!(feed.told_until("resync"), ["resync"]);
+        file.run(&format!("INSERT INTO notes VALUES ({id} + 10, 'text')"));
+        let next = format!("create {} text", id + 10);
+        assert_eq!(feed.told_until(&next), [next.as_str()]);
+    }
+    assert!(feed.hub.ready());
+}
+
+#[test]
+fn what_is_trimmed_is_the_beginning_whatever_the_clock_was() {
+    let file = File::installed("clock");
+    file.run("INSERT INTO notes VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')");
+    // The clock of the machine was wrong for a while.
+    file.run("UPDATE graphex_log SET at = 0 WHERE seq IN (1, 3)");
+    file.run(
+        "WITH RECURSIVE n (x) AS (SELECT 10 UNION ALL SELECT x + 1 FROM n WHERE x < 300) \
+         INSERT INTO notes SELECT x, 'x' FROM n",
+    );
+    let number = |sql: &str| -> i64 {
+        diesel::dsl::sql::<diesel::sql_types::BigInt>(sql)
+            .get_result(&mut file.connect())
+            .unwrap()
+    };
+    assert_eq!(number("SELECT min(seq) FROM graphex_log"), 2);
+    assert_eq!(
+        number("SELECT max(seq) - min(seq) + 1 - count(*) FROM graphex_log"),
+        0
+    );
+}
+
+#[test]
+fn a_hole_in_the_log_is_told_as_a_gap() {
+    let file = File::installed("hole");
+    let mut feed = file.feed();
+    file.run(
+        "BEGIN; INSERT INTO notes VALUES (1, 'a'), (2, 'b'), (3, 'c'); \
+         DELETE FROM graphex_log WHERE seq = 2; COMMIT",
+    );
+    assert_eq!(feed.told_until("resync"), ["create 1 a", "resync"]);
+    file.run("INSERT INTO notes VALUES (4, 'd')");
+    assert_eq!(feed.told_until("create 4 d"), ["create 4 d"]);
+}
+
+#[test]
 fn what_is_pruned_unread_and_a_restored_backup_are_told_as_a_gap() {
     let file = File::installed("gap");
     file.run("INSERT INTO notes VALUES (1, 'a'), (2, 'b')");

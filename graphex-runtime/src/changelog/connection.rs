@@ -191,6 +191,8 @@ pub struct Entry {
     pub(super) op: u8,
     pub(super) old: Option<String>,
     pub(super) new: Option<String>,
+    /// Whether one of them is no text: SQLite takes any bytes for it.
+    pub(super) is_unreadable: bool,
 }
 
 impl Entry {
@@ -200,14 +202,17 @@ impl Entry {
         String: FromSql<Text, DB>,
     {
         let op: String = row.get_value::<Text, _, _>(4)?;
+        let json = |column| row.get_value::<Nullable<Text>, Option<String>, usize>(column);
+        let (old, new) = (json(5), json(6));
         Ok(Self {
+            is_unreadable: old.is_err() || new.is_err(),
             xid: row.get_value::<BigInt, _, _>(0)?,
             seq: row.get_value::<BigInt, _, _>(1)?,
             token: row.get_value::<BigInt, _, _>(2)?,
             stream: row.get_value::<Text, _, _>(3)?,
             op: op.bytes().next().unwrap_or_default(),
-            old: row.get_value::<Nullable<Text>, _, _>(5)?,
-            new: row.get_value::<Nullable<Text>, _, _>(6)?,
+            old: old.unwrap_or_default(),
+            new: new.unwrap_or_default(),
         })
     }
 }

@@ -60,6 +60,13 @@ impl Decoder {
         let Some(model) = self.models.get(&*entry.stream).copied() else {
             return Told::Foreign;
         };
+        if entry.is_unreadable {
+            tracing::error!(
+                cursor = %cursor,
+                "a change has a text that is not UTF-8; subscribers of its stream are told to load again"
+            );
+            return Told::Gap(model.stream);
+        }
         match self.changes(model, entry, before, cursor) {
             Ok(Some((first, second))) => Told::Changes(first, second),
             Ok(None) => Told::Gap(model.stream),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::connection::Entry;
 use super::decode::{Decoder, Told};
 use super::log::{Log, Mark, Read};
 use super::reader::{Open, Reader};
@@ -49,6 +50,20 @@ struct LogPast {
 
 /// Most marks that are kept.
 const MARKS: usize = 128;
+/// Most bytes of a page, if it is not one change alone: each client that goes on holds one while it
+/// does not read.
+const PAGE_BYTES: usize = 1024 * 1024;
+
+/// How many of these make a page.
+fn within_bytes(entries: &[(Cursor, Entry)]) -> usize {
+    let mut bytes = 0;
+    let fits = |(_, entry): &&(Cursor, Entry)| {
+        let json = [&entry.old, &entry.new].into_iter().flatten();
+        bytes += json.map(String::len).sum::<usize>();
+        bytes <= PAGE_BYTES
+    };
+    entries.iter().take_while(fits).count().max(1)
+}
 
 impl Past for LogPast {
     fn read(&mut self, stream: &str, after: Cursor) -> Result<Page, OpenError> {
@@ -66,16 +81,22 @@ impl Past for LogPast {
         let read = self.log.read(&mut mark)?;
         // Notifications that nobody asks for would wait in memory.
         self.log.notified()?;
-        let entries = match read {
+        let mut entries = match read {
             Read::Page(entries) => entries,
             Read::End => return Ok(empty(Then::End)),
             Read::Gap => return Ok(empty(Then::Gap)),
         };
-        let upto = mark.cursor;
-        if self.marks.len() >= MARKS {
-            self.marks.clear();
+        let taken = within_bytes(&entries);
+        if taken < entries.len() {
+            // The rest is read again: nobody holds it while a slow client takes this.
+            entries.truncate(taken);
+        } else {
+            if self.marks.len() >= MARKS {
+                self.marks.clear();
+            }
+            self.marks.insert(mark.cursor, mark);
         }
-        self.marks.insert(upto, mark);
+        let upto = entries.last().map_or(after, |(cursor, _)| *cursor);
         let mut changes: Vec<Arc<Change>> = Vec::new();
         let mut before = after;
         for (cursor, entry) in &entries {

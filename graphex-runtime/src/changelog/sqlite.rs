@@ -134,8 +134,16 @@ impl Log for SqliteLog {
                 }
             }
         }
+        // Numbers have no holes. Where rows are missing, what follows is a page of its own.
+        let contiguous = entries.iter().zip(position + 1..);
+        let contiguous = contiguous.take_while(|(entry, seq)| entry.seq == *seq);
+        let contiguous = contiguous.count();
+        if contiguous == 0 && !entries.is_empty() {
+            return Ok(Read::Gap);
+        }
         let page: Vec<_> = entries
             .into_iter()
+            .take(contiguous)
             .map(|entry| (self.cursor(&entry), entry))
             .collect();
         let Some((last, _)) = page.last() else {

@@ -103,6 +103,7 @@ impl CatchUp {
 
     /// Queues the next piece.
     async fn piece(&self, engine: &Engine, spent: &mut Budget, reached: Reached) -> Outcome {
+        let turn = self.lane.catching_up.lock().await;
         let mut delivering = self.lane.delivering.lock().await;
         let at = self.lane.clock.now().cursor;
         let recent = lock(&self.lane.recent).after(reached, at);
@@ -115,7 +116,7 @@ impl CatchUp {
                 Outcome::Stands
             }
             Some(mut left) => {
-                drop(delivering);
+                drop((delivering, turn));
                 left.truncate(PIECE);
                 let mut further = reached;
                 for Delivered { change, .. } in &left {
@@ -130,7 +131,7 @@ impl CatchUp {
                 Outcome::On(further)
             }
             None => {
-                drop(delivering);
+                drop((delivering, turn));
                 match self.read(engine, reached.cursor).await {
                     Some(page) => self.queue_page(engine, spent, &page, reached).await,
                     None => Outcome::Gap,
@@ -221,6 +222,7 @@ impl CatchUp {
 
     /// Begins with what is committed from now on: changes are missing before.
     pub(super) async fn begin_anew(&self, engine: &Engine, tell: bool) {
+        let _turn = self.lane.catching_up.lock().await;
         let mut delivering = self.lane.delivering.lock().await;
         let at = self.lane.clock.now().cursor;
         let is_told = self.subscriber.is_covered(self.number);

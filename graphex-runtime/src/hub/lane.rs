@@ -36,6 +36,9 @@ pub(super) struct Lane {
     pub(super) recent: Mutex<Recent>,
     /// Held for the delivery of one change. Whoever holds it sees no change half delivered.
     pub(super) delivering: tokio::sync::Mutex<Budget>,
+    /// Held by one subscriber that catches up while it wants the lane: a change waits for one of them
+    /// at most, however many there are.
+    pub(super) catching_up: tokio::sync::Mutex<()>,
     /// Whose channels' writers are to be woken when delivery rests.
     unwoken: Mutex<Vec<Arc<Subscriber>>>,
     unwritten: AtomicUsize,
@@ -76,6 +79,7 @@ impl Lane {
             clock: Clock::default(),
             recent: Mutex::default(),
             delivering: tokio::sync::Mutex::default(),
+            catching_up: tokio::sync::Mutex::default(),
             unwoken: Mutex::default(),
             unwritten: AtomicUsize::new(0),
         }
