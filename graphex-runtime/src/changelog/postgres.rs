@@ -30,10 +30,11 @@ impl PostgresLog {
     ) -> Result<Self, LogError> {
         // A tick needs a new snapshot for each statement, whatever the server's default is. And what an
         // open transaction has written looks to the planner as if it were soon found without the index,
-        // where statistics have few transactions; but it is not visible, so all is read.
+        // where statistics have few transactions; but it is not visible, so all is read. What has no index
+        // looks costly then, and is not to be compiled for that.
         conn.run(
             "SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning; \
-             SET enable_seqscan = off",
+             SET enable_seqscan = off; SET jit = off",
         )?;
         let mut log = Self {
             conn,
