@@ -15,7 +15,7 @@ use axum::Router;
 use crowd::{Crowd, MULTIPART, close};
 use futures_util::StreamExt as _;
 use graphex::prelude::*;
-use harness::{Server, endpoints, within};
+use harness::{Client, Server, endpoints, within};
 use serde_json::json;
 use streams::sse::Body;
 use streams::{Gate, Note, Query, Source, Subscription};
@@ -58,20 +58,21 @@ async fn status(address: &str, path: &str) -> u16 {
     answer.unwrap().status().as_u16()
 }
 
+/// A client of the two-channel protocol that hears of new notes.
+async fn subscribed(server: &Server) -> Client {
+    let client = server.connect(Some(1)).await;
+    let arguments = "action: CREATE, operation: SUBSCRIBE";
+    server.done(&client, "noteSubscription", arguments).await;
+    client
+}
+
 #[tokio::test]
 async fn a_hub_that_drains_is_not_ready_and_takes_no_new_channels() {
     let hub = hub();
     let server = Server::start_alone(app(&hub), hub.clone()).await;
     let address = server.address.to_string();
     assert_eq!(status(&address, "/health/ready").await, 200);
-    let mut client = server.connect(Some(1)).await;
-    server
-        .done(
-            &client,
-            "noteSubscription",
-            "action: CREATE, operation: SUBSCRIBE",
-        )
-        .await;
+    let mut client = subscribed(&server).await;
     let draining = tokio::spawn({
         let hub = hub.clone();
         async move { hub.drain(Duration::from_secs(3600)).await }
@@ -113,14 +114,7 @@ async fn a_hub_that_drains_is_not_ready_and_takes_no_new_channels() {
 async fn a_client_gets_what_was_written_before_it_is_sent_away() {
     let hub = hub();
     let server = Server::start_alone(app(&hub), hub.clone()).await;
-    let mut client = server.connect(Some(1)).await;
-    server
-        .done(
-            &client,
-            "noteSubscription",
-            "action: CREATE, operation: SUBSCRIBE",
-        )
-        .await;
+    let mut client = subscribed(&server).await;
     let count = 500;
     for id in 0..count {
         let text = "hi".to_owned();

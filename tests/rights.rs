@@ -457,17 +457,18 @@ async fn requests_renew_the_right_of_their_channel() {
         );
     }
     until_over(&server, 400).await;
-    let text = String::new();
-    server.hub.publish(
-        Action::Create,
-        &Note {
-            id: 1,
-            owner: 1,
-            text,
-        },
-    );
+    write(&server);
     two_channel.told().await;
     single.told().await;
+}
+
+/// Something that the first user is told of.
+fn write(server: &Server) {
+    let text = String::new();
+    let (id, owner) = (1, 1);
+    server
+        .hub
+        .publish(Action::Create, &Note { id, owner, text });
 }
 
 #[tokio::test]
@@ -490,15 +491,7 @@ async fn a_ping_with_a_new_token_renews_a_right() {
     raw.send(json!({"type": "ping"})).await;
     assert_eq!(raw.next().await, json!({"type": "pong"}));
     until_over(&server, 400).await;
-    let text = String::new();
-    server.hub.publish(
-        Action::Create,
-        &Note {
-            id: 1,
-            owner: 1,
-            text,
-        },
-    );
+    write(&server);
     raw.next_of("1").await;
     for (payload, reason) in [
         (json!({"user": 2}), "this is the login of another client"),
