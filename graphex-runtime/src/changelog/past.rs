@@ -119,3 +119,47 @@ impl Past for LogPast {
         Ok(Page { changes, then })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(lengths: &[usize]) -> Vec<(Cursor, Entry)> {
+        let entry = |(length, seq): (&usize, i64)| {
+            let position = seq.cast_unsigned();
+            let (log, token) = (1, 1);
+            let cursor = Cursor {
+                log,
+                position,
+                token,
+            };
+            let entry = Entry {
+                xid: 0,
+                seq,
+                token: 1,
+                stream: "notes".to_owned(),
+                op: b'u',
+                // Both rows count.
+                old: Some("x".repeat(length / 2)),
+                new: Some("x".repeat(length - length / 2)),
+                is_unreadable: false,
+            };
+            (cursor, entry)
+        };
+        lengths.iter().zip(1..).map(entry).collect()
+    }
+
+    #[test]
+    fn a_page_has_so_many_bytes_or_one_change() {
+        let half = PAGE_BYTES / 2;
+        for (lengths, taken) in [
+            (vec![10; 1_000], 1_000),
+            (vec![half, half, 1], 2),
+            (vec![half, half + 1, 1], 1),
+            (vec![4 * PAGE_BYTES, 1], 1),
+            (vec![1, 4 * PAGE_BYTES, 1], 1),
+        ] {
+            assert_eq!(within_bytes(&entries(&lengths)), taken);
+        }
+    }
+}
