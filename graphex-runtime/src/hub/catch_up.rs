@@ -265,11 +265,9 @@ impl CatchUp {
         for delivered in left {
             let mut delivery = Delivery::new(&self.lane, delivered);
             let action = delivered.change.action;
-            for listed in listed.iter().filter(|listed| listed.plan.action == action) {
-                let predicate = &listed.plan.predicate;
-                let delivering = engine.deliver_to(&mut delivery, spent, predicate, listed);
-                delivering.await;
-            }
+            let of_action = listed.iter().filter(|listed| listed.plan.action == action);
+            let candidates = of_action.map(|listed| (&listed.plan.predicate, listed));
+            engine.deliver_to(&mut delivery, spent, candidates).await;
         }
         if self.begin.ready {
             let outbox = &self.subscriber.outbox;

@@ -41,6 +41,19 @@ impl<'d> Delivery<'d> {
             question: None,
         }
     }
+
+    /// What the change is to a plan that it may match, as far as its rows tell. Most plans that are
+    /// tested are not matched, and nothing of them is read but the predicate.
+    #[inline]
+    fn verdict(&self, predicate: &Predicate, listed: &Listed) -> Verdict {
+        // An older change that is not decided goes first.
+        let is_free = !predicate.is_costly()
+            || listed
+                .backlog
+                .as_ref()
+                .is_none_or(|backlog| !backlog.is_busy());
+        self.subjects.verdict(predicate, &listed.plan, is_free)
+    }
 }
 
 /// What is told of a change, by its number in the lane.
@@ -70,37 +83,46 @@ impl Engine {
             plans.candidates(topics, change)
         };
         let mut delivery = Delivery::new(lane, &delivered);
-        for (predicate, listed) in candidates.iter() {
-            self.deliver_to(&mut delivery, &mut spent, predicate, listed)
-                .await;
-        }
+        self.deliver_to(&mut delivery, &mut spent, candidates.iter())
+            .await;
     }
 
-    /// Delivers a change to a plan that it may match.
+    /// Delivers a change to those of these plans that it matches.
     pub(super) async fn deliver_to(
         &self,
         delivery: &mut Delivery<'_>,
         spent: &mut Budget,
-        predicate: &Predicate,
+        candidates: impl Iterator<Item = (&Predicate, &Arc<Listed>)>,
+    ) {
+        for (predicate, listed) in candidates {
+            let verdict = delivery.verdict(predicate, listed);
+            if spent.is_spent_with(COST_OF_A_TEST + delivery.subjects.take_cost()) {
+                spent.rest().await;
+            }
+            if verdict != Verdict::Nothing {
+                self.deliver_as(verdict, delivery, spent, listed).await;
+            }
+        }
+    }
+
+    async fn deliver_as(
+        &self,
+        verdict: Verdict,
+        delivery: &mut Delivery<'_>,
+        spent: &mut Budget,
         listed: &Arc<Listed>,
     ) {
         let Delivery {
             lane,
             delivered: Delivered { change, number },
-            subjects,
             question,
+            ..
         } = delivery;
         let Listed {
             plan,
             members,
             backlog,
         } = &**listed;
-        // An older change that is not decided goes first.
-        let is_free = backlog.as_ref().is_none_or(|backlog| !backlog.is_busy());
-        let verdict = subjects.verdict(predicate, plan, is_free);
-        if spent.is_spent_with(COST_OF_A_TEST + subjects.take_cost()) {
-            spent.rest().await;
-        }
         match (verdict, backlog) {
             (Verdict::Nothing, _) => {}
             (Verdict::Told(passage), _) => {

@@ -41,6 +41,7 @@ impl<'c> Subjects<'c> {
     }
 
     /// What the change is to the plan with this predicate, as far as its rows tell.
+    #[inline]
     pub(super) fn verdict(
         &self,
         predicate: &Predicate,

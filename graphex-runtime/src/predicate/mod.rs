@@ -41,10 +41,12 @@ pub(crate) struct Predicate(Arc<Conjunction>);
 struct Conjunction {
     /// What a row may not tell cheaply. None where that is nothing.
     costly: Option<Box<Costly>>,
+    has_pins: bool,
     has_conditions: bool,
+    /// A predicate without pins is one of many that each change is tested against.
+    conditions: SmallVec<[Condition; 1]>,
     /// One for each pinned field, in the order of the fields.
     pins: SmallVec<[Pin; 1]>,
-    conditions: SmallVec<[Condition; 1]>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
@@ -92,26 +94,41 @@ impl Predicate {
             let (patterns, custom) = (patterns.into(), custom.into());
             Box::new(Costly { patterns, custom })
         });
+        let pins = pin::merged(pins);
         Self(Arc::new(Conjunction {
             costly,
+            has_pins: !pins.is_empty(),
             has_conditions: !conditions.is_empty(),
-            pins: pin::merged(pins),
+            pins,
             conditions,
         }))
     }
 
     /// What the row tells. Patterns are tested if they may be and the row has not cost too much
     /// already.
+    #[inline]
     pub(crate) fn decide(&self, subject: &Subject<'_>, may_test_patterns: bool) -> Decision {
+        let Conjunction {
+            pins, conditions, ..
+        } = &*self.0;
         let pinned = |pin: &Pin| pin.holds(subject.value(pin.field));
-        let holds = self.0.pins.iter().all(pinned)
-            && (!self.0.has_conditions || self.0.conditions.iter().all(|one| one.holds(subject)));
+        let holds = (!self.0.has_pins || pins.iter().all(pinned))
+            && (!self.0.has_conditions || conditions.iter().all(|one| one.holds(subject)));
         if !holds {
             return Decision::No;
         }
-        let Some(costly) = &self.0.costly else {
-            return Decision::Yes;
-        };
+        match &self.0.costly {
+            None => Decision::Yes,
+            Some(costly) => self.decide_costly(costly, subject, may_test_patterns),
+        }
+    }
+
+    fn decide_costly(
+        &self,
+        costly: &Costly,
+        subject: &Subject<'_>,
+        may_test_patterns: bool,
+    ) -> Decision {
         if !costly.patterns.is_empty() {
             let work = self.pattern_work(subject.row());
             if !may_test_patterns || !subject.spend_pattern_work(work) {
