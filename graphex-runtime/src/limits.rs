@@ -214,6 +214,10 @@ pub struct Limits {
 pub enum SlowReader {
     /// It gets what had room, then one `resync` for each subscription that lost something. A
     /// client that takes nothing at all is closed when it counts as dead.
+    ///
+    /// A client that goes on by itself after the last position of a change log that it has is told
+    /// nothing: it gets what had room, its channel is closed with 1013 or its stream ended, and
+    /// when it connects again it has lost nothing.
     #[default]
     Resync,
     /// Its channel is closed with 1013. The only way for a hub that does not tell of gaps

@@ -80,6 +80,7 @@ enum Outcome {
 impl CatchUp {
     /// Goes on after this position.
     pub(super) async fn run(self, engine: Weak<Engine>, after: Cursor) {
+        self.subscriber.set_placed();
         let mut reached = Reached {
             cursor: after,
             is_known: false,
@@ -215,8 +216,12 @@ impl CatchUp {
                 }
                 None
             }
+            Pushed::Overflowed { closed: true } => {
+                engine.counters.slow_readers_closed.add(1);
+                Some(Outcome::Left)
+            }
             Pushed::Ended | Pushed::Replaced => Some(Outcome::Left),
-            Pushed::Covered | Pushed::Overflowed { .. } => Some(Outcome::Told),
+            Pushed::Covered | Pushed::Overflowed { closed: false } => Some(Outcome::Told),
         }
     }
 

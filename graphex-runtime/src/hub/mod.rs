@@ -54,6 +54,7 @@ mod slab;
     allow(dead_code, reason = "a change log is read through Diesel")
 )]
 mod source;
+mod standing;
 mod stats;
 mod subscriber;
 #[cfg(any(feature = "diesel", test))]

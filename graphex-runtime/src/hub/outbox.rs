@@ -1,10 +1,11 @@
 //! The bounded queue of frames between the hub and one channel's writer.
 
 mod aside;
+mod overflow;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -83,9 +84,18 @@ struct State {
     frames: VecDeque<Waiting>,
     bytes: usize,
     closed: Option<CloseReason>,
+    /// What waits is the last: it is closed when that is taken.
+    is_last: bool,
     /// Who is to be told of a gap, and from when on. Until the writer takes that, nothing else is
     /// queued for them: what they miss meanwhile is part of the gap.
     behind: Vec<(Instant, Arc<Subscriber>)>,
+}
+
+impl State {
+    /// Whether nothing is queued any more.
+    fn is_full_stop(&self) -> bool {
+        self.is_last || self.closed.is_some()
+    }
 }
 
 impl Outbox {
@@ -122,7 +132,7 @@ impl Outbox {
         frame: Arc<Frame>,
     ) -> Pushed {
         let mut state = lock(&self.state);
-        if state.closed.is_some() {
+        if state.is_full_stop() {
             return Pushed::Ended;
         }
         // Read under the lock that `seat` and `retire` take: after they returned nothing is queued.
@@ -139,7 +149,10 @@ impl Outbox {
         let (frames, bytes) = (state.frames.len() + 1, state.bytes + length);
         // One alone has room, however large it is.
         if frames > 1 && (frames > self.max_frames || bytes > self.max_bytes) {
-            return self.overflow(state, subscriber);
+            return self.overflow(state, subscriber, &frame);
+        }
+        if frame.position().is_some() {
+            subscriber.set_placed();
         }
         let is_due = frames.is_multiple_of(self.due_frames)
             || bytes / self.due_bytes != state.bytes / self.due_bytes;
@@ -151,48 +164,6 @@ impl Outbox {
         });
         let is_first = frames == 1;
         Pushed::Queued { is_first, is_due }
-    }
-
-    fn overflow(&self, mut state: MutexGuard<'_, State>, subscriber: &Arc<Subscriber>) -> Pushed {
-        let closed = self.slow_reader == SlowReader::Close;
-        if closed {
-            *state = State {
-                closed: Some(CloseReason::SlowReader),
-                ..State::default()
-            };
-            self.freed.notify_waiters();
-        } else {
-            self.fall_behind(&mut state, subscriber);
-        }
-        drop(state);
-        self.wake();
-        Pushed::Overflowed { closed }
-    }
-
-    /// Tells the subscriber that it may have missed changes: at once, or as soon after it was
-    /// told before as it may be told again. What is queued for it is older and comes first; what
-    /// comes until it is told is part of the gap. Nothing happens where the hub does not tell.
-    pub(crate) fn gap(&self, subscriber: &Arc<Subscriber>) {
-        if !self.tells_gaps {
-            return;
-        }
-        let mut state = lock(&self.state);
-        if state.closed.is_none() && self.fall_behind(&mut state, subscriber) {
-            drop(state);
-            self.wake();
-        }
-    }
-
-    /// Whether this is news.
-    fn fall_behind(&self, state: &mut State, subscriber: &Arc<Subscriber>) -> bool {
-        if subscriber.is_behind() {
-            return false;
-        }
-        subscriber.fall_behind();
-        let told = *lock(&subscriber.told);
-        let due = told.map_or_else(Instant::now, |told| told + self.resync_interval);
-        state.behind.push((due, Arc::clone(subscriber)));
-        true
     }
 
     /// Wakes the writer.
@@ -296,6 +267,10 @@ impl Outbox {
             return Err(reason.clone());
         }
         if state.frames.is_empty() && state.behind.is_empty() {
+            if state.is_last {
+                state.closed = Some(CloseReason::SlowReader);
+                return Err(CloseReason::SlowReader);
+            }
             return Ok((VecDeque::new(), None));
         }
         state.bytes = 0;
@@ -308,9 +283,11 @@ impl Outbox {
         }
         // After what is queued, which is older than the gap.
         let now = Instant::now();
-        let is_due = |(due, _): &mut (Instant, _)| *due <= now;
+        let is_last = state.is_last;
+        let is_due = |(due, _): &mut (Instant, _)| is_last || *due <= now;
         for (_, subscriber) in state.behind.extract_if(.., is_due) {
             let cursor = subscriber.catch_up().cursor;
+            subscriber.set_placed();
             *lock(&subscriber.told) = Some(now);
             self.counters.resyncs.add(1);
             taken.push_back(Waiting {

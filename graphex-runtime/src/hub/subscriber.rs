@@ -1,6 +1,6 @@
 //! A subscription as deliveries see it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
@@ -27,6 +27,8 @@ pub(crate) struct Subscriber {
     covered: AtomicU64,
     /// It has had the changes of the log up to this position.
     had: AtomicU64,
+    /// Whether it has a position of the log, after which it can go on.
+    is_placed: AtomicBool,
     /// When it was last told.
     pub(super) told: Mutex<Option<Instant>>,
 }
@@ -63,6 +65,7 @@ impl Subscriber {
             generations: Default::default(),
             covered: AtomicU64::new(0),
             had: AtomicU64::new(0),
+            is_placed: AtomicBool::new(false),
             told: Mutex::default(),
         })
     }
@@ -116,6 +119,16 @@ impl Subscriber {
     /// It has had the changes of the log up to this position.
     pub(super) fn set_had(&self, position: u64) {
         self.had.store(position, Ordering::Relaxed);
+    }
+
+    /// It has a position of the log, or will before what is queued later.
+    pub(super) fn set_placed(&self) {
+        self.is_placed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its client comes back by itself after the last position that it has.
+    pub(super) fn goes_on(&self) -> bool {
+        self.envelope.goes_on() && self.is_placed.load(Ordering::Relaxed)
     }
 
     pub(super) fn fall_behind(&self) {

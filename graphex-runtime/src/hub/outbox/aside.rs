@@ -18,8 +18,11 @@ impl Outbox {
         cursor: Option<Cursor>,
     ) {
         let mut state = lock(&self.state);
-        if state.closed.is_some() || !subscriber.is_live() {
+        if state.is_full_stop() || !subscriber.is_live() {
             return;
+        }
+        if cursor.is_some() {
+            subscriber.set_placed();
         }
         state.bytes += subscriber.envelope.len();
         state.frames.push_back(Waiting {
@@ -31,6 +34,12 @@ impl Outbox {
         self.wake();
     }
 
+    /// Whether nothing waits and nobody is to be told of a gap.
+    pub(in crate::hub) fn is_idle(&self) -> bool {
+        let state = lock(&self.state);
+        state.frames.is_empty() && state.behind.is_empty() && !state.is_full_stop()
+    }
+
     /// Waits until half of the room is free, or nobody waits for what would take it.
     pub(in crate::hub) async fn room(&self, subscriber: &Subscriber) {
         loop {
@@ -39,7 +48,7 @@ impl Outbox {
                 let state = lock(&self.state);
                 let has_room =
                     state.frames.len() <= self.max_frames / 2 && state.bytes <= self.max_bytes / 2;
-                if has_room || state.closed.is_some() || !subscriber.is_live() {
+                if has_room || state.is_full_stop() || !subscriber.is_live() {
                     return;
                 }
             }

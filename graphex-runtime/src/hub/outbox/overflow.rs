@@ -1,0 +1,66 @@
+//! What becomes of a subscriber for whom there is no room, or who misses changes otherwise.
+
+use std::sync::{Arc, MutexGuard};
+
+use tokio::time::Instant;
+
+use super::{Outbox, Pushed, State, lock};
+use crate::error::CloseReason;
+use crate::hub::frame::Frame;
+use crate::hub::subscriber::Subscriber;
+use crate::limits::SlowReader;
+
+impl Outbox {
+    /// A frame did not fit.
+    pub(super) fn overflow(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        subscriber: &Arc<Subscriber>,
+        frame: &Frame,
+    ) -> Pushed {
+        let goes_on = frame.position().is_some() && subscriber.goes_on();
+        let closed = goes_on || self.slow_reader == SlowReader::Close;
+        if goes_on {
+            // What follows comes to it on its next connection.
+            state.is_last = true;
+            self.freed.notify_waiters();
+        } else if closed {
+            *state = State {
+                closed: Some(CloseReason::SlowReader),
+                ..State::default()
+            };
+            self.freed.notify_waiters();
+        } else {
+            self.fall_behind(&mut state, subscriber);
+        }
+        drop(state);
+        self.wake();
+        Pushed::Overflowed { closed }
+    }
+
+    /// Tells the subscriber that it may have missed changes: at once, or as soon after it was
+    /// told before as it may be told again. What is queued for it is older and comes first; what
+    /// comes until it is told is part of the gap. Nothing happens where the hub does not tell.
+    pub(crate) fn gap(&self, subscriber: &Arc<Subscriber>) {
+        if !self.tells_gaps {
+            return;
+        }
+        let mut state = lock(&self.state);
+        if state.closed.is_none() && self.fall_behind(&mut state, subscriber) {
+            drop(state);
+            self.wake();
+        }
+    }
+
+    /// Whether this is news.
+    fn fall_behind(&self, state: &mut State, subscriber: &Arc<Subscriber>) -> bool {
+        if subscriber.is_behind() {
+            return false;
+        }
+        subscriber.fall_behind();
+        let told = *lock(&subscriber.told);
+        let due = told.map_or_else(Instant::now, |told| told + self.resync_interval);
+        state.behind.push((due, Arc::clone(subscriber)));
+        true
+    }
+}

@@ -1,0 +1,25 @@
+//! Where a subscription stands, for a client that hears nothing.
+
+use super::channel::{Channel, SubscriptionKey};
+use super::{Hub, lock};
+use crate::cursor::Cursor;
+
+impl Hub {
+    /// The position up to which the subscription of this key has all that concerns it, once what its
+    /// connection has taken is sent. None where that cannot be told without waiting: it catches up,
+    /// something is queued, or is being delivered or decided.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
+    pub(super) fn standing(&self, channel: &Channel, key: &SubscriptionKey) -> Option<Cursor> {
+        let lane = self.engine.lanes.get(key.stream)?;
+        // No change of the lane is half delivered while this is held.
+        let _delivering = lane.delivering.try_lock().ok()?;
+        {
+            let subscriptions = lock(&channel.subscriptions);
+            let mut seats = subscriptions.held.get(key)?.seats.iter().flatten();
+            if !seats.all(|seat| seat.is_listed() && !seat.plan().predicate.is_costly()) {
+                return None;
+            }
+        }
+        channel.outbox.is_idle().then(|| lane.clock.now().cursor)?
+    }
+}
