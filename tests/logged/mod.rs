@@ -103,6 +103,11 @@ impl File {
         self.run(&format!("INSERT INTO notes VALUES {}", values.join(", ")));
     }
 
+    pub(crate) fn log(&self) -> ChangeLog {
+        let path = self.0.to_str().unwrap().to_owned();
+        ChangeLog::sqlite(move || SqliteConnection::establish(&path))
+    }
+
     fn remove(&self) {
         for end in ["", "-wal", "-shm", "-journal"] {
             let _ = std::fs::remove_file(format!("{}{end}", self.0.display()));
@@ -115,8 +120,7 @@ impl File {
     }
 
     pub(crate) async fn serve_with(&self, change: impl FnOnce(HubBuilder) -> HubBuilder) -> Server {
-        let path = self.0.to_str().unwrap().to_owned();
-        let log = ChangeLog::sqlite(move || SqliteConnection::establish(&path)).without::<Draft>();
+        let log = self.log().without::<Draft>();
         let builder = Hub::builder().model::<Note>().model::<Draft>();
         let hub = change(builder).change_log(log).try_build().unwrap();
         let schema = Schema::build(Query, EmptyMutation, Subscription::default())

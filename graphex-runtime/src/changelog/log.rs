@@ -16,6 +16,11 @@ pub(super) trait Log: Send {
     /// Where the log ends now.
     fn end(&mut self) -> Result<Mark, LogError>;
 
+    /// Whether its end may be before what is committed: a standby follows the primary.
+    fn lags(&self) -> bool {
+        false
+    }
+
     /// Where this cursor is; nothing if it is not good any more.
     fn find(&mut self, cursor: &Cursor) -> Result<Option<Mark>, LogError>;
 

@@ -66,6 +66,12 @@ fn within_bytes(entries: &[(Cursor, Entry)]) -> usize {
 }
 
 impl Past for LogPast {
+    fn end(&mut self) -> Result<Option<Cursor>, OpenError> {
+        let end = self.log.end()?;
+        self.log.notified()?;
+        Ok((!self.log.lags()).then_some(end.cursor))
+    }
+
     fn read(&mut self, stream: &str, after: Cursor) -> Result<Page, OpenError> {
         let empty = |then| Page {
             changes: Vec::new(),

@@ -169,6 +169,10 @@ impl Log for PostgresLog {
         Ok(self.mark(batch))
     }
 
+    fn lags(&self) -> bool {
+        self.is_standby
+    }
+
     fn find(&mut self, cursor: &Cursor) -> Result<Option<Mark>, LogError> {
         self.read_id()?;
         let Ok(position) = i64::try_from(cursor.position) else {

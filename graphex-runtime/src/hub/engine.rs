@@ -19,6 +19,7 @@ use super::remote::Remote;
 use super::rights::{Rights, end_expired, tell_revoked};
 use super::source::{BuildError, Intake, Open, Opened};
 use super::stats::{Counters, Stats};
+use super::written::Written;
 use crate::cursor::Cursor;
 use crate::layer::{Layer, Setup};
 use crate::limits::Limits;
@@ -59,6 +60,7 @@ pub(super) struct Engine {
     pub(super) budgets: Budgets,
     /// What the log has of before.
     pub(super) archive: Archive,
+    pub(super) written: Written,
     /// Tasks that work off backlogs, or let subscribers catch up.
     beside: Mutex<JoinSet<()>>,
     pub(super) counters: Arc<Counters>,
@@ -119,6 +121,7 @@ impl Engine {
                 channels: Mutex::default(),
                 budgets: Budgets::new(&limits),
                 archive: Archive::default(),
+                written: Written::default(),
                 beside: Mutex::default(),
                 holdings: Holdings::new(&limits),
                 drain: Arc::default(),

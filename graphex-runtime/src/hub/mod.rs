@@ -59,6 +59,7 @@ mod stats;
 mod subscriber;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
+mod written;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -19,6 +19,9 @@ const BYTES: usize = 16 * 1024 * 1024;
 pub(crate) trait Past: Send {
     /// What follows this position, of one stream.
     fn read(&mut self, stream: &str, after: Cursor) -> Result<Page, OpenError>;
+
+    /// A position after all that is committed; none where that cannot be told.
+    fn end(&mut self) -> Result<Option<Cursor>, OpenError>;
 }
 
 /// What follows a position.
