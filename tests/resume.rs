@@ -3,18 +3,20 @@
 #![cfg(all(feature = "axum", feature = "diesel"))]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "logged/sqlite.rs"]
+mod database;
 mod harness;
 mod logged;
 mod streams;
 
 use graphex::{Action, Cursor};
-use logged::{Draft, File, Listener, NOTES, sent};
+use logged::{Draft, Listener, NOTES, Store, sent};
 use serde_json::json;
 use streams::sse::Body;
 
 #[tokio::test]
 async fn each_event_of_a_logged_model_has_its_position() {
-    let file = File::new("positions");
+    let file = Store::new("positions");
     let server = file.serve().await;
     let query = "subscription { noteChanges { action at: cursor before { text room } changed data { text } } }";
     let mut listener = Listener::join(&server, query).await;
@@ -48,7 +50,7 @@ async fn each_event_of_a_logged_model_has_its_position() {
 
 #[tokio::test]
 async fn what_has_no_place_in_the_log_has_no_position() {
-    let file = File::new("beside");
+    let file = Store::new("beside");
     let server = file.serve().await;
     let mut raw = server.acknowledged().await;
     raw.subscribe("a", "subscription { draftChanges { id cursor changed } }")
@@ -61,7 +63,7 @@ async fn what_has_no_place_in_the_log_has_no_position() {
 
 #[tokio::test]
 async fn notifications_of_the_two_channel_protocol_are_as_they_were() {
-    let file = File::new("two-channel");
+    let file = Store::new("two-channel");
     let server = file.serve().await;
     let mut client = server.connect(None).await;
     let everything = "action: ALL_ACTIONS, operation: SUBSCRIBE, data: [ID, TEXT]";
@@ -78,7 +80,7 @@ async fn notifications_of_the_two_channel_protocol_are_as_they_were() {
 
 #[tokio::test]
 async fn a_client_goes_on_after_its_last_event() {
-    let file = File::new("after");
+    let file = Store::new("after");
     let server = file.serve().await;
     let mut listener = Listener::join(&server, NOTES).await;
     file.insert([1]);
@@ -136,7 +138,7 @@ async fn a_client_goes_on_after_its_last_event() {
 
 #[tokio::test]
 async fn filters_and_scope_hold_for_what_was_missed() {
-    let file = File::new("filters");
+    let file = Store::new("filters");
     let server = file.serve().await;
     let mut listener = Listener::join(&server, NOTES).await;
     file.insert([1]);
@@ -161,7 +163,7 @@ async fn filters_and_scope_hold_for_what_was_missed() {
 
 #[tokio::test]
 async fn a_position_that_is_not_good_is_one_resync() {
-    let file = File::new("bad");
+    let file = Store::new("bad");
     let server = file.serve().await;
     let mut listener = Listener::join(&server, NOTES).await;
     file.insert([1]);
@@ -202,7 +204,7 @@ async fn a_position_that_is_not_good_is_one_resync() {
 
 #[tokio::test]
 async fn changes_that_are_gone_are_one_resync() {
-    let file = File::new("gone");
+    let file = Store::new("gone");
     let server = file.serve().await;
     let mut listener = Listener::join(&server, NOTES).await;
     file.insert([1, 2]);
@@ -231,7 +233,7 @@ async fn changes_that_are_gone_are_one_resync() {
 
 #[tokio::test]
 async fn a_model_without_a_log_says_so() {
-    let file = File::new("unlogged");
+    let file = Store::new("unlogged");
     let server = file.serve().await;
     let mut raw = server.acknowledged().await;
     raw.subscribe(
@@ -247,7 +249,7 @@ async fn a_model_without_a_log_says_so() {
 
 #[tokio::test]
 async fn ready_says_that_the_subscription_stands() {
-    let file = File::new("ready");
+    let file = Store::new("ready");
     let server = file.serve().await;
     file.insert([1]);
     server.until(|stats| stats.changes_published == 1).await;

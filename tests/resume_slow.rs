@@ -3,6 +3,8 @@
 #![cfg(all(feature = "axum", feature = "diesel"))]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "logged/sqlite.rs"]
+mod database;
 mod harness;
 mod logged;
 mod streams;
@@ -10,14 +12,14 @@ mod streams;
 use std::time::Duration;
 
 use harness::{Server, within};
-use logged::{File, NOTES, event, told};
+use logged::{NOTES, Store, event, told};
 use serde_json::{Value, json};
 use streams::graphql_ws::Raw;
 use tokio_tungstenite::tungstenite::Message;
 
 const READY: &str = "subscription { noteChanges(ready: true) { action id data { text } } }";
 
-async fn serve(file: &File) -> Server {
+async fn serve(file: &Store) -> Server {
     file.serve_with(|builder| {
         builder.limits(|limits| {
             limits.outbox_frames = 64;
@@ -39,7 +41,7 @@ async fn connected(server: &Server, cursors: Option<&Value>) -> Raw {
 
 /// Inserts notes of some length until the server notices that somebody does not read; how many
 /// there are.
-async fn insert_until(file: &File, server: &Server, noticed: fn(&graphex::Stats) -> bool) -> i64 {
+async fn insert_until(file: &Store, server: &Server, noticed: fn(&graphex::Stats) -> bool) -> i64 {
     let mut last = 0;
     while !noticed(&server.hub.stats()) {
         let text = "n".repeat(4_000);
@@ -61,7 +63,7 @@ fn id(event: &Value) -> i64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_read_is_closed_with_1013_and_goes_on_without_a_hole() {
-    let file = File::new("slow");
+    let file = Store::new("slow");
     let server = serve(&file).await;
     let mut raw = connected(&server, Some(&json!({}))).await;
     raw.subscribe("a", READY).await;
@@ -94,7 +96,7 @@ async fn who_does_not_read_is_closed_with_1013_and_goes_on_without_a_hole() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_stream_of_an_event_source_ends_and_goes_on_without_a_hole() {
-    let file = File::new("slow-stream");
+    let file = Store::new("slow-stream");
     let server = serve(&file).await;
     let open = async |last: Option<&str>| {
         let query = [("query", if last.is_some() { NOTES } else { READY })];
@@ -133,7 +135,7 @@ async fn the_stream_of_an_event_source_ends_and_goes_on_without_a_hole() {
 /// Whoever does not keep cursors would lose changes without a word.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_keep_cursors_is_told_to_load_again() {
-    let file = File::new("slow-resync");
+    let file = Store::new("slow-resync");
     let server = serve(&file).await;
     let mut raw = connected(&server, None).await;
     raw.subscribe("a", READY).await;
@@ -153,7 +155,7 @@ async fn who_does_not_keep_cursors_is_told_to_load_again() {
 
 #[tokio::test]
 async fn a_ping_keeps_the_cursor_of_an_idle_client_young() {
-    let file = File::new("young");
+    let file = Store::new("young");
     let server = file
         .serve_with(|builder| {
             builder.limits(|limits| limits.ping_interval = Duration::from_millis(50))

@@ -19,6 +19,15 @@ pub struct Cursor {
     pub(crate) token: u64,
 }
 
+impl Cursor {
+    /// A position of no log: whoever comes back with it has to begin anew.
+    pub(crate) const NONE: Self = Self {
+        log: 0,
+        position: 0,
+        token: 0,
+    };
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "v1.{:x}.{}.{:x}", self.log, self.position, self.token)

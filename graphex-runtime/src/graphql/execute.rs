@@ -68,8 +68,8 @@ pub(crate) async fn answer<E: Executor>(schema: &E, guarded: Guarded) -> Respons
 
 /// The response of a mutation, with the position of the change log after what it has written.
 async fn written(writer: Option<&Hub>, mut response: Response) -> Response {
-    let is_executed = response.data != Value::Null
-        || response.errors.iter().any(|error| !error.path.is_empty());
+    let is_executed =
+        response.data != Value::Null || response.errors.iter().any(|error| !error.path.is_empty());
     if let Some(hub) = writer.filter(|_| is_executed)
         && let Some(cursor) = hub.written().await
     {

@@ -8,6 +8,8 @@ pub(crate) struct Begin {
     pub(crate) place: Place,
     /// Whether it is told when it stands.
     pub(crate) ready: bool,
+    /// Whether it is sent the rows that there are, where it does not go on after a position.
+    pub(crate) snapshot: bool,
 }
 
 /// Where a subscription begins in its stream.

@@ -17,6 +17,7 @@ use super::past::Archive;
 use super::recheck::{Recheck, recheck};
 use super::remote::Remote;
 use super::rights::{Rights, end_expired, tell_revoked};
+use super::snapshot::Snapshots;
 use super::source::{BuildError, Intake, Open, Opened};
 use super::stats::{Counters, Stats};
 use super::written::Written;
@@ -61,6 +62,7 @@ pub(super) struct Engine {
     /// What the log has of before.
     pub(super) archive: Archive,
     pub(super) written: Written,
+    pub(super) snapshots: Snapshots,
     /// Tasks that work off backlogs, or let subscribers catch up.
     beside: Mutex<JoinSet<()>>,
     pub(super) counters: Arc<Counters>,
@@ -122,6 +124,7 @@ impl Engine {
                 budgets: Budgets::new(&limits),
                 archive: Archive::default(),
                 written: Written::default(),
+                snapshots: Snapshots::default(),
                 beside: Mutex::default(),
                 holdings: Holdings::new(&limits),
                 drain: Arc::default(),
@@ -266,6 +269,7 @@ impl Engine {
             rechecks_failed: self.counters.rechecks_failed.get(),
             documents_refused: self.counters.documents_refused.get(),
             resyncs: self.counters.resyncs.get(),
+            snapshots_read: self.counters.snapshots_read.get(),
             layer_outages: layer.outages,
             messages_unreadable: self.counters.messages_unreadable.get()
                 + layer.messages_unreadable,

@@ -49,6 +49,7 @@ mod recheck;
 mod remote;
 mod rights;
 mod slab;
+mod snapshot;
 #[cfg_attr(
     not(feature = "diesel"),
     allow(dead_code, reason = "a change log is read through Diesel")
@@ -82,6 +83,8 @@ pub(crate) use operation::{Envelope, Operation, Registration};
 pub(crate) use outbox::Taken;
 #[cfg(feature = "diesel")]
 pub(crate) use past::{Page, Past, Then};
+#[cfg(feature = "diesel")]
+pub(crate) use snapshot::{NoSnapshot, Snapshot, Wanted};
 pub use source::BuildError;
 #[cfg(feature = "diesel")]
 pub(crate) use source::{OpenError, Opened, Sink, Source};

@@ -286,7 +286,7 @@ impl Outbox {
         let is_last = state.is_last;
         let is_due = |(due, _): &mut (Instant, _)| is_last || *due <= now;
         for (_, subscriber) in state.behind.extract_if(.., is_due) {
-            let cursor = subscriber.catch_up().cursor;
+            let cursor = subscriber.place(subscriber.catch_up().cursor);
             subscriber.set_placed();
             *lock(&subscriber.told) = Some(now);
             self.counters.resyncs.add(1);

@@ -1,5 +1,7 @@
 //! Where a subscription stands, for a client that hears nothing.
 
+use std::sync::Arc;
+
 use super::channel::{Channel, SubscriptionKey};
 use super::{Hub, lock};
 use crate::cursor::Cursor;
@@ -13,13 +15,21 @@ impl Hub {
         let lane = self.engine.lanes.get(key.stream)?;
         // No change of the lane is half delivered while this is held.
         let _delivering = lane.delivering.try_lock().ok()?;
-        {
+        let subscriber = {
             let subscriptions = lock(&channel.subscriptions);
-            let mut seats = subscriptions.held.get(key)?.seats.iter().flatten();
+            let joined = subscriptions.held.get(key)?;
+            let mut seats = joined.seats.iter().flatten();
             if !seats.all(|seat| seat.is_listed() && !seat.plan().predicate.is_costly()) {
                 return None;
             }
-        }
-        channel.outbox.is_idle().then(|| lane.clock.now().cursor)?
+            Arc::clone(&joined.subscriber)
+        };
+        let at = lane
+            .clock
+            .now()
+            .cursor
+            .filter(|_| channel.outbox.is_idle())?;
+        // Where it has had more than the lane has delivered, the lane's place is behind it.
+        (!subscriber.has_had(Some(at.position))).then_some(at)
     }
 }

@@ -9,6 +9,7 @@ use super::channel::Channel;
 use super::clock::{Clock, Moment};
 use super::operation::Envelope;
 use crate::change::Action;
+use crate::cursor::Cursor;
 use crate::projection::Projection;
 
 /// A subscription of a channel. All that changes here changes under the lock of its outbox.
@@ -29,6 +30,8 @@ pub(crate) struct Subscriber {
     had: AtomicU64,
     /// Whether it has a position of the log, after which it can go on.
     is_placed: AtomicBool,
+    /// Whether it is being sent a snapshot.
+    is_shown: AtomicBool,
     /// When it was last told.
     pub(super) told: Mutex<Option<Instant>>,
 }
@@ -66,6 +69,7 @@ impl Subscriber {
             covered: AtomicU64::new(0),
             had: AtomicU64::new(0),
             is_placed: AtomicBool::new(false),
+            is_shown: AtomicBool::new(false),
             told: Mutex::default(),
         })
     }
@@ -124,6 +128,20 @@ impl Subscriber {
     /// It has a position of the log, or will before what is queued later.
     pub(super) fn set_placed(&self) {
         self.is_placed.store(true, Ordering::Relaxed);
+    }
+
+    /// A snapshot is sent to it from now on, or has been.
+    pub(super) fn set_shown(&self, is_shown: bool) {
+        self.is_shown.store(is_shown, Ordering::Relaxed);
+    }
+
+    /// What it is told as its position, which is none in the middle of a snapshot.
+    pub(super) fn place(&self, at: Option<Cursor>) -> Option<Cursor> {
+        if self.is_shown.load(Ordering::Relaxed) {
+            at.map(|_| Cursor::NONE)
+        } else {
+            at
+        }
     }
 
     /// Whether its client comes back by itself after the last position that it has.

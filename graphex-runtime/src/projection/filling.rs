@@ -31,11 +31,10 @@ impl<'e> Event<'e> {
         let change = self.change?;
         // A row that the subscriber does not have is nothing of its.
         match (side, self.passage) {
-            (Side::Now, Passage::Stays | Passage::Enters) => Some(&change.row),
+            (Side::Now, Passage::Stays | Passage::Enters | Passage::Stands) => Some(&change.row),
             (Side::Before, Passage::Stays) => change.before.as_ref(),
-            (Side::Now, Passage::Leaves) | (Side::Before, Passage::Enters | Passage::Leaves) => {
-                None
-            }
+            (Side::Now, Passage::Leaves)
+            | (Side::Before, Passage::Enters | Passage::Leaves | Passage::Stands) => None,
         }
     }
 

@@ -146,6 +146,7 @@ impl Projection {
             Passage::Stays => enum_name(change.action),
             Passage::Enters => "ENTER",
             Passage::Leaves => "LEAVE",
+            Passage::Stands => "SNAPSHOT",
         };
         let event = Event {
             action,

@@ -40,6 +40,20 @@ impl Outbox {
         state.frames.is_empty() && state.behind.is_empty() && !state.is_full_stop()
     }
 
+    /// Waits until a subscriber has been told of a gap, or nobody waits for what would follow.
+    pub(in crate::hub) async fn told(&self, subscriber: &Subscriber) {
+        loop {
+            let freed = self.freed.notified();
+            {
+                let state = lock(&self.state);
+                if !subscriber.is_behind() || state.is_full_stop() || !subscriber.is_live() {
+                    return;
+                }
+            }
+            freed.await;
+        }
+    }
+
     /// Waits until half of the room is free, or nobody waits for what would take it.
     pub(in crate::hub) async fn room(&self, subscriber: &Subscriber) {
         loop {
