@@ -133,3 +133,45 @@ async fn many_catch_up_with_a_long_past_beside_live_delivery() {
     }
     assert_eq!(server.hub.stats().resyncs, 0);
 }
+
+/// With two processes, and without Redis: each reads the log for itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_to_another_or_a_restarted_server_has_neither_hole_nor_double() {
+    let store = Store::new("servers");
+    let mut servers = [store.serve().await, store.serve().await];
+    let mut dice = dice::Dice::new();
+    let mut listener = reconnected(&servers[0], None, true).await;
+    assert_eq!(listener.told().await, "READY");
+    let progress = Arc::<Progress>::default();
+    let writing = writer(&store, &progress);
+    let (mut seen, mut restarts) = (0, 0);
+    for _ in 0..proof::steps(60) {
+        for _ in 0..dice.below(60) {
+            let next = listener.event().await;
+            seen += 1;
+            assert_eq!(told(&next), format!("CREATE {seen} n"));
+            progress.seen.store(seen, Ordering::Relaxed);
+        }
+        let cursor = listener.cursor.take();
+        drop(listener);
+        let at = dice.below(2);
+        if dice.one_in(4) {
+            // What it had in memory is gone.
+            servers[at] = store.serve().await;
+            restarts += 1;
+        }
+        listener = reconnected(&servers[at], cursor.as_deref(), false).await;
+    }
+    progress.stop.store(true, Ordering::Relaxed);
+    let written = writing.join().unwrap();
+    while seen < written {
+        let next = listener.event().await;
+        seen += 1;
+        assert_eq!(told(&next), format!("CREATE {seen} n"));
+    }
+    listener.raw.silent().await;
+    assert!(restarts > 0);
+    for server in &servers {
+        assert_eq!(server.hub.stats().resyncs, 0);
+    }
+}
