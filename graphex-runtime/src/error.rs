@@ -197,6 +197,10 @@ pub enum CloseReason {
     /// another process or to the next version of this one.
     #[error("this server is going away; connect again")]
     GoingAway,
+    /// What its identity may see [has changed](crate::Hub::rescope): the client is to connect and
+    /// subscribe again.
+    #[error("what this client may see has changed; connect again")]
+    Rescoped,
     /// The right of its identity was [revoked](crate::Hub::revoke), with this sentence.
     #[error("{0}")]
     Revoked(Arc<str>),
@@ -210,7 +214,7 @@ impl CloseReason {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::SlowReader => "LIMIT_EXCEEDED",
-            Self::GoingAway => "UNAVAILABLE",
+            Self::GoingAway | Self::Rescoped => "UNAVAILABLE",
             Self::Revoked(_) => "FORBIDDEN",
             Self::Expired => "UNAUTHENTICATED",
         }

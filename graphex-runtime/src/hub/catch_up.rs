@@ -25,7 +25,7 @@ use super::recent::{Delivered, Reached};
 use super::snapshot::Snapshot;
 use super::subscriber::{Member, Subscriber};
 use crate::change::{Action, Change};
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, ScopedCursor};
 use crate::limits::Limits;
 use crate::projection::Signal;
 use crate::topic::Topic;
@@ -84,7 +84,7 @@ impl CatchUp {
                 drop((snapshot, held));
                 shown
             }
-            (None, Place::After(cursor)) => {
+            (None, Place::After(ScopedCursor { cursor, .. })) => {
                 self.subscriber.set_placed();
                 let is_known = false;
                 Outcome::On(Reached { cursor, is_known })

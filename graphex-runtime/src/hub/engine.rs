@@ -16,6 +16,7 @@ use super::lock;
 use super::past::Archive;
 use super::recheck::{Recheck, recheck};
 use super::remote::Remote;
+use super::rescope::{Rescopings, tell_rescoped};
 use super::rights::{Rights, end_expired, tell_revoked};
 use super::snapshot::Snapshots;
 use super::source::{BuildError, Intake, Open, Opened};
@@ -43,6 +44,7 @@ pub(super) struct Engine {
     pub(super) holdings: Arc<Holdings>,
     pub(super) drain: Arc<Drain>,
     pub(super) rights: Arc<Rights>,
+    pub(super) rescopings: Rescopings,
     recheck: Option<Recheck>,
     pub(super) limits: Limits,
     /// What this process is called by, among those that share the layer.
@@ -129,6 +131,7 @@ impl Engine {
                 holdings: Holdings::new(&limits),
                 drain: Arc::default(),
                 rights: Rights::new(limits.revocations),
+                rescopings: Rescopings::default(),
                 recheck,
                 limits,
                 data,
@@ -171,6 +174,8 @@ impl Engine {
             let serving = self.remote.serve(self.engine.clone());
             started.push(runtime.spawn(serving).abort_handle());
             let telling = tell_revoked(self.engine.clone());
+            started.push(runtime.spawn(telling).abort_handle());
+            let telling = tell_rescoped(self.engine.clone());
             started.push(runtime.spawn(telling).abort_handle());
         }
         let ending = end_expired(self.engine.clone());

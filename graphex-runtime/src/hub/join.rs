@@ -65,12 +65,19 @@ impl Hub {
             subscription,
             projection,
             envelope,
-            begin,
+            mut begin,
         } = joining;
         let Some(lane) = self.engine.lanes.get(model.stream) else {
             let stream = model.stream;
             return Err(Refusal::NotServed { stream });
         };
+        let mark = if self.is_logged(model) {
+            scope.mark(model)
+        } else {
+            0
+        };
+        let projection = &projection.within(mark);
+        begin.place = begin.place.within(mark);
         let id = subscription.id.clone();
         let id = id.map(|value| Pin::one(model.key, &Arc::new(value)));
         let predicate = Predicate::new(scope, id, &subscription.filters);

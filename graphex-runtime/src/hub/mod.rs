@@ -47,6 +47,7 @@ mod publisher;
 mod recent;
 mod recheck;
 mod remote;
+mod rescope;
 mod rights;
 mod slab;
 mod snapshot;

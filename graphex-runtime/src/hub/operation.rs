@@ -11,7 +11,7 @@ use super::cost::OPERATION;
 use super::holdings::Held;
 use super::join::Joining;
 use super::{Begin, Connection, Hub, Subscription, lock};
-use crate::cursor::Cursor;
+use crate::cursor::ScopedCursor;
 use crate::error::Refusal;
 use crate::hooks::Permit;
 use crate::model::Model;
@@ -30,7 +30,7 @@ pub(crate) struct Envelope {
 }
 
 /// The most that such a line takes.
-const ID_LINE: usize = 64;
+const ID_LINE: usize = 96;
 
 impl Envelope {
     #[cfg_attr(
@@ -75,7 +75,7 @@ impl Envelope {
     pub(super) fn around(
         &self,
         payload: Bytes,
-        cursor: Option<Cursor>,
+        cursor: Option<ScopedCursor>,
         buffer: &mut BytesMut,
     ) -> Bytes {
         if self.len() == 0 {
@@ -127,7 +127,7 @@ impl Operation {
     /// The position after which its client would go on if it were cut off when it has had what it
     /// is sent; none where that cannot be told at the moment.
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
-    pub(crate) fn standing(&self) -> Option<Cursor> {
+    pub(crate) fn standing(&self) -> Option<ScopedCursor> {
         let state = &self.0.0;
         let model = state.model.get().copied().flatten()?;
         state.hub.standing(&state.channel, &state.key(model))

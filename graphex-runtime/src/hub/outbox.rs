@@ -84,8 +84,8 @@ struct State {
     frames: VecDeque<Waiting>,
     bytes: usize,
     closed: Option<CloseReason>,
-    /// What waits is the last: it is closed when that is taken.
-    is_last: bool,
+    /// Why it is closed when what waits is taken: that is the last.
+    last: Option<CloseReason>,
     /// Who is to be told of a gap, and from when on. Until the writer takes that, nothing else is
     /// queued for them: what they miss meanwhile is part of the gap.
     behind: Vec<(Instant, Arc<Subscriber>)>,
@@ -94,7 +94,7 @@ struct State {
 impl State {
     /// Whether nothing is queued any more.
     fn is_full_stop(&self) -> bool {
-        self.is_last || self.closed.is_some()
+        self.last.is_some() || self.closed.is_some()
     }
 }
 
@@ -267,9 +267,9 @@ impl Outbox {
             return Err(reason.clone());
         }
         if state.frames.is_empty() && state.behind.is_empty() {
-            if state.is_last {
-                state.closed = Some(CloseReason::SlowReader);
-                return Err(CloseReason::SlowReader);
+            if let Some(reason) = state.last.take() {
+                state.closed = Some(reason.clone());
+                return Err(reason);
             }
             return Ok((VecDeque::new(), None));
         }
@@ -283,7 +283,7 @@ impl Outbox {
         }
         // After what is queued, which is older than the gap.
         let now = Instant::now();
-        let is_last = state.is_last;
+        let is_last = state.last.is_some();
         let is_due = |(due, _): &mut (Instant, _)| is_last || *due <= now;
         for (_, subscriber) in state.behind.extract_if(.., is_due) {
             let cursor = subscriber.place(subscriber.catch_up().cursor);

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::Piece;
 use crate::change::{Change, Passage, Row};
-use crate::cursor::Cursor;
+use crate::cursor::ScopedCursor;
 use crate::value::write_json_text;
 
 /// Which of the two rows of an update.
@@ -23,7 +23,7 @@ pub(super) struct Event<'e> {
     /// None in what is about no row.
     pub(super) change: Option<&'e Change>,
     pub(super) passage: Passage,
-    pub(super) cursor: Option<Cursor>,
+    pub(super) cursor: Option<ScopedCursor>,
 }
 
 impl<'e> Event<'e> {
@@ -156,7 +156,7 @@ fn write_names(out: &mut Vec<u8>, names: Option<Vec<&str>>) {
     out.push(b']');
 }
 
-fn write_cursor(out: &mut Vec<u8>, cursor: Option<Cursor>) {
+fn write_cursor(out: &mut Vec<u8>, cursor: Option<ScopedCursor>) {
     match cursor {
         Some(cursor) => write_json_text(out, &cursor.to_string()),
         None => out.extend_from_slice(b"null"),

@@ -11,7 +11,7 @@ use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{BoxStream, Peekable, SelectAll};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 
-use crate::cursor::Cursor;
+use crate::cursor::ScopedCursor;
 use crate::graphql::Responses;
 use crate::hub::{Operation, Registration};
 
@@ -68,7 +68,7 @@ impl Operations {
     }
 
     /// Where those stand of which it can be told, by their ids.
-    pub(super) fn standing(&self) -> impl Iterator<Item = (&Arc<str>, Cursor)> {
+    pub(super) fn standing(&self) -> impl Iterator<Item = (&Arc<str>, ScopedCursor)> {
         let live = self.live.iter();
         live.filter_map(|(id, live)| Some((id, live.operation.standing()?)))
     }

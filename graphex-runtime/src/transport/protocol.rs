@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::request;
 use super::response::{Body, encode};
 use super::socket::Close;
-use crate::cursor::Cursor;
+use crate::cursor::ScopedCursor;
 use crate::hub::{Envelope, Place};
 
 /// What client and server agree on when the WebSocket opens.
@@ -112,7 +112,9 @@ pub(super) fn resumed(payload: &Value) -> Option<HashMap<String, Place>> {
 }
 
 /// The payload of a `ping` that says where operations stand, by their ids.
-pub(super) fn standing<'o>(operations: impl Iterator<Item = (&'o Arc<str>, Cursor)>) -> Value {
+pub(super) fn standing<'o>(
+    operations: impl Iterator<Item = (&'o Arc<str>, ScopedCursor)>,
+) -> Value {
     let after = operations.map(|(id, cursor)| (id.to_string(), cursor.to_string().into()));
     json!({"graphex": {"after": after.collect::<Map<_, _>>()}})
 }

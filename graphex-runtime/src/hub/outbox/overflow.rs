@@ -5,10 +5,12 @@ use std::sync::{Arc, MutexGuard};
 use tokio::time::Instant;
 
 use super::{Outbox, Pushed, State, lock};
+use crate::cursor::Cursor;
 use crate::error::CloseReason;
-use crate::hub::frame::Frame;
+use crate::hub::frame::{Frame, Waiting};
 use crate::hub::subscriber::Subscriber;
 use crate::limits::SlowReader;
+use crate::projection::Signal;
 
 impl Outbox {
     /// A frame did not fit.
@@ -22,7 +24,7 @@ impl Outbox {
         let closed = goes_on || self.slow_reader == SlowReader::Close;
         if goes_on {
             // What follows comes to it on its next connection.
-            state.is_last = true;
+            state.last = Some(CloseReason::SlowReader);
             self.freed.notify_waiters();
         } else if closed {
             *state = State {
@@ -36,6 +38,29 @@ impl Outbox {
         drop(state);
         self.wake();
         Pushed::Overflowed { closed }
+    }
+
+    /// Sends nothing of what waits, but a `RESYNC` to each of these, which go on at no position; then
+    /// it is closed.
+    pub(in crate::hub) fn close_anew(&self, subscribers: &[Arc<Subscriber>], reason: CloseReason) {
+        let mut state = lock(&self.state);
+        if state.closed.is_some() {
+            return;
+        }
+        state.frames.clear();
+        state.behind.clear();
+        if self.tells_gaps {
+            let resyncs = subscribers.iter().map(|subscriber| Waiting {
+                subscriber: Arc::clone(subscriber),
+                action: None,
+                frame: Arc::new(Frame::Signal(Signal::Resync, Some(Cursor::NONE))),
+            });
+            state.frames.extend(resyncs);
+        }
+        state.last = Some(reason);
+        drop(state);
+        self.freed.notify_waiters();
+        self.wake();
     }
 
     /// Tells the subscriber that it may have missed changes: at once, or as soon after it was
