@@ -204,7 +204,7 @@ fn those_are_told_whose_predicate_sqlite_finds_true() {
     let file = std::env::temp_dir().join(file);
     let remove =
         || ["", "-wal", "-shm"].map(|end| std::fs::remove_file(format!("{}{end}", file.display())));
-    remove().into_iter().for_each(|removed| drop(removed));
+    remove().into_iter().for_each(drop);
     let path = file.to_str().unwrap().to_owned();
     let mut conn = SqliteConnection::establish(&path).unwrap();
     conn.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF")
@@ -246,5 +246,5 @@ fn those_are_told_whose_predicate_sqlite_finds_true() {
         volume,
     );
     drop((schemas, logged));
-    remove().into_iter().for_each(|removed| drop(removed));
+    remove().into_iter().for_each(drop);
 }

@@ -92,13 +92,14 @@ impl From<NoSnapshot> for Refusal {
     }
 }
 
-type Reading = Shared<BoxFuture<'static, Result<Arc<Snapshot>, Refusal>>>;
+type Taking = BoxFuture<'static, Result<Arc<Snapshot>, Refusal>>;
+type Reading = Shared<Taking>;
 type Key = (&'static str, Predicate);
 
 /// The snapshots that are being read. Whoever wants one that is being read gets it too: what was
 /// committed since follows in any case.
 pub(super) struct Snapshots {
-    reading: Mutex<HashMap<Key, WeakShared<BoxFuture<'static, Result<Arc<Snapshot>, Refusal>>>>>,
+    reading: Mutex<HashMap<Key, WeakShared<Taking>>>,
     /// Connections that wait for the next.
     idle: Arc<Mutex<Vec<Box<dyn Past>>>>,
     turns: Arc<Semaphore>,
