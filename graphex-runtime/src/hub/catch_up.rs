@@ -46,7 +46,7 @@ pub(super) struct CatchUp {
     pub(super) begin: Begin,
     /// For each action that it asks for: where it will be listed.
     pub(super) topics: Vec<Vec<Topic>>,
-    pub(super) plans: Vec<(Member, Arc<Plan>)>,
+    pub(super) plans: Vec<(Member, Plan)>,
     /// In the lane: what it is told of a gap after this covers all that it catches up with.
     pub(super) number: u64,
     /// The rows that it begins with, which are counted as its owner's.
@@ -95,12 +95,12 @@ impl CatchUp {
             outcome = match outcome {
                 Outcome::Stands | Outcome::Left => return,
                 Outcome::On(reached) => {
-                    self.subscriber.channel.outbox.room(&self.subscriber).await;
+                    self.subscriber.outbox.room(&self.subscriber).await;
                     let Some(engine) = engine.upgrade() else {
                         return;
                     };
                     let outcome = self.piece(&engine, &mut spent, reached).await;
-                    self.subscriber.channel.outbox.wake();
+                    self.subscriber.outbox.wake();
                     outcome
                 }
                 missing => {
@@ -238,7 +238,7 @@ impl CatchUp {
         (member, action): (&Member, Action),
         frame: Arc<Frame>,
     ) -> Option<Outcome> {
-        let outbox = &self.subscriber.channel.outbox;
+        let outbox = &self.subscriber.outbox;
         outbox.room(&self.subscriber).await;
         spent.spend(frame.len()).await;
         match outbox.push(member, action, self.number, frame) {
@@ -266,7 +266,7 @@ impl CatchUp {
         let is_told = self.subscriber.is_covered(self.number);
         if tell && !is_told {
             engine.counters.resyncs.add(1);
-            let outbox = &self.subscriber.channel.outbox;
+            let outbox = &self.subscriber.outbox;
             outbox.signal(&self.subscriber, Signal::Resync, at);
         }
         self.take_seats(engine, &mut delivering, &[], at).await;
@@ -290,7 +290,7 @@ impl CatchUp {
             };
             let plans = &self.lane.plans;
             let mut plans = plans.write().unwrap_or_else(PoisonError::into_inner);
-            let mut seated = |(topics, (_, plan)): (&Vec<Topic>, &(Member, Arc<Plan>))| {
+            let mut seated = |(topics, (_, plan)): (&Vec<Topic>, &(Member, Plan))| {
                 let waiting = held.seats[plan.action as usize].take()?;
                 let seat = seated(&mut plans, engine, topics, waiting);
                 let listed = plans.alone(&seat);
@@ -304,11 +304,13 @@ impl CatchUp {
             let mut delivery = Delivery::new(&self.lane, delivered);
             let action = delivered.change.action;
             for listed in listed.iter().filter(|listed| listed.plan.action == action) {
-                engine.deliver_to(&mut delivery, spent, listed).await;
+                let predicate = &listed.plan.predicate;
+                let delivering = engine.deliver_to(&mut delivery, spent, predicate, listed);
+                delivering.await;
             }
         }
         if self.begin.ready {
-            let outbox = &self.subscriber.channel.outbox;
+            let outbox = &self.subscriber.outbox;
             outbox.signal(&self.subscriber, Signal::Ready, at);
         }
         self.lane.flush();
@@ -330,7 +332,7 @@ fn seated(
     topics: &[Topic],
     waiting: Seat,
 ) -> Seat {
-    let (member, plan) = (waiting.member().clone(), Plan::clone(waiting.plan()));
+    let (member, plan) = (waiting.member().clone(), waiting.plan().clone());
     let mut seat = plans.join(topics.to_vec(), plan, member, &engine.budgets);
     seat.listening = waiting.listening;
     seat.held = waiting.held;

@@ -38,6 +38,8 @@ use crate::value::Value;
 pub struct Connection {
     pub(super) hub: Hub,
     pub(super) channel: Arc<Channel>,
+    /// The channel's.
+    outbox: Arc<Outbox>,
     #[cfg_attr(
         not(feature = "axum"),
         allow(dead_code, reason = "counted for as long as it is held")
@@ -70,7 +72,7 @@ impl Connection {
     pub(crate) async fn taken(
         &mut self,
     ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
-        self.channel.outbox.take().await
+        self.outbox.take().await
     }
 
     /// Makes it a connection of this identity, on whom it is counted from now on. Nothing may have
@@ -109,12 +111,12 @@ impl Connection {
     /// For who has something for the connection's writer to do.
     #[cfg(feature = "axum")]
     pub(crate) fn notifier(&self) -> Notifier {
-        Notifier(Arc::clone(&self.channel.outbox))
+        Notifier(Arc::clone(&self.outbox))
     }
 
     /// Waits until the hub closes the channel.
     pub async fn closed(&mut self) -> CloseReason {
-        self.channel.outbox.closed().await
+        self.outbox.closed().await
     }
 }
 
@@ -199,17 +201,18 @@ impl Hub {
         })?;
         let Engine {
             holdings,
-            limits,
+            bounds,
             counters,
             ..
         } = &*self.engine;
-        let outbox = Arc::new(Outbox::new(limits, Arc::clone(counters)));
-        let channel = Channel::new(id, identity, served, outbox, holdings);
+        let outbox = Arc::new(Outbox::new(Arc::clone(bounds), Arc::clone(counters)));
+        let channel = Channel::new(id, identity, served, Arc::clone(&outbox), holdings);
         let channel = Arc::new(channel);
         self.list(&channel, place)?;
         Ok(Connection {
             hub: self.clone(),
             channel,
+            outbox,
             present: self.engine.drain.present(),
         })
     }

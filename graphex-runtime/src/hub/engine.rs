@@ -13,6 +13,7 @@ use super::drain::Drain;
 use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
+use super::outbox::Bounds;
 use super::past::Archive;
 use super::recheck::{Recheck, recheck};
 use super::remote::Remote;
@@ -42,6 +43,7 @@ pub(super) struct Engine {
     pub(super) lanes: HashMap<&'static str, Arc<Lane>>,
     pub(super) channels: Mutex<Channels>,
     pub(super) holdings: Arc<Holdings>,
+    pub(super) bounds: Arc<Bounds>,
     pub(super) drain: Arc<Drain>,
     pub(super) rights: Arc<Rights>,
     pub(super) rescopings: Rescopings,
@@ -129,6 +131,7 @@ impl Engine {
                 snapshots: Snapshots::default(),
                 beside: Mutex::default(),
                 holdings: Holdings::new(&limits),
+                bounds: Arc::new(Bounds::new(&limits)),
                 drain: Arc::default(),
                 rights: Rights::new(limits.revocations),
                 rescopings: Rescopings::default(),

@@ -147,9 +147,8 @@ impl Hub {
                 joined.listening = listening;
                 joined.held = Some(Arc::clone(&memory));
             } else {
-                let plan = Arc::new(plan);
                 waiting_topics.push(topics);
-                waiting_plans.push((member.clone(), Arc::clone(&plan)));
+                waiting_plans.push((member.clone(), plan.clone()));
                 *seat = Some(Seat::waiting(member, plan, listening, Arc::clone(&memory)));
             }
         }
@@ -219,7 +218,7 @@ impl Hub {
         for action in actions {
             if let Some(seat) = held.seats[*action as usize].take() {
                 plans.leave(&seat);
-                subscriber.channel.outbox.retire(subscriber, *action);
+                subscriber.outbox.retire(subscriber, *action);
                 left += 1;
             }
         }

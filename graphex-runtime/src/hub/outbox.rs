@@ -1,13 +1,14 @@
 //! The bounded queue of frames between the hub and one channel's writer.
 
 mod aside;
+mod bounds;
 mod overflow;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
+pub(super) use bounds::Bounds;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -18,7 +19,6 @@ use super::stats::Counters;
 use super::subscriber::{Currency, Member, Subscriber};
 use crate::change::Action;
 use crate::error::CloseReason;
-use crate::limits::{Limits, SlowReader};
 use crate::projection::Signal;
 
 /// What became of a pushed frame.
@@ -42,25 +42,19 @@ pub(crate) enum Pushed {
 }
 
 /// Frames that wait for one channel's writer, limited in number and bytes, and which subscribers
-/// are to be told of a gap.
+/// are to be told of a gap. What each delivery looks at is together in memory.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Outbox {
     state: Mutex<State>,
+    bounds: Arc<Bounds>,
     /// Wakes the one writer.
     wake: Notify,
-    /// Wakes those who wait for room.
-    freed: Notify,
     /// Whether the writer has something to do besides frames.
     notified: AtomicBool,
-    max_frames: usize,
-    max_bytes: usize,
-    /// The writer is due whenever so many more wait.
-    due_frames: usize,
-    due_bytes: usize,
-    slow_reader: SlowReader,
-    tells_gaps: bool,
-    resync_interval: Duration,
     counters: Arc<Counters>,
+    /// Wakes those who wait for room.
+    freed: Notify,
 }
 
 /// What there is for a writer.
@@ -72,17 +66,12 @@ pub(crate) struct Taken<F> {
     pub(crate) notified: bool,
 }
 
-/// Who is never told of a gap would never get anything again.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(60 * 60);
-
-/// The writer is due long before the outbox is full, in this many steps, so that a client that
-/// reads loses nothing to a bulk statement.
-const STEPS: usize = 8;
-
 #[derive(Debug, Default)]
 struct State {
     frames: VecDeque<Waiting>,
     bytes: usize,
+    /// Whether somebody waits for room.
+    awaited: bool,
     closed: Option<CloseReason>,
     /// Why it is closed when what waits is taken: that is the last.
     last: Option<CloseReason>,
@@ -99,25 +88,14 @@ impl State {
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: &Limits, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(bounds: Arc<Bounds>, counters: Arc<Counters>) -> Self {
         Self {
             state: Mutex::default(),
+            bounds,
             wake: Notify::new(),
-            freed: Notify::new(),
             notified: AtomicBool::new(false),
-            max_frames: limits.outbox_frames,
-            max_bytes: limits.outbox_bytes,
-            due_frames: (limits.outbox_frames / STEPS).max(1),
-            due_bytes: (limits.outbox_bytes / STEPS).max(1),
-            // A gap that is not told would be a loss without a word.
-            slow_reader: if limits.resync {
-                limits.slow_reader
-            } else {
-                SlowReader::Close
-            },
-            tells_gaps: limits.resync,
-            resync_interval: limits.resync_interval.min(LONGEST_INTERVAL),
             counters,
+            freed: Notify::new(),
         }
     }
 
@@ -147,15 +125,16 @@ impl Outbox {
         }
         let length = subscriber.envelope.len() + frame.len();
         let (frames, bytes) = (state.frames.len() + 1, state.bytes + length);
+        let bounds = &*self.bounds;
         // One alone has room, however large it is.
-        if frames > 1 && (frames > self.max_frames || bytes > self.max_bytes) {
+        if frames > 1 && (frames > bounds.max_frames || bytes > bounds.max_bytes) {
             return self.overflow(state, subscriber, &frame);
         }
         if frame.position().is_some() {
             subscriber.set_placed();
         }
-        let is_due = frames.is_multiple_of(self.due_frames)
-            || bytes / self.due_bytes != state.bytes / self.due_bytes;
+        let is_due = frames.is_multiple_of(bounds.due_frames)
+            || bytes / bounds.due_bytes != state.bytes / bounds.due_bytes;
         state.bytes = bytes;
         state.frames.push_back(Waiting {
             subscriber: Arc::clone(subscriber),
@@ -164,6 +143,13 @@ impl Outbox {
         });
         let is_first = frames == 1;
         Pushed::Queued { is_first, is_due }
+    }
+
+    /// There is room again, or none is needed.
+    fn freed(&self, state: &mut State) {
+        if std::mem::take(&mut state.awaited) {
+            self.freed.notify_waiters();
+        }
     }
 
     /// Wakes the writer.
@@ -198,8 +184,7 @@ impl Outbox {
             let is_other = |(_, behind): &(_, Arc<_>)| !Arc::ptr_eq(behind, subscriber);
             state.behind.retain(is_other);
         }
-        drop(state);
-        self.freed.notify_waiters();
+        self.freed(&mut state);
     }
 
     /// Gives the writer something to do besides frames.
@@ -245,6 +230,7 @@ impl Outbox {
         if state.closed.is_none() || ends_right {
             state.closed = Some(reason);
             state.behind.clear();
+            self.freed(&mut state);
         }
         drop(state);
         self.wake();
@@ -274,7 +260,7 @@ impl Outbox {
             return Ok((VecDeque::new(), None));
         }
         state.bytes = 0;
-        self.freed.notify_waiters();
+        self.freed(&mut state);
         // As many will soon wait again, most often.
         let room = VecDeque::with_capacity(state.frames.len());
         let mut taken = std::mem::replace(&mut state.frames, room);

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
 pub(crate) use places::Batch;
-use places::State;
+use places::{Changes, State};
 
 use super::flush::Flushing;
 use super::lock;
@@ -60,11 +60,11 @@ impl Queue {
     }
 
     /// Queues changes that are committed.
-    pub(crate) fn publish(&self, changes: Vec<Change>) {
+    pub(crate) fn publish(&self, changes: impl IntoIterator<Item = Change>) {
         if !self.is_fed() {
             return;
         }
-        let changes: Vec<_> = changes.into_iter().map(Arc::new).collect();
+        let changes: Changes = changes.into_iter().map(Arc::new).collect();
         let mut state = lock(&self.state);
         let lost = if state.places.is_empty() {
             state.push(changes, self.capacity)
@@ -78,7 +78,7 @@ impl Queue {
 
     /// Reserves the place of a transaction that is about to commit.
     pub(super) fn reserve(&self, changes: Vec<Change>) -> u64 {
-        let changes: Vec<_> = changes.into_iter().map(Arc::new).collect();
+        let changes: Changes = changes.into_iter().map(Arc::new).collect();
         // All that grows with the transaction is done before the lock.
         let rows = self.rows(&changes);
         lock(&self.state).reserve(changes, rows)

@@ -56,10 +56,6 @@ pub(crate) struct Snapshot {
 
 /// Why there is no snapshot.
 #[derive(Debug, thiserror::Error)]
-#[cfg_attr(
-    not(feature = "diesel"),
-    allow(dead_code, reason = "read through Diesel")
-)]
 pub(crate) enum NoSnapshot {
     #[error("it has more than {limit} rows")]
     Rows { limit: usize },

@@ -8,20 +8,18 @@ use tokio::time::Instant;
 use super::channel::Channel;
 use super::clock::{Clock, Moment};
 use super::operation::Envelope;
+use super::outbox::Outbox;
 use crate::change::Action;
 use crate::cursor::Cursor;
 use crate::projection::Projection;
 
-/// A subscription of a channel. All that changes here changes under the lock of its outbox.
+/// A subscription of a channel. All that changes here changes under the lock of its outbox. What each
+/// delivery looks at is together in memory.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Subscriber {
-    pub(crate) channel: Arc<Channel>,
-    /// What its frames have around the payload.
-    pub(super) envelope: Envelope,
-    /// What its frames look like: that of its plans, or, in the two-channel protocol, of those
-    /// that it had first.
-    pub(super) projection: Projection,
-    clock: Clock,
+    /// The channel's: deliveries need nothing else of it.
+    pub(super) outbox: Arc<Outbox>,
     /// For each action, how often it was given a plan or lost it: odd while it has one.
     generations: [AtomicU64; Action::ALL.len()],
     /// Changes of the lane up to this number are part of a gap; all, until it is told.
@@ -30,6 +28,13 @@ pub(crate) struct Subscriber {
     had: AtomicU64,
     /// Whether it has a position of the log, after which it can go on.
     is_placed: AtomicBool,
+    /// What its frames have around the payload.
+    pub(super) envelope: Envelope,
+    pub(crate) channel: Arc<Channel>,
+    /// What its frames look like: that of its plans, or, in the two-channel protocol, of those
+    /// that it had first.
+    pub(super) projection: Projection,
+    clock: Clock,
     /// Whether it is being sent a snapshot.
     is_shown: AtomicBool,
     /// When it was last told.
@@ -61,6 +66,7 @@ impl Subscriber {
         clock: Clock,
     ) -> Arc<Self> {
         Arc::new(Self {
+            outbox: Arc::clone(&channel.outbox),
             channel,
             envelope,
             projection,
@@ -127,7 +133,10 @@ impl Subscriber {
 
     /// It has a position of the log, or will before what is queued later.
     pub(super) fn set_placed(&self) {
-        self.is_placed.store(true, Ordering::Relaxed);
+        // Read first: most often it is, and nobody else needs the memory.
+        if !self.is_placed.load(Ordering::Relaxed) {
+            self.is_placed.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A snapshot is sent to it from now on, or has been.
@@ -197,7 +206,7 @@ impl Member {
     pub(super) fn sample(envelope: Envelope, action: Action) -> (Self, Clock) {
         use crate::hub::channel::ChannelId;
         use crate::hub::holdings::Holdings;
-        use crate::hub::outbox::Outbox;
+        use crate::hub::outbox::Bounds;
         use crate::hub::{Identity, Limits};
         use crate::node::NodeId;
         use crate::projection::Template;
@@ -206,7 +215,7 @@ impl Member {
         let limits = Limits::default();
         let holdings = Holdings::new(&limits);
         let identity = Identity::anonymous();
-        let outbox = Arc::new(Outbox::new(&limits, Arc::default()));
+        let outbox = Arc::new(Outbox::new(Arc::new(Bounds::new(&limits)), Arc::default()));
         let channel = Channel::new(id, identity, None, outbox, &holdings);
         let clock = Clock::default();
         let mut template = Template::default();

@@ -51,7 +51,7 @@ impl CatchUp {
                 return end;
             }
         }
-        self.subscriber.channel.outbox.wake();
+        self.subscriber.outbox.wake();
         self.subscriber.set_shown(false);
         Outcome::On(Reached {
             cursor: snapshot.at,
@@ -68,7 +68,7 @@ impl CatchUp {
     ) -> Option<Outcome> {
         for _ in 0..ATTEMPTS {
             self.subscriber.set_shown(true);
-            let outbox = &self.subscriber.channel.outbox;
+            let outbox = &self.subscriber.outbox;
             if tell {
                 engine.upgrade()?.counters.resyncs.add(1);
                 outbox.signal(&self.subscriber, Signal::Resync, Some(Cursor::NONE));

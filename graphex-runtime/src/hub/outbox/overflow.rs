@@ -21,17 +21,17 @@ impl Outbox {
         frame: &Frame,
     ) -> Pushed {
         let goes_on = frame.position().is_some() && subscriber.goes_on();
-        let closed = goes_on || self.slow_reader == SlowReader::Close;
+        let closed = goes_on || self.bounds.slow_reader == SlowReader::Close;
         if goes_on {
             // What follows comes to it on its next connection.
             state.last = Some(CloseReason::SlowReader);
-            self.freed.notify_waiters();
+            self.freed(&mut state);
         } else if closed {
+            self.freed(&mut state);
             *state = State {
                 closed: Some(CloseReason::SlowReader),
                 ..State::default()
             };
-            self.freed.notify_waiters();
         } else {
             self.fall_behind(&mut state, subscriber);
         }
@@ -49,7 +49,7 @@ impl Outbox {
         }
         state.frames.clear();
         state.behind.clear();
-        if self.tells_gaps {
+        if self.bounds.tells_gaps {
             let resyncs = subscribers.iter().map(|subscriber| Waiting {
                 subscriber: Arc::clone(subscriber),
                 action: None,
@@ -58,8 +58,8 @@ impl Outbox {
             state.frames.extend(resyncs);
         }
         state.last = Some(reason);
+        self.freed(&mut state);
         drop(state);
-        self.freed.notify_waiters();
         self.wake();
     }
 
@@ -67,7 +67,7 @@ impl Outbox {
     /// told before as it may be told again. What is queued for it is older and comes first; what
     /// comes until it is told is part of the gap. Nothing happens where the hub does not tell.
     pub(crate) fn gap(&self, subscriber: &Arc<Subscriber>) {
-        if !self.tells_gaps {
+        if !self.bounds.tells_gaps {
             return;
         }
         let mut state = lock(&self.state);
@@ -84,7 +84,7 @@ impl Outbox {
         }
         subscriber.fall_behind();
         let told = *lock(&subscriber.told);
-        let due = told.map_or_else(Instant::now, |told| told + self.resync_interval);
+        let due = told.map_or_else(Instant::now, |told| told + self.bounds.resync_interval);
         state.behind.push((due, Arc::clone(subscriber)));
         true
     }

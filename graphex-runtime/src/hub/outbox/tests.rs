@@ -1,6 +1,7 @@
 use super::*;
 use crate::hub::clock::Clock;
 use crate::hub::operation::Envelope;
+use crate::limits::Limits;
 
 const ACTION: Action = Action::Create;
 /// The sample's projection has the action alone.
@@ -17,7 +18,7 @@ fn frame(payload: &'static str) -> Arc<Frame> {
 fn outbox(change: impl FnOnce(&mut Limits)) -> Outbox {
     let mut limits = Limits::default();
     change(&mut limits);
-    Outbox::new(&limits, Arc::default())
+    Outbox::new(Arc::new(Bounds::new(&limits)), Arc::default())
 }
 
 fn sized(frames: usize, bytes: usize) -> Outbox {
@@ -186,7 +187,7 @@ async fn where_gaps_cannot_be_told_one_frame_too_many_closes() {
     let (outbox, listener) = (
         outbox(|limits| {
             limits.outbox_frames = 2;
-            limits.slow_reader = SlowReader::Close;
+            limits.slow_reader = crate::limits::SlowReader::Close;
         }),
         listener(),
     );
