@@ -121,10 +121,13 @@ async fn the_rows_of_a_subscription_are_those_of_sql() {
     let server = file
         .serve_with(|builder| builder.limits(|limits| limits.outbox_frames = 100_000))
         .await;
-    let mut begin = Keeper::join(&server, None, "").await;
-    let ready = begin.raw.next_of("a").await;
-    let (_, cursor) = event(&ready);
-    let begin_at = cursor.unwrap();
+    // A cursor is of the scope in which it was given.
+    let mut begun = BTreeMap::new();
+    for user in [None, Some(1), Some(2)] {
+        let mut keeper = Keeper::join(&server, user, "").await;
+        let (_, cursor) = event(&keeper.raw.next_of("a").await);
+        begun.insert(user, cursor.unwrap());
+    }
     let mut keepers = Vec::new();
     for (user, arguments, condition) in ASKED {
         let mut keeper = Keeper::join(&server, user, arguments).await;
@@ -140,7 +143,7 @@ async fn the_rows_of_a_subscription_are_those_of_sql() {
     writing.join().unwrap();
     let mut late = Vec::new();
     for (user, arguments, condition) in ASKED {
-        let arguments = format!(", after: \"{begin_at}\"{arguments}");
+        let arguments = format!(", after: \"{}\"{arguments}", begun[&user]);
         late.push((Keeper::join(&server, user, &arguments).await, condition));
     }
     file.run(&format!(
