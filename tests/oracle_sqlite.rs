@@ -10,7 +10,7 @@ mod proof;
 use async_graphql::{EmptyMutation, MergedSubscription, Object, Schema};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use graphex::{Action, BroadcastDsl as _, Hub, Lookup, ModelType};
+use graphex::{Action, BroadcastDsl as _, ChangeLog, Hub, Lookup, ModelType};
 use oracle::{Column, Database, Datum, Model, Operand, Stored, Volume, check, model};
 
 macro_rules! values {
@@ -175,7 +175,12 @@ impl Query {
 }
 
 #[derive(MergedSubscription, Default)]
-struct Subscription(FigureSubscription, AmountSubscription);
+struct Subscription(
+    FigureSubscription,
+    AmountSubscription,
+    FigureChanges,
+    AmountChanges,
+);
 
 #[test]
 fn those_are_told_whose_predicate_sqlite_finds_true() {
@@ -194,15 +199,33 @@ fn those_are_told_whose_predicate_sqlite_finds_true() {
             })
             .build()
     };
-    let schema = Schema::build(Query, EmptyMutation, Subscription::default())
-        .data(hub.clone())
-        .finish();
     let mut models: [Model<SqliteConnection>; 2] = [Figure::describe(), Amount::describe()];
-    let mut conn = SqliteConnection::establish(":memory:").unwrap();
+    let file = format!("graphex-oracle-{}.sqlite", std::process::id());
+    let file = std::env::temp_dir().join(file);
+    let remove =
+        || ["", "-wal", "-shm"].map(|end| std::fs::remove_file(format!("{}{end}", file.display())));
+    remove().into_iter().for_each(drop);
+    let path = file.to_str().unwrap().to_owned();
+    let mut conn = SqliteConnection::establish(&path).unwrap();
+    conn.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF")
+        .unwrap();
     for model in &mut models {
         model.lookups.retain(|(_, lookup)| agrees(*lookup));
         conn.batch_execute(&model.create_table()).unwrap();
     }
+    let builder = Hub::builder().model::<Figure>().model::<Amount>();
+    let installed = builder.log_schema(graphex::Database::Sqlite);
+    installed.install(&mut conn).unwrap();
+    let logged = {
+        let _entered = runtime.enter();
+        let log = ChangeLog::sqlite(move || SqliteConnection::establish(&path));
+        builder.change_log(log).try_build().unwrap()
+    };
+    let schemas = [&hub, &logged].map(|hub| {
+        Schema::build(Query, EmptyMutation, Subscription::default())
+            .data(hub.clone())
+            .finish()
+    });
     hub.attach(&mut conn).unwrap();
     let mut database = Sqlite {
         conn,
@@ -211,7 +234,17 @@ fn those_are_told_whose_predicate_sqlite_finds_true() {
     let volume = Volume {
         rounds: proof::steps(2),
         predicates: 300,
+        snapshots: 150,
         changes: 50,
     };
-    check(&mut database, &runtime, &hub, &schema, &models, volume);
+    check(
+        &mut database,
+        &runtime,
+        &hub,
+        schemas.each_ref(),
+        &models,
+        volume,
+    );
+    drop((schemas, logged));
+    remove().into_iter().for_each(drop);
 }

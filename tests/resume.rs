@@ -3,18 +3,20 @@
 #![cfg(all(feature = "axum", feature = "diesel"))]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "logged/sqlite.rs"]
+mod database;
 mod harness;
 mod logged;
 mod streams;
 
 use graphex::{Action, Cursor};
-use logged::{Draft, File, Listener, NOTES, sent};
+use logged::{Draft, Listener, NOTES, Store, sent};
 use serde_json::json;
 use streams::sse::Body;
 
 #[tokio::test]
 async fn each_event_of_a_logged_model_has_its_position() {
-    let file = File::new("positions");
+    let file = Store::new("positions");
     let server = file.serve().await;
     let query = "subscription { noteChanges { action at: cursor before { text room } changed data { text } } }";
     let mut listener = Listener::join(&server, query).await;
@@ -48,7 +50,7 @@ async fn each_event_of_a_logged_model_has_its_position() {
 
 #[tokio::test]
 async fn what_has_no_place_in_the_log_has_no_position() {
-    let file = File::new("beside");
+    let file = Store::new("beside");
     let server = file.serve().await;
     let mut raw = server.acknowledged().await;
     raw.subscribe("a", "subscription { draftChanges { id cursor changed } }")
@@ -61,7 +63,7 @@ async fn what_has_no_place_in_the_log_has_no_position() {
 
 #[tokio::test]
 async fn notifications_of_the_two_channel_protocol_are_as_they_were() {
-    let file = File::new("two-channel");
+    let file = Store::new("two-channel");
     let server = file.serve().await;
     let mut client = server.connect(None).await;
     let everything = "action: ALL_ACTIONS, operation: SUBSCRIBE, data: [ID, TEXT]";
@@ -78,7 +80,7 @@ async fn notifications_of_the_two_channel_protocol_are_as_they_were() {
 
 #[tokio::test]
 async fn a_client_goes_on_after_its_last_event() {
-    let file = File::new("after");
+    let file = Store::new("after");
     let server = file.serve().await;
     let mut listener = Listener::join(&server, NOTES).await;
     file.insert([1]);
@@ -136,32 +138,72 @@ async fn a_client_goes_on_after_its_last_event() {
 
 #[tokio::test]
 async fn filters_and_scope_hold_for_what_was_missed() {
-    let file = File::new("filters");
+    let file = Store::new("filters");
     let server = file.serve().await;
-    let mut listener = Listener::join(&server, NOTES).await;
-    file.insert([1]);
-    listener.told().await;
-    let cursor = listener.drop_out(&server).await.unwrap();
+    let begin = async |user| {
+        let query = "subscription { noteChanges(ready: true) { action id data { text } } }";
+        let mut body = server.events_as(user, query).await;
+        sent(&mut body).await.1.unwrap()
+    };
+    let begun = [begin(1).await, begin(2).await];
     // More than the lane keeps, so that the log is read.
-    file.insert(2..=3_000);
+    file.insert(1..=3_000);
     file.run("UPDATE notes SET owner = 2, room = 9 WHERE id IN (5, 6, 2998); DELETE FROM notes WHERE id = 2998");
-    server.until(|stats| stats.changes_published == 3_004).await;
-    let query = format!(
-        "subscription {{ noteChanges(after: \"{cursor}\", action: UPDATE, filters: {{room: 9}}) {{ action id data {{ text }} }} }}"
-    );
-    let mut body = server.events_as(2, &query).await;
+    server
+        .until(|stats| stats.changes_published == 3_004 && stats.subscriptions == 0)
+        .await;
+    let [foreign, own] = begun.map(|cursor| {
+        format!(
+            "subscription {{ noteChanges(after: \"{cursor}\", action: UPDATE, filters: {{room: 9}}) {{ action id data {{ text }} }} }}"
+        )
+    });
+    let mut body = server.events_as(2, &own).await;
     for id in [5, 6, 2998] {
         assert_eq!(sent(&mut body).await.0, format!("ENTER {id} note {id}"));
     }
-    let mut foreign = server.events_as(1, &query).await;
+    let mut foreign = server.events_as(1, &foreign).await;
     server.until(|stats| stats.subscriptions == 2).await;
     file.run("UPDATE notes SET owner = 1, room = 9 WHERE id = 10");
     assert_eq!(sent(&mut foreign).await.0, "ENTER 10 note 10");
 }
 
+/// It has not seen what was there before.
+#[tokio::test]
+async fn who_comes_back_with_another_scope_is_told_to_load_again() {
+    let file = Store::new("scopes");
+    let server = file.serve().await;
+    let ask = |user: Option<i64>, cursor: Option<&str>| {
+        let query = "subscription { noteChanges(ready: true) { action id data { text } } }";
+        let mut request = server.ask_for("text/event-stream", query);
+        if let Some(user) = user {
+            request = request.header("x-user", user);
+        }
+        if let Some(cursor) = cursor {
+            request = request.header("last-event-id", cursor);
+        }
+        Body::of(request)
+    };
+    let users = [None, Some(1), Some(2)];
+    for before in users {
+        let mut body = ask(before, None).await;
+        let (told, cursor) = sent(&mut body).await;
+        let cursor = cursor.unwrap();
+        assert_eq!(told, "READY");
+        let parts = if before.is_none() { 4 } else { 5 };
+        assert_eq!(cursor.split('.').count(), parts, "{cursor}");
+        for now in users {
+            let mut body = ask(now, Some(&cursor)).await;
+            if now != before {
+                assert_eq!(sent(&mut body).await.0, "RESYNC", "{before:?} {now:?}");
+            }
+            assert_eq!(sent(&mut body).await.0, "READY", "{before:?} {now:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_position_that_is_not_good_is_one_resync() {
-    let file = File::new("bad");
+    let file = Store::new("bad");
     let server = file.serve().await;
     let mut listener = Listener::join(&server, NOTES).await;
     file.insert([1]);
@@ -202,7 +244,7 @@ async fn a_position_that_is_not_good_is_one_resync() {
 
 #[tokio::test]
 async fn changes_that_are_gone_are_one_resync() {
-    let file = File::new("gone");
+    let file = Store::new("gone");
     let server = file.serve().await;
     let mut listener = Listener::join(&server, NOTES).await;
     file.insert([1, 2]);
@@ -231,7 +273,7 @@ async fn changes_that_are_gone_are_one_resync() {
 
 #[tokio::test]
 async fn a_model_without_a_log_says_so() {
-    let file = File::new("unlogged");
+    let file = Store::new("unlogged");
     let server = file.serve().await;
     let mut raw = server.acknowledged().await;
     raw.subscribe(
@@ -247,7 +289,7 @@ async fn a_model_without_a_log_says_so() {
 
 #[tokio::test]
 async fn ready_says_that_the_subscription_stands() {
-    let file = File::new("ready");
+    let file = Store::new("ready");
     let server = file.serve().await;
     file.insert([1]);
     server.until(|stats| stats.changes_published == 1).await;

@@ -77,6 +77,10 @@ export class Cards {
       if (COUNTED.includes(action)) part.classList.add(action)
       parts.push(part)
     }
+    if (subscription.cursor !== null) {
+      const position = subscription.cursor.split('.')[2] ?? ''
+      parts.push(h('span.place', { title: `It goes on after ${subscription.cursor}` }, `at ${position}`))
+    }
     counts.replaceChildren(...parts)
     text(error, subscription.error)
     error.title = subscription.error

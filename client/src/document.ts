@@ -141,6 +141,19 @@ export function controlRequest(
     arguments: [...changed, ...others],
     selectionSet: { kind: Kind.SELECTION_SET, selections: [...selected, ...missing] },
   }
+  return request(withRoot(operation, field, root), values)
+}
+
+/** The operation with `true` for this argument of its first field, where that says nothing of it. */
+export function withArgument(operation: Operation, name: string): Operation {
+  const field = rootField(operation.node)
+  if (!field || argument(field, name)) return operation
+  const added = { kind: Kind.ARGUMENT, name: { kind: Kind.NAME, value: name }, value: { kind: Kind.BOOLEAN, value: true } } as const
+  const root: FieldNode = { ...field, arguments: [...(field.arguments ?? []), added] }
+  return withRoot(operation, field, root)
+}
+
+function withRoot(operation: Operation, field: FieldNode, root: FieldNode): Operation {
   const node: OperationDefinitionNode = {
     ...operation.node,
     selectionSet: {
@@ -152,7 +165,7 @@ export function controlRequest(
     ...operation.document,
     definitions: operation.document.definitions.map((one) => (one === operation.node ? node : one)),
   }
-  return request({ ...operation, document, node }, values)
+  return { ...operation, document, node }
 }
 
 /** An argument of the first field as a value, with variables put in. */

@@ -18,6 +18,8 @@ export interface FeedEvent {
   data: string
   /** All that came, as it came. */
   raw: string
+  /** Where whoever has seen it goes on, with a change log. */
+  cursor: string | null
   /** Milliseconds from the server's stamp to the arrival. */
   latency: number | null
   /** The fields that differ from the row's event before, and that event. */
@@ -218,7 +220,7 @@ function lowerBound(sorted: number[], value: number): number {
 /** An event of what came for a subscription. */
 export function eventOf(subscription: Subscription | null, raw: string, now: number): Omit<FeedEvent, 'n' | 'changed' | 'before'> {
   const frame = fields(raw)
-  const base = { time: now, kind: 'event' as const, bad: false, subscription, raw, model: '' }
+  const base = { time: now, kind: 'event' as const, bad: false, subscription, raw, model: '', cursor: null as string | null }
   if (frame?.has('stream')) {
     const payload = fields(frame.get('payload'))
     const data = payload?.get('data')
@@ -235,6 +237,8 @@ export function eventOf(subscription: Subscription | null, raw: string, now: num
   // A result of the standard protocols.
   const data = fields(frame?.get('data'))
   const extensions = fields(frame?.get('extensions'))
+  const cursor = fields(extensions?.get('graphex'))?.get('cursor')
+  if (cursor !== undefined) base.cursor = string(cursor)
   const [key, value] = data ? ([...data][0] ?? []) : []
   const change = fields(value)
   const errors = frame?.get('errors')

@@ -13,7 +13,7 @@ const RUSH = 12
 const RECENT = 1_000
 const CALM = 200
 
-const ACTIONS = new Set(['create', 'update', 'delete', 'enter', 'leave', 'ready', 'resync', 'error', 'next'])
+const ACTIONS = new Set(['create', 'update', 'delete', 'enter', 'leave', 'snapshot', 'ready', 'resync', 'error', 'next'])
 
 /** What is said of an event that is of no row. */
 const SAID: Record<string, string> = {

@@ -41,7 +41,7 @@ export class Live {
   }
 
   notice(sentence: string, bad = false): void {
-    this.events.add({ time: Date.now(), kind: 'notice', bad, subscription: null, stream: '', action: '', id: '', model: '', data: sentence, raw: sentence, latency: null })
+    this.events.add({ time: Date.now(), kind: 'notice', bad, subscription: null, stream: '', action: '', id: '', model: '', data: sentence, raw: sentence, cursor: null, latency: null })
     this.refresh()
   }
 

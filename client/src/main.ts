@@ -9,6 +9,7 @@ import { FirstSteps } from './first_steps.ts'
 import { Link } from './link.ts'
 import { Live } from './live.ts'
 import { Offer } from './offer.ts'
+import { offersSnapshot } from './schema.ts'
 import { Server } from './server.ts'
 import { settings } from './settings.ts'
 import { Sharing } from './sharing.ts'
@@ -38,8 +39,10 @@ const link = new Link(
     notice: (sentence, bad) => live.notice(sentence, bad),
     changed: (subscription) => subscriptions.changed(subscription),
     event(subscription, raw) {
-      const { action } = live.add(subscription, raw)
-      if (subscription) subscriptions.count(subscription, action)
+      const { action, cursor } = live.add(subscription, raw)
+      if (!subscription) return
+      if (cursor !== null) subscription.cursor = cursor
+      subscriptions.count(subscription, action)
     },
   },
   {
@@ -65,7 +68,7 @@ const editors = new Editors({
   },
 })
 
-const subscriptions = new Subscriptions(server, link, editors, () => {
+const subscriptions = new Subscriptions(server, link, editors, (field) => offersSnapshot(offer.schema, field), () => {
   streams.showRunning()
   live.refresh()
 })

@@ -69,6 +69,12 @@ function isTwoChannel(field: GraphQLField<unknown, unknown>): boolean {
   return field.args.some(({ name }) => name === 'channelId')
 }
 
+/** Whether a subscription to the field can begin with the rows that there are. */
+export function offersSnapshot(schema: GraphQLSchema | undefined, name: string): boolean {
+  const field = schema?.getSubscriptionType()?.getFields()[name]
+  return field?.args.some((arg) => arg.name === 'snapshot') ?? false
+}
+
 export function fits(stream: Stream, protocol: Protocol): boolean {
   return stream.twoChannel === (protocol === 'two-channel')
 }

@@ -10,6 +10,8 @@ export interface Typed {
   headers: string
   parameters: [string, string][] | null
   protocol: Protocol
+  /** Whether subscriptions begin with the rows that there are. */
+  snapshot: boolean
   theme: 'auto' | 'light' | 'dark'
   filter: string
 }
@@ -22,6 +24,7 @@ const empty: Typed = {
   headers: '',
   parameters: null,
   protocol: 'two-channel',
+  snapshot: false,
   theme: 'auto',
   filter: '',
 }

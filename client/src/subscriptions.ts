@@ -9,7 +9,7 @@ import type { Link } from './link.ts'
 import { say } from './message.ts'
 import type { Subscription } from './protocol/connection.ts'
 import type { Server } from './server.ts'
-import { typed } from './store.ts'
+import { remember, typed } from './store.ts'
 import { view } from './views.ts'
 
 const COLOURS = 8
@@ -23,6 +23,8 @@ export class Subscriptions {
     private readonly server: Server,
     private readonly link: Link,
     private readonly editors: Editors,
+    /** Whether a subscription to this field can begin with the rows that there are. */
+    private readonly offersSnapshot: (field: string) => boolean,
     /** What runs, or what the editor has of it, is another. */
     private readonly onShow: () => void,
   ) {
@@ -35,6 +37,9 @@ export class Subscriptions {
       remove: (subscription) => this.remove(subscription),
     })
     $('run').addEventListener('click', () => this.run())
+    const snapshot = $<HTMLInputElement>('snapshot')
+    snapshot.checked = typed.snapshot
+    snapshot.addEventListener('change', () => remember('snapshot', snapshot.checked))
   }
 
   /** Those that should run. */
@@ -93,6 +98,8 @@ export class Subscriptions {
       counts: {},
       total: 0,
       generation: 0,
+      cursor: null,
+      snapshot: false,
     }
     this.all.push(subscription)
     this.cards.add(subscription)
@@ -110,6 +117,9 @@ export class Subscriptions {
     this.link.choose(subscription.protocol)
     this.replaceBy(subscription)
     subscription.wanted = true
+    // Begun by hand, it begins anew.
+    subscription.cursor = null
+    subscription.snapshot = typed.snapshot && this.offersSnapshot(subscription.operation.field)
     this.link.connection.start(subscription)
     this.show()
   }
@@ -173,9 +183,19 @@ export class Subscriptions {
     text($('run-text'), running ? 'Stop' : 'Subscribe')
     $('run-icon').setAttribute('href', running ? '#i-stop' : '#i-play')
     $('run').classList.toggle('running', running)
+    $('snapshot-switch').hidden = !this.offersSnapshot(fieldOf(typed.document, this.editors.cursor('document')))
     if (current?.status === 'failed') say('run-message', current.error)
     else if (current && $('run-message').classList.contains('bad')) say('run-message', '')
     this.onShow()
+  }
+}
+
+/** The field that a document subscribes to, as far as it can be read. */
+function fieldOf(document: string, cursor: number): string {
+  try {
+    return operationAt(document, cursor).field
+  } catch {
+    return ''
   }
 }
 

@@ -47,6 +47,8 @@ pub(crate) enum Passage {
     Enters,
     /// It ceases to have the row, with an update.
     Leaves,
+    /// It begins with the row, which was there before.
+    Stands,
 }
 
 /// Which actions a client subscribes to: GraphQL's `ActionSubscriptionEnum`.

@@ -19,6 +19,15 @@ pub struct Cursor {
     pub(crate) token: u64,
 }
 
+impl Cursor {
+    /// A position of no log: whoever comes back with it has to begin anew.
+    pub(crate) const NONE: Self = Self {
+        log: 0,
+        position: 0,
+        token: 0,
+    };
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "v1.{:x}.{}.{:x}", self.log, self.position, self.token)
@@ -55,6 +64,47 @@ impl FromStr for Cursor {
     }
 }
 
+/// A position as it is told to who has a scope: `v1.<log>.<position>.<token>.<scope>`. Whoever comes
+/// back with another scope has not seen what that has of before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ScopedCursor {
+    pub(crate) cursor: Cursor,
+    /// What tells scopes apart; 0 without one, and then the text ends before it.
+    pub(crate) scope: u64,
+}
+
+impl fmt::Display for ScopedCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cursor, scope } = self;
+        if *scope == 0 || *cursor == Cursor::NONE {
+            return cursor.fmt(f);
+        }
+        write!(f, "{cursor}.{scope:x}")
+    }
+}
+
+impl FromStr for ScopedCursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let scoped = match text.rsplit_once('.') {
+            Some((cursor, scope)) if text.matches('.').count() == 4 => Self {
+                cursor: cursor.parse()?,
+                scope: u64::from_str_radix(scope, 16).map_err(|_| InvalidCursor)?,
+            },
+            _ => Self {
+                cursor: text.parse()?,
+                scope: 0,
+            },
+        };
+        if scoped.to_string() == text {
+            Ok(scoped)
+        } else {
+            Err(InvalidCursor)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -69,10 +119,31 @@ mod tests {
         }
 
         #[test]
+        fn a_scoped_cursor_is_read_as_it_is_written(position: u64, scope: u64) {
+            let (log, token) = (1, 2);
+            let cursor = Cursor { log, position, token };
+            let scoped = ScopedCursor { cursor, scope };
+            prop_assert_eq!(scoped.to_string().parse(), Ok(scoped));
+        }
+
+        #[test]
         fn a_text_is_a_cursor_or_an_error(text in "[v0-9a-f.+A-F]{0,40}|\\PC*") {
             if let Ok(cursor) = text.parse::<Cursor>() {
                 prop_assert_eq!(cursor.to_string(), text);
             }
+        }
+    }
+
+    #[test]
+    fn a_scope_has_one_text_too() {
+        for text in [
+            "v1.1.1.1.0",
+            "v1.1.1.1.01",
+            "v1.1.1.1.F",
+            "v1.1.1.1.",
+            "v1.0.0.0.5",
+        ] {
+            assert_eq!(text.parse::<ScopedCursor>(), Err(InvalidCursor), "{text:?}");
         }
     }
 

@@ -53,13 +53,21 @@ pub(crate) enum Refusal {
     },
     /// The subscription is to go on in a log that is not there.
     #[error(
-        "stream `{stream}` has no change log, so `after` cannot be given: leave it out, and load \
+        "stream `{stream}` has no change log, so `{argument}` cannot be given: leave it out, and load \
          what you show"
     )]
     NoLog {
         /// The stream asked for.
         stream: &'static str,
+        /// What needs the log.
+        argument: &'static str,
     },
+    /// The rows that there are are more than a subscription may begin with.
+    #[error(
+        "the snapshot is too large: {0}; narrow it with `filters` or `id`, or leave `snapshot` \
+         out and load what you show in pages"
+    )]
+    SnapshotTooLarge(String),
     /// The layer did not confirm that it listens.
     #[error("live updates are not available at the moment; try again")]
     Unavailable,
@@ -101,6 +109,7 @@ impl Refusal {
             Self::NoChannel(ConnectError::Expired) => "UNAUTHENTICATED",
             Self::TooManySubscriptions { .. }
             | Self::TooMuchHeld { .. }
+            | Self::SnapshotTooLarge(_)
             | Self::TooManyAliases { .. }
             | Self::NoChannel(_) => "LIMIT_EXCEEDED",
             Self::Denied(_) | Self::Elsewhere(_) => "FORBIDDEN",
@@ -188,6 +197,10 @@ pub enum CloseReason {
     /// another process or to the next version of this one.
     #[error("this server is going away; connect again")]
     GoingAway,
+    /// What its identity may see [has changed](crate::Hub::rescope): the client is to connect and
+    /// subscribe again.
+    #[error("what this client may see has changed; connect again")]
+    Rescoped,
     /// The right of its identity was [revoked](crate::Hub::revoke), with this sentence.
     #[error("{0}")]
     Revoked(Arc<str>),
@@ -201,7 +214,7 @@ impl CloseReason {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::SlowReader => "LIMIT_EXCEEDED",
-            Self::GoingAway => "UNAVAILABLE",
+            Self::GoingAway | Self::Rescoped => "UNAVAILABLE",
             Self::Revoked(_) => "FORBIDDEN",
             Self::Expired => "UNAUTHENTICATED",
         }

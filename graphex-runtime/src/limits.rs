@@ -160,6 +160,15 @@ pub struct Limits {
     /// Whether a subscription that may have missed changes is told:
     /// [`HubBuilder::resync`](crate::HubBuilder::resync).
     pub(crate) resync: bool,
+    /// Most rows of a snapshot, with which a subscription begins that asks for one. Default: 10,000.
+    pub snapshot_rows: usize,
+    /// Most rows that are read from the database for a snapshot. They are more than it has where the
+    /// filters ask what SQL is not trusted to see as memory does: each row is tested there. Default:
+    /// 100,000.
+    pub snapshot_reads: usize,
+    /// Most bytes of a snapshot's rows. They are in memory, counted as their owner's, until the last
+    /// of them is queued. Default: 8,388,608 (8 MiB).
+    pub snapshot_bytes: usize,
     /// Time between two `resync` of one subscription; what it may have missed meanwhile is told
     /// by the second. At most an hour. Default: 1 s.
     pub resync_interval: Duration,
@@ -214,6 +223,10 @@ pub struct Limits {
 pub enum SlowReader {
     /// It gets what had room, then one `resync` for each subscription that lost something. A
     /// client that takes nothing at all is closed when it counts as dead.
+    ///
+    /// A client that goes on by itself after the last position of a change log that it has is told
+    /// nothing: it gets what had room, its channel is closed with 1013 or its stream ended, and
+    /// when it connects again it has lost nothing.
     #[default]
     Resync,
     /// Its channel is closed with 1013. The only way for a hub that does not tell of gaps
@@ -261,6 +274,9 @@ impl Default for Limits {
             outbox_frames: 1024,
             outbox_bytes: 1024 * 1024,
             slow_reader: SlowReader::Resync,
+            snapshot_rows: 10_000,
+            snapshot_reads: 100_000,
+            snapshot_bytes: 8 * 1024 * 1024,
             resync: true,
             resync_interval: Duration::from_secs(1),
             publisher_queue: 65_536,

@@ -13,6 +13,8 @@ use crate::hooks::Hooks;
 use crate::predicate::Pins;
 pub use field::FieldDescriptor;
 pub use logged::UnreadableRow;
+#[cfg(feature = "diesel")]
+pub(crate) use table::quoted;
 pub use table::{Table, TableName};
 
 /// What graphex knows of a model. `#[derive(ModelType)]` writes it.

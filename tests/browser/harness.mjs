@@ -29,8 +29,8 @@ export async function freePort() {
 }
 
 /** A program that prints its address when it listens. */
-export async function serve(command, args, port = 0) {
-  const child = spawn(command, args, { env: { ...process.env, PORT: String(port) }, stdio: ['ignore', 'pipe', 'inherit'] })
+export async function serve(command, args, port = 0, variables = {}) {
+  const child = spawn(command, args, { env: { ...process.env, ...variables, PORT: String(port) }, stdio: ['ignore', 'pipe', 'inherit'] })
   running.add(child)
   const ended = new Promise((done) => child.once('exit', done))
   const origin = await new Promise((done, failed) => {
@@ -56,7 +56,9 @@ export async function serve(command, args, port = 0) {
   }
 }
 
-export const chat = (port) => serve(process.env.GRAPHEX_CHAT ?? `${target}/debug/examples/chat`, [], port)
+/** With a database of its own, or with this one. */
+export const chat = (port, database) =>
+  serve(process.env.GRAPHEX_CHAT ?? `${target}/debug/examples/chat`, [], port, database ? { DATABASE_URL: database } : {})
 export const scene = (name) => serve(process.env.GRAPHEX_SCENES ?? `${target}/debug/graphex-browser-tests`, [name])
 export const reference = (port) => serve(process.execPath, [fileURLToPath(new URL('reference.mjs', import.meta.url))], port)
 

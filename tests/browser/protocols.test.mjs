@@ -1,6 +1,9 @@
 // The same story over each protocol: subscribe, see a change, stop, lose the server, come back.
 
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { chat, close, freePort, graphql, launch, open, reference } from './harness.mjs'
 
@@ -139,7 +142,9 @@ for (const { name, document, stream, create, update, start, where, skip } of cas
 
     test('the server is killed while subscribed, and comes back', async () => {
       const port = await freePort()
-      let mortal = await start(port)
+      const directory = mkdtempSync(join(tmpdir(), 'graphex-page-'))
+      const database = join(directory, 'chat.sqlite')
+      let mortal = await start(port, database)
       const ui = await open(mortal.page, { ready: name === 'two-channel' })
       if (name !== 'two-channel') await ui.protocol(name)
       const channel = await ui.$('#channel-id').textContent()
@@ -153,17 +158,28 @@ for (const { name, document, stream, create, update, start, where, skip } of cas
       await ui.card('Lasting').and(ui.page.locator('[data-status=waiting], [data-status=starting]')).waitFor()
       // It goes on trying, each time later.
       await ui.until(() => /attempt [3-9]/.test(document.querySelector('#state-text').textContent))
-      mortal = await start(port)
+      mortal = await start(port, database)
+      // With a change log a subscription goes on where it was.
+      const goesOn = start === chat && name !== 'two-channel'
+      if (goesOn) await graphql(mortal, create('meanwhile'))
       await ui.$('#state[data-state=on]').waitFor()
       await ui.live('Lasting')
       await ui.send(create('after'))
-      await ui.counts('Lasting', 2)
+      await ui.counts('Lasting', goesOn ? 3 : 2)
+      const events = (await ui.rows()).filter(({ action }) => !['note', 'warning'].includes(action))
+      assert.deepEqual(events.map(({ action }) => action), Array(goesOn ? 3 : 2).fill('create'))
+      if (goesOn) {
+        assert.match(events[1].json, /meanwhile/)
+        assert.match(await ui.card('Lasting').locator('.place').textContent(), /^at \d+$/)
+      }
       const said = (await ui.rows()).map(({ said }) => said).join('\n')
       assert.match(said, /onnection lost/)
       assert.match(said, /onnected again/)
+      if (start === chat) assert.match(said, goesOn ? /follows/ : /was not received/)
       if (name === 'two-channel') assert.notEqual(await ui.$('#channel-id').textContent(), channel)
       await ui.end()
       await mortal.kill()
+      rmSync(directory, { recursive: true, force: true })
     })
 
     test('disconnecting ends all, and connecting again is one click', async () => {
@@ -300,6 +316,32 @@ describe('what only one protocol has', () => {
     const ids = await ui.$('.row .id').allTextContents()
     assert.deepEqual(ids.toSorted(), [`#${id}`, `#${id}`, '–'].toSorted())
     await ui.end()
+  })
+
+  test('a switch lets a subscription begin with the rows that there are', async () => {
+    await graphql(server, 'mutation { createMessage(room: 1, text: "was there") { id } }')
+    for (const protocol of ['transport-ws', 'sse']) {
+      const ui = await open(server.page)
+      assert.equal(await ui.$('#snapshot-switch').isVisible(), false)
+      await ui.protocol(protocol)
+      await ui.$('#snapshot').check()
+      await ui.run('subscription Rows { messageChanges(filters: { text: "was there" }) { action id data { text } } }')
+      await ui.live('Rows')
+      await ui.until(() => document.querySelectorAll('.row .badge.ready').length === 1)
+      const rows = (await ui.rows()).filter(({ action }) => !['note', 'warning'].includes(action))
+      assert.equal(rows[0].action, 'ready')
+      assert.ok(rows.length > 1)
+      for (const { action, json } of rows.slice(1)) {
+        assert.equal(action, 'snapshot')
+        assert.match(json, /was there/)
+      }
+      assert.match(await ui.card('Rows').locator('.place').getAttribute('title'), /^It goes on after v1\./)
+      // A field that has none has no switch.
+      await ui.protocol('two-channel')
+      await ui.write('Subscription', 'subscription Users { userSubscription(channelId: "", action: CREATE, operation: SUBSCRIBE) { ok } }')
+      await ui.until(() => document.querySelector('#snapshot-switch').hidden)
+      await ui.end()
+    }
   })
 
   test('the latency is the servers stamp where it stamps, and the own changes time elsewhere', async () => {

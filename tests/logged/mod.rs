@@ -1,19 +1,18 @@
-//! A server whose notes have a change log in a SQLite file.
+//! A server whose notes have a change log.
 
 #![allow(dead_code, reason = "each test target uses its part")]
-
-use std::path::PathBuf;
 
 use async_graphql::{EmptyMutation, Object};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
+use graphex::HubBuilder;
 use graphex::prelude::*;
-use graphex::{ChangeLog, HubBuilder, LogSchema};
 use serde_json::{Value, json};
 
 use super::harness::{CurrentUser, Server, endpoints};
 use super::streams::graphql_ws::Raw;
 use super::streams::sse::Body;
+pub(crate) use crate::database::Store;
 
 diesel::table! {
     notes (id) {
@@ -61,35 +60,7 @@ impl Query {
 #[derive(MergedSubscription, Default)]
 pub(crate) struct Subscription(NoteSubscription, NoteChanges, DraftChanges);
 
-/// A database file of its own, in which the log is installed.
-pub(crate) struct File(PathBuf);
-
-impl File {
-    pub(crate) fn new(name: &str) -> Self {
-        let file = format!("graphex-resume-{name}-{}.sqlite", std::process::id());
-        let file = Self(std::env::temp_dir().join(file));
-        file.remove();
-        let mut conn = file.connect();
-        conn.batch_execute(
-            "PRAGMA journal_mode = WAL;
-             CREATE TABLE notes (id INTEGER PRIMARY KEY, owner INTEGER NOT NULL, room INTEGER NOT NULL, text TEXT NOT NULL)",
-        )
-        .unwrap();
-        file.schema().install(&mut conn).unwrap();
-        file
-    }
-
-    pub(crate) fn schema(&self) -> LogSchema {
-        LogSchema::sqlite().model::<Note>()
-    }
-
-    pub(crate) fn connect(&self) -> SqliteConnection {
-        let mut conn = SqliteConnection::establish(self.0.to_str().unwrap()).unwrap();
-        conn.batch_execute("PRAGMA busy_timeout = 20000; PRAGMA synchronous = OFF")
-            .unwrap();
-        conn
-    }
-
+impl Store {
     pub(crate) fn run(&self, sql: &str) {
         self.connect().batch_execute(sql).unwrap();
     }
@@ -103,32 +74,19 @@ impl File {
         self.run(&format!("INSERT INTO notes VALUES {}", values.join(", ")));
     }
 
-    fn remove(&self) {
-        for end in ["", "-wal", "-shm", "-journal"] {
-            let _ = std::fs::remove_file(format!("{}{end}", self.0.display()));
-        }
-    }
-
     /// A server that reads this log, from now on.
     pub(crate) async fn serve(&self) -> Server {
         self.serve_with(|builder| builder).await
     }
 
     pub(crate) async fn serve_with(&self, change: impl FnOnce(HubBuilder) -> HubBuilder) -> Server {
-        let path = self.0.to_str().unwrap().to_owned();
-        let log = ChangeLog::sqlite(move || SqliteConnection::establish(&path)).without::<Draft>();
+        let log = self.log().without::<Draft>();
         let builder = Hub::builder().model::<Note>().model::<Draft>();
         let hub = change(builder).change_log(log).try_build().unwrap();
         let schema = Schema::build(Query, EmptyMutation, Subscription::default())
             .data(hub.clone())
             .finish();
         Server::start_alone(endpoints(schema, &hub).into_router(), hub).await
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        self.remove();
     }
 }
 

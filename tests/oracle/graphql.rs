@@ -27,12 +27,26 @@ pub(super) fn document<C: diesel::Connection>(
     demand: &Demand,
     channel: &str,
 ) -> Document {
+    let arguments = format!("channelId: \"{channel}\", operation: SUBSCRIBE");
+    asked(model, demand, ("Subscription", &arguments, "ok error"))
+}
+
+/// The document that asks for the rows that there are.
+pub(super) fn snapshot<C: diesel::Connection>(model: &Model<C>, demand: &Demand) -> Document {
+    asked(model, demand, ("Changes", "snapshot: true", "action id"))
+}
+
+/// A document with this field, these arguments besides, and this selection.
+fn asked<C: diesel::Connection>(
+    model: &Model<C>,
+    demand: &Demand,
+    (field, arguments, selection): (&str, &str, &str),
+) -> Document {
     let mut variables = Map::new();
     let mut declared = Vec::new();
     let mut arguments = vec![
-        format!("channelId: \"{channel}\""),
+        arguments.to_owned(),
         format!("action: {}", demand.action_name()),
-        "operation: SUBSCRIBE".to_owned(),
     ];
     let mut declare = |name: &str, ty: &str, value: &Json| {
         declared.push(format!("${name}: {ty}"));
@@ -76,9 +90,9 @@ pub(super) fn document<C: diesel::Connection>(
         none if none.is_empty() => none,
         some => format!("({some})"),
     };
-    let (field, arguments) = (model.field(), arguments.join(", "));
+    let (field, arguments) = (model.field(field), arguments.join(", "));
     Document {
-        query: format!("subscription{declared} {{ it: {field}({arguments}) {{ ok error }} }}"),
+        query: format!("subscription{declared} {{ it: {field}({arguments}) {{ {selection} }} }}"),
         variables: Json::Object(variables).to_string(),
     }
 }

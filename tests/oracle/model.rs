@@ -77,10 +77,10 @@ impl<C: Connection> Model<C> {
         }
     }
 
-    /// Its field in GraphQL's `Subscription`.
-    pub(crate) fn field(&self) -> String {
+    /// Its field in GraphQL's `Subscription` with this end.
+    pub(crate) fn field(&self, end: &str) -> String {
         let (first, rest) = self.name.split_at(1);
-        format!("{}{rest}Subscription", first.to_lowercase())
+        format!("{}{rest}{end}", first.to_lowercase())
     }
 
     pub(crate) fn column(&self, name: &str) -> usize {

@@ -5,14 +5,14 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use async_graphql::Executor;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use graphex::{Action, Connection, Hub, Identity, Lookup, execute};
 use tokio::runtime::Runtime;
 
 use super::counts::{Counts, Outcome};
 use super::datum::Datum;
 use super::demand::{Demand, Filter};
-use super::graphql::{Document, document};
+use super::graphql::{Document, document, snapshot};
 use super::model::{Column, Model};
 use super::operand::Operand;
 use super::pool;
@@ -42,6 +42,8 @@ pub(crate) struct Volume {
     pub(crate) rounds: usize,
     /// Subscribers in a round.
     pub(crate) predicates: usize,
+    /// Of them, those who ask for the rows that there are.
+    pub(crate) snapshots: usize,
     /// Changes in a round.
     pub(crate) changes: usize,
 }
@@ -51,7 +53,8 @@ const SEED: u64 = 2026;
 /// Differences that are shown.
 const SHOWN: usize = 5;
 
-/// Checks models on a database.
+/// Checks models on a database. The first schema tells of changes, the second, of a hub with a change
+/// log, has the rows that there are.
 ///
 /// # Panics
 ///
@@ -60,7 +63,7 @@ pub(crate) fn check<D: Database>(
     database: &mut D,
     runtime: &Runtime,
     hub: &Hub,
-    schema: &impl Executor,
+    [schema, logged]: [&impl Executor; 2],
     models: &[Model<D::Conn>],
     volume: Volume,
 ) {
@@ -75,6 +78,7 @@ pub(crate) fn check<D: Database>(
         runtime,
         hub,
         schema,
+        logged,
         random: Random::new(seed),
         counts: Counts::default(),
         differences: Vec::new(),
@@ -113,6 +117,7 @@ struct Run<'r, D, E> {
     runtime: &'r Runtime,
     hub: &'r Hub,
     schema: &'r E,
+    logged: &'r E,
     random: Random,
     counts: Counts,
     differences: Vec<String>,
@@ -152,6 +157,13 @@ impl<D: Database, E: Executor> Run<'_, D, E> {
             .collect();
         self.counts.predicates(subscribers.len());
         self.database.prepare(model.table, &conditions);
+        let answers: Vec<_> = rows
+            .iter()
+            .map(|row| self.database.answers(&row[0]))
+            .collect();
+        for subscriber in subscribers.iter().take(volume.snapshots) {
+            self.snapshot(model, subscriber, rows, &answers);
+        }
         for _ in 0..volume.changes {
             self.change(model, rows, &asked_of, &mut subscribers);
         }
@@ -207,6 +219,50 @@ impl<D: Database, E: Executor> Run<'_, D, E> {
             sql,
             whole,
             rest: whole + 1,
+        }
+    }
+
+    /// Compares the rows that a subscription begins with with those that SQL finds.
+    fn snapshot(
+        &mut self,
+        model: &Model<D::Conn>,
+        Subscriber {
+            demand, sql, whole, ..
+        }: &Subscriber,
+        rows: &[Vec<Datum>],
+        answers: &[String],
+    ) {
+        let document = snapshot(model, demand);
+        let mut request = document.request();
+        if let Some(scope) = &demand.scope {
+            request = request.data(scope.clone());
+        }
+        let mut found = Vec::new();
+        let reading = async {
+            let mut responses = std::pin::pin!(self.logged.execute_stream(request, None));
+            while let Some(response) = responses.next().await {
+                assert_eq!(response.errors, [], "{document:?}");
+                let event = response.data.into_json().unwrap();
+                match event["it"]["action"].as_str().unwrap() {
+                    "READY" => return,
+                    "SNAPSHOT" => found.push(event["it"]["id"].as_str().unwrap().to_owned()),
+                    other => panic!("{other}"),
+                }
+            }
+        };
+        let in_time = async { tokio::time::timeout(Duration::from_secs(60), reading).await };
+        let in_time = self.runtime.block_on(in_time);
+        in_time.expect("there is no snapshot");
+        let matching = rows.iter().zip(answers);
+        let matching = matching.filter(|(_, answers)| answers.as_bytes()[*whole] == b'1');
+        let mut expected: Vec<_> = matching.map(|(row, _)| key(&row[0])).collect();
+        expected.sort();
+        found.sort();
+        if found != expected {
+            self.differences.push(format!(
+                "snapshot\n{}\n{}\n{:?}\n{sql}\nfound: {found:?}\nSQL: {expected:?}",
+                document.query, document.variables, demand.scope,
+            ));
         }
     }
 
@@ -404,6 +460,16 @@ impl<D: Database, E: Executor> Run<'_, D, E> {
                 return datum;
             }
         }
+    }
+}
+
+/// A key as clients name it.
+fn key(datum: &Datum) -> String {
+    match datum {
+        Datum::Int(key) => key.to_string(),
+        Datum::Text(key) => key.clone(),
+        Datum::Uuid(key) => key.to_string(),
+        other => panic!("{other:?} is no key"),
     }
 }
 

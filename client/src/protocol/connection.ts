@@ -1,7 +1,7 @@
 /** What the three protocols share: states, subscriptions, and when to try again. */
 
 import type { Protocol } from '../config.ts'
-import type { Operation, Request, Variables } from '../document.ts'
+import { type Operation, type Request, type Variables, withArgument } from '../document.ts'
 
 export type State =
   | { name: 'off'; reason?: string }
@@ -31,6 +31,15 @@ export interface Subscription {
   total: number
   /** Ends a task of an earlier start. */
   generation: number
+  /** Where it goes on when the connection comes back; nowhere without a change log. */
+  cursor: string | null
+  /** Whether it is to begin with the rows that there are. */
+  snapshot: boolean
+}
+
+/** What is sent of a subscription of the standard protocols. */
+export function operationOf({ operation, snapshot }: Subscription): Operation {
+  return snapshot ? withArgument(operation, 'snapshot') : operation
 }
 
 /** What a connection tells the page. */
@@ -85,6 +94,7 @@ export function closeReason({ code, reason }: { code: number; reason: string }):
     1006: 'no connection',
     1008: 'the server refused',
     1011: 'the server failed',
+    1012: 'the server wants this page to connect again',
     1013: 'the server found this page too slow to read',
     4400: 'the server did not understand a message',
     4401: 'not allowed',
@@ -165,7 +175,8 @@ export abstract class SocketConnection implements Connection {
     const wanted = this.host.wanted()
     if (again) {
       const resumed = wanted.length === 0 ? '' : ` ${wanted.length === 1 ? 'The subscription is' : `${wanted.length} subscriptions are`} started again.`
-      this.host.notice(`Connected again.${resumed} What changed in between was not received.`)
+      const between = wanted.length > 0 && wanted.every(({ cursor }) => cursor !== null) ? 'What changed in between follows.' : 'What changed in between was not received.'
+      this.host.notice(`Connected again.${resumed} ${between}`)
     }
     for (const subscription of wanted) this.start(subscription)
   }

@@ -2,7 +2,7 @@
 
 import { request } from '../document.ts'
 import { fields } from '../json.ts'
-import { type Connection, delayOf, firstError, type Host, type State, type Subscription } from './connection.ts'
+import { type Connection, delayOf, firstError, type Host, operationOf, type State, type Subscription } from './connection.ts'
 
 /** Over HTTP/1.1 a browser opens six connections to a host, and one must be left for requests. */
 const MOST_STREAMS = 5
@@ -96,12 +96,14 @@ export class Sse implements Connection {
     running.refusal = null
     subscription.status = 'starting'
     this.host.changed(subscription)
+    // As an EventSource does.
+    const resumed: Record<string, string> = subscription.cursor === null ? {} : { 'last-event-id': subscription.cursor }
     let reason = 'the stream ended'
     try {
       const response = await fetch(this.host.addresses().http, {
         method: 'POST',
-        headers: { ...this.host.headers(), 'content-type': 'application/json', accept: 'text/event-stream' },
-        body: JSON.stringify(request(subscription.operation, subscription.variables)),
+        headers: { ...this.host.headers(), ...resumed, 'content-type': 'application/json', accept: 'text/event-stream' },
+        body: JSON.stringify(request(operationOf(subscription), subscription.variables)),
         signal,
         cache: 'no-store',
       })
@@ -113,7 +115,7 @@ export class Sse implements Connection {
         this.fail(subscription, refusal(response.status, text))
         return
       }
-      if (running.opened) this.host.notice(`${subscription.title}: connected again. What changed in between was not received.`)
+      if (running.opened) this.host.notice(`${subscription.title}: connected again. What changed in between ${subscription.cursor === null ? 'was not received' : 'follows'}.`)
       running.opened = true
       running.attempt = 0
       subscription.status = 'live'

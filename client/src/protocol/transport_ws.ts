@@ -2,20 +2,28 @@
 
 import { request } from '../document.ts'
 import { fields, string } from '../json.ts'
-import { firstError, SocketConnection, type Subscription } from './connection.ts'
+import { firstError, operationOf, SocketConnection, type Subscription } from './connection.ts'
 
 const FINAL = [1002, 4004, 4005, 4400, 4401, 4403, 4406, 4409, 4429, 4500]
 
 export class TransportWs extends SocketConnection {
   private readonly running = new Map<string, Subscription>()
+  /** The ids under which subscriptions come back on this connection. */
+  private readonly ids = new Map<Subscription, string>()
   private next = 1
 
   protected open(): WebSocket {
     this.running.clear()
+    this.ids.clear()
+    const after: Record<string, string> = {}
+    for (const subscription of this.host.wanted()) {
+      const id = String(this.next++)
+      this.ids.set(subscription, id)
+      if (subscription.cursor !== null) after[id] = subscription.cursor
+    }
     const socket = new WebSocket(this.host.addresses().transportWs, 'graphql-transport-ws')
     socket.onopen = () => {
-      const headers = this.host.headers()
-      const payload = Object.keys(headers).length > 0 ? headers : undefined
+      const payload = { ...this.host.headers(), graphex: { after } }
       socket.send(JSON.stringify({ type: 'connection_init', payload }))
     }
     return socket
@@ -35,6 +43,7 @@ export class TransportWs extends SocketConnection {
         this.ready('')
         return
       case 'ping':
+        this.stand(fields(fields(fields(payload)?.get('graphex'))?.get('after')))
         this.send({ type: 'pong' })
         return
       case 'pong':
@@ -70,14 +79,25 @@ export class TransportWs extends SocketConnection {
       this.connect()
       return
     }
-    const id = String(this.next++)
+    const id = this.ids.get(subscription) ?? String(this.next++)
+    this.ids.delete(subscription)
     this.running.set(id, subscription)
     subscription.generation++
     // The protocol has no confirmation: what is not refused is running.
     subscription.status = 'live'
     subscription.error = ''
-    this.send({ id, type: 'subscribe', payload: request(subscription.operation, subscription.variables) })
+    this.send({ id, type: 'subscribe', payload: request(operationOf(subscription), subscription.variables) })
     this.host.changed(subscription)
+  }
+
+  /** The server says where subscriptions stand that hear nothing. */
+  private stand(after: Map<string, string> | null): void {
+    for (const [id, cursor] of after ?? []) {
+      const subscription = this.running.get(id)
+      if (!subscription) continue
+      subscription.cursor = string(cursor)
+      this.host.changed(subscription)
+    }
   }
 
   stop(subscription: Subscription): void {

@@ -32,6 +32,14 @@ pub trait LogConnection: 'static {
     #[doc(hidden)]
     fn texts(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Texts>>;
 
+    /// Hands the first column of each row over as it is read, until no more is taken.
+    #[doc(hidden)]
+    fn each(
+        &mut self,
+        statement: Statement<'_>,
+        take: &mut dyn FnMut(&str) -> bool,
+    ) -> QueryResult<()>;
+
     /// Reads rows of a log.
     #[doc(hidden)]
     fn entries(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Entry>>;
@@ -58,6 +66,20 @@ where
         let rows = LoadConnection::load(self, statement)?;
         rows.map(|row| Texts::read(&row?).map_err(DeserializationError))
             .collect()
+    }
+
+    fn each(
+        &mut self,
+        statement: Statement<'_>,
+        take: &mut dyn FnMut(&str) -> bool,
+    ) -> QueryResult<()> {
+        for row in LoadConnection::load(self, statement)? {
+            let texts = Texts::read(&row?).map_err(DeserializationError)?;
+            if !take(texts.text(0)) {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     fn entries(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Entry>> {
@@ -92,6 +114,8 @@ fn notified(_: &mut dyn Any) -> QueryResult<Option<bool>> {
 pub struct Statement<'a> {
     sql: &'a str,
     values: &'a [Bind<'a>],
+    /// Whether it has its values in its text, and is hardly ever run again.
+    is_verbatim: bool,
 }
 
 /// A value of a statement.
@@ -105,7 +129,19 @@ pub(super) enum Bind<'a> {
 
 impl<'a> Statement<'a> {
     pub(super) fn new(sql: &'a str, values: &'a [Bind<'a>]) -> Self {
-        Self { sql, values }
+        Self {
+            sql,
+            values,
+            is_verbatim: false,
+        }
+    }
+
+    /// A statement that has its values in its text. It is not kept prepared.
+    pub(super) fn verbatim(sql: &'a str) -> Self {
+        Self {
+            is_verbatim: true,
+            ..Self::new(sql, &[])
+        }
     }
 }
 
@@ -125,6 +161,11 @@ where
     str: ToSql<Text, DB>,
 {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if self.is_verbatim {
+            pass.unsafe_to_cache_prepared();
+            pass.push_sql(self.sql);
+            return Ok(());
+        }
         let mut values = self.values.iter();
         for (position, part) in self.sql.split('?').enumerate() {
             if position > 0 {

@@ -6,7 +6,9 @@ use diesel::result::{ConnectionError, Error};
 
 use super::connection::Entry;
 use super::schema::Retention;
+use super::snapshot::Moment;
 use crate::cursor::Cursor;
+use crate::model::TableName;
 
 /// How many changes are read at once. One transaction of one batch may be read in several pages.
 pub(super) const PAGE: usize = 1_000;
@@ -16,11 +18,28 @@ pub(super) trait Log: Send {
     /// Where the log ends now.
     fn end(&mut self) -> Result<Mark, LogError>;
 
+    /// Whether its end may be before what is committed: a standby follows the primary.
+    fn lags(&self) -> bool {
+        false
+    }
+
     /// Where this cursor is; nothing if it is not good any more.
     fn find(&mut self, cursor: &Cursor) -> Result<Option<Mark>, LogError>;
 
     /// Reads what follows, and moves the mark behind it.
     fn read(&mut self, mark: &mut Mark) -> Result<Read, LogError>;
+
+    /// Begins a transaction that sees the database as it is at one moment.
+    fn begin(&mut self) -> Result<Moment, LogError>;
+
+    /// Hands the one text of each row over, in that transaction, until no more is taken.
+    fn rows(&mut self, select: &str, take: &mut dyn FnMut(&str) -> bool) -> Result<(), LogError>;
+
+    /// The columns of a table, and their types in SQL.
+    fn columns(&mut self, table: &TableName) -> Result<Vec<(String, String)>, LogError>;
+
+    /// Ends the transaction.
+    fn finish(&mut self) -> Result<(), LogError>;
 
     /// Whether another process has said that there is something to read, found out without asking
     /// the server; nothing where that cannot be found out.

@@ -12,6 +12,7 @@ mod postgres;
 mod raw;
 mod reader;
 mod schema;
+mod snapshot;
 mod sqlite;
 
 use std::sync::Arc;
@@ -229,6 +230,7 @@ impl ChangeLog {
                 reader,
                 open,
                 decoder,
+                database: self.database,
             }),
             streams: models.iter().map(|model| model.stream).collect(),
             // Without it SQLite tells no trigger of the rows that REPLACE takes away.

@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use super::connection::Entry;
 use super::decode::{Decoder, Told};
-use super::log::{Log, Mark, Read};
+use super::log::{Log, LogError, Mark, Read};
 use super::reader::{Open, Reader};
+use super::snapshot::Moments;
 use crate::change::Change;
 use crate::cursor::Cursor;
-use crate::hub::{Flushing, OpenError, Page, Past, Source, Then};
+use crate::hub::{Flushing, NoSnapshot, OpenError, Page, Past, Snapshot, Source, Then, Wanted};
+use crate::value::Database;
 
 /// The log behind a hub.
 pub(super) struct LogSource {
     pub(super) reader: Reader,
     pub(super) open: Open,
     pub(super) decoder: Arc<Decoder>,
+    pub(super) database: Database,
 }
 
 impl Source for LogSource {
@@ -34,6 +37,9 @@ impl Source for LogSource {
     fn past(&self) -> Result<Box<dyn Past>, OpenError> {
         Ok(Box::new(LogPast {
             log: (self.open)()?,
+            rows: None,
+            open: Arc::clone(&self.open),
+            database: self.database,
             decoder: Arc::clone(&self.decoder),
             marks: HashMap::new(),
         }))
@@ -43,6 +49,10 @@ impl Source for LogSource {
 /// Reads a log from any position on.
 struct LogPast {
     log: Box<dyn Log>,
+    /// For the rows of snapshots, on a connection of its own.
+    rows: Option<Box<dyn Log>>,
+    open: Open,
+    database: Database,
     decoder: Arc<Decoder>,
     /// Where the last pages have ended: whoever reads on there need not look for the position.
     marks: HashMap<Cursor, Mark>,
@@ -66,6 +76,30 @@ fn within_bytes(entries: &[(Cursor, Entry)]) -> usize {
 }
 
 impl Past for LogPast {
+    fn snapshot(&mut self, wanted: &Wanted) -> Result<Snapshot, NoSnapshot> {
+        let failed = |error: LogError| NoSnapshot::Failed(error.into());
+        // One that fails is made anew.
+        let rows = self.rows.take().map_or_else(|| (self.open)(), Ok);
+        let mut rows = rows.map_err(failed)?;
+        let taken = Moments {
+            log: &mut *self.log,
+            rows: &mut *rows,
+            decoder: &self.decoder,
+            database: self.database,
+        }
+        .take(wanted);
+        if !matches!(taken, Err(NoSnapshot::Failed(_))) {
+            self.rows = Some(rows);
+        }
+        taken
+    }
+
+    fn end(&mut self) -> Result<Option<Cursor>, OpenError> {
+        let end = self.log.end()?;
+        self.log.notified()?;
+        Ok((!self.log.lags()).then_some(end.cursor))
+    }
+
     fn read(&mut self, stream: &str, after: Cursor) -> Result<Page, OpenError> {
         let empty = |then| Page {
             changes: Vec::new(),

@@ -1,6 +1,7 @@
 //! Reading the change log of PostgreSQL.
 
 mod large;
+mod moment;
 mod rows;
 
 use super::connection::{Bind, LogConnection, Statement, Texts};
@@ -8,7 +9,9 @@ use rows::{Numbered, array, batch, number};
 
 use super::log::{Batch, Batches, Log, LogError, Mark, PAGE, Read, Visible};
 use super::schema::Retention;
+use super::snapshot::Moment;
 use crate::cursor::Cursor;
+use crate::model::TableName;
 
 /// About how many changes one batch has at most.
 const BATCH: i64 = 10_000;
@@ -169,6 +172,10 @@ impl Log for PostgresLog {
         Ok(self.mark(batch))
     }
 
+    fn lags(&self) -> bool {
+        self.is_standby
+    }
+
     fn find(&mut self, cursor: &Cursor) -> Result<Option<Mark>, LogError> {
         self.read_id()?;
         let Ok(position) = i64::try_from(cursor.position) else {
@@ -244,6 +251,22 @@ impl Log for PostgresLog {
             mark.batches.current = Some(last);
         }
         Ok(Read::Page(page))
+    }
+
+    fn begin(&mut self) -> Result<Moment, LogError> {
+        self.begin_moment()
+    }
+
+    fn rows(&mut self, select: &str, take: &mut dyn FnMut(&str) -> bool) -> Result<(), LogError> {
+        self.rows_of_moment(select, take)
+    }
+
+    fn columns(&mut self, table: &TableName) -> Result<Vec<(String, String)>, LogError> {
+        self.column_types(table)
+    }
+
+    fn finish(&mut self) -> Result<(), LogError> {
+        Ok(self.conn.run("ROLLBACK")?)
     }
 
     fn notified(&mut self) -> Result<Option<bool>, LogError> {

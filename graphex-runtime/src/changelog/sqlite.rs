@@ -3,7 +3,9 @@
 use super::connection::{Bind, Entry, LogConnection, Statement, Texts};
 use super::log::{Batches, Log, LogError, Mark, PAGE, Read};
 use super::schema::Retention;
+use super::snapshot::Moment;
 use crate::cursor::Cursor;
+use crate::model::TableName;
 
 /// The log on a connection to SQLite.
 pub(super) struct SqliteLog {
@@ -153,6 +155,29 @@ impl Log for SqliteLog {
         };
         mark.cursor = *last;
         Ok(Read::Page(page))
+    }
+
+    fn begin(&mut self) -> Result<Moment, LogError> {
+        self.conn.run("BEGIN")?;
+        // The first statement that reads chooses the moment.
+        let cursor = self.end()?.cursor;
+        let seen = None;
+        Ok(Moment { cursor, seen })
+    }
+
+    fn rows(&mut self, select: &str, take: &mut dyn FnMut(&str) -> bool) -> Result<(), LogError> {
+        Ok(self.conn.each(Statement::verbatim(select), take)?)
+    }
+
+    fn columns(&mut self, table: &TableName) -> Result<Vec<(String, String)>, LogError> {
+        let sql = "SELECT name, type FROM pragma_table_info(?)";
+        let rows = self.texts(sql, &[Bind::Text(&table.name)])?;
+        let pair = |row: &Texts| (row.text(0).to_owned(), row.text(1).to_owned());
+        Ok(rows.iter().map(pair).collect())
+    }
+
+    fn finish(&mut self) -> Result<(), LogError> {
+        Ok(self.conn.run("ROLLBACK")?)
     }
 
     fn notified(&mut self) -> Result<Option<bool>, LogError> {

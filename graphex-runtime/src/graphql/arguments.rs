@@ -50,13 +50,18 @@ pub(super) fn begin(ctx: &Context<'_>) -> ServerResult<Begin> {
         Value::String(text) => Some(Place::named(text)),
         _ => None,
     })?;
-    let ready = read(ctx, "ready", "true or false", |value| match value {
-        Value::Boolean(ready) => Some(*ready),
+    let boolean = |value: &Value| match value {
+        Value::Boolean(value) => Some(*value),
         _ => None,
-    })?;
+    };
+    let ready = read(ctx, "ready", "true or false", boolean)?;
+    let snapshot = read(ctx, "snapshot", "true or false", boolean)?;
+    let snapshot = snapshot.unwrap_or(false);
     Ok(Begin {
         place: after.unwrap_or_default(),
-        ready: ready.unwrap_or(false),
+        // What follows the rows has to be told from them.
+        ready: snapshot || ready.unwrap_or(false),
+        snapshot,
     })
 }
 

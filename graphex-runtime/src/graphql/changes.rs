@@ -117,9 +117,13 @@ async fn join(
     mut begin: Begin,
 ) -> Result<Source, Refusal> {
     let hub = arguments::hub(ctx)?;
-    if begin.place != Place::Now && !hub.is_logged(model) {
+    let needed = match begin.place {
+        Place::Now => begin.snapshot.then_some("snapshot"),
+        Place::After(_) | Place::Nowhere => Some("after"),
+    };
+    if let Some(argument) = needed.filter(|_| !hub.is_logged(model)) {
         let stream = model.stream;
-        return Err(Refusal::NoLog { stream });
+        return Err(Refusal::NoLog { stream, argument });
     }
     // What the transport knows of the client is younger than the document.
     if let Some(Resumed(place)) = ctx.data_opt() {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Data, Executor, Request, Response, ServerError};
+use async_graphql::indexmap::IndexMap;
+use async_graphql::{Data, Executor, Name, Request, Response, ServerError, Value};
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, once};
 
 use super::guard::{Asked, Guarded, hub_in};
 use super::operation::Root;
+use crate::hub::Hub;
 
 /// What async-graphql answers to a valid subscription that it cannot stream.
 const NOT_HERE: &str = "Subscriptions are not supported on this transport.";
@@ -50,6 +52,9 @@ pub async fn execute<E: Executor>(schema: &E, request: impl Into<Request>) -> Re
 /// [`execute`] for a request that has passed the guard.
 pub(crate) async fn answer<E: Executor>(schema: &E, guarded: Guarded) -> Response {
     let Guarded { request, asked } = guarded;
+    let writer = matches!(asked, Ok(Asked::Mutation))
+        .then(|| hub_in(&request.data).cloned())
+        .flatten();
     let response = match asked {
         Err(error) | Ok(Asked::Subscription(Err(error))) => Response::from_errors(vec![error]),
         Ok(Asked::Subscription(Ok(root))) if root.is_two_channel() => {
@@ -58,7 +63,22 @@ pub(crate) async fn answer<E: Executor>(schema: &E, guarded: Guarded) -> Respons
         Ok(Asked::Subscription(Ok(root))) => refuse_stream(schema, request, root.name()).await,
         Ok(Asked::Query | Asked::Mutation | Asked::Unknown) => schema.execute(request).await,
     };
-    shortened(response)
+    written(writer.as_ref(), shortened(response)).await
+}
+
+/// The response of a mutation, with the position of the change log after what it has written.
+async fn written(writer: Option<&Hub>, mut response: Response) -> Response {
+    let is_executed =
+        response.data != Value::Null || response.errors.iter().any(|error| !error.path.is_empty());
+    if let Some(hub) = writer.filter(|_| is_executed)
+        && let Some(cursor) = hub.written().await
+    {
+        let cursor = Value::from(cursor.to_string());
+        let ours = IndexMap::from_iter([(Name::new("cursor"), cursor)]);
+        let extensions = &mut response.extensions;
+        extensions.insert("graphex".to_owned(), Value::Object(ours));
+    }
+    response
 }
 
 async fn confirm<E: Executor>(schema: &E, request: Request, root: &Root) -> Response {
@@ -103,9 +123,22 @@ pub(crate) fn stream<E: Executor>(schema: &E, guarded: Guarded, session: Arc<Dat
             is_subscription: false,
         };
     }
+    let writer = matches!(asked, Ok(Asked::Mutation))
+        .then(|| hub_in(&request.data).or_else(|| hub_in(&session)).cloned())
+        .flatten();
     let responses = schema.execute_stream(request, Some(session));
+    let responses = responses.map(shortened);
+    let stream = match writer {
+        None => responses.boxed(),
+        Some(hub) => responses
+            .then(move |response| {
+                let hub = hub.clone();
+                async move { written(Some(&hub), response).await }
+            })
+            .boxed(),
+    };
     Responses {
-        stream: responses.map(shortened).boxed(),
+        stream,
         is_subscription: matches!(asked, Ok(Asked::Subscription(_))),
     }
 }

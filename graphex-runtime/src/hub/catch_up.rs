@@ -5,12 +5,16 @@
 //! delivered in one step of the lane, in which it takes its seats: so nothing comes twice or not at
 //! all.
 
+mod show;
+
 use std::sync::{Arc, PoisonError, Weak};
 
 use super::begin::{Begin, Place};
 use super::channel::SubscriptionKey;
 use super::delivery::Delivery;
 use super::engine::Engine;
+use super::frame::Frame;
+use super::holdings::Held;
 use super::lane::{Budget, Lane};
 use super::lock;
 use super::outbox::Pushed;
@@ -18,9 +22,10 @@ use super::passage::Verdict;
 use super::past::{Page, Then};
 use super::plan::{Plan, Seat};
 use super::recent::{Delivered, Reached};
+use super::snapshot::Snapshot;
 use super::subscriber::{Member, Subscriber};
-use crate::change::Change;
-use crate::cursor::Cursor;
+use crate::change::{Action, Change};
+use crate::cursor::{Cursor, ScopedCursor};
 use crate::limits::Limits;
 use crate::projection::Signal;
 use crate::topic::Topic;
@@ -44,22 +49,14 @@ pub(super) struct CatchUp {
     pub(super) plans: Vec<(Member, Plan)>,
     /// In the lane: what it is told of a gap after this covers all that it catches up with.
     pub(super) number: u64,
+    /// The rows that it begins with, which are counted as its owner's.
+    pub(super) snapshot: Option<(Arc<Snapshot>, Held)>,
 }
 
 impl Engine {
     /// Lets a subscriber catch up, beside the lane.
     pub(super) fn catch_up(&self, catch_up: CatchUp) {
-        let engine = self.handle();
-        self.run_beside(async move {
-            match catch_up.begin.place {
-                Place::After(cursor) => catch_up.run(engine, cursor).await,
-                Place::Now | Place::Nowhere => {
-                    if let Some(engine) = engine.upgrade() {
-                        catch_up.begin_anew(&engine, true).await;
-                    }
-                }
-            }
-        });
+        self.run_beside(catch_up.run(self.handle()));
     }
 }
 
@@ -78,26 +75,52 @@ enum Outcome {
 }
 
 impl CatchUp {
-    /// Goes on after this position.
-    pub(super) async fn run(self, engine: Weak<Engine>, after: Cursor) {
-        let mut reached = Reached {
-            cursor: after,
-            is_known: false,
-        };
+    /// Goes on where it is to begin, until it stands.
+    async fn run(mut self, engine: Weak<Engine>) {
         let mut spent = Budget::default();
-        loop {
-            self.subscriber.outbox.room(&self.subscriber).await;
-            let Some(engine) = engine.upgrade() else {
-                return;
-            };
-            let outcome = self.piece(&engine, &mut spent, reached).await;
-            self.subscriber.outbox.wake();
-            match outcome {
-                Outcome::On(further) => reached = further,
-                Outcome::Stands | Outcome::Left => return,
-                Outcome::Gap => return self.begin_anew(&engine, true).await,
-                Outcome::Told => return self.begin_anew(&engine, false).await,
+        let mut outcome = match (self.snapshot.take(), self.begin.place) {
+            (Some((snapshot, held)), _) => {
+                let shown = self.show(&engine, &snapshot).await;
+                drop((snapshot, held));
+                shown
             }
+            (None, Place::After(ScopedCursor { cursor, .. })) => {
+                self.subscriber.set_placed();
+                let is_known = false;
+                Outcome::On(Reached { cursor, is_known })
+            }
+            (None, Place::Now | Place::Nowhere) => Outcome::Gap,
+        };
+        loop {
+            outcome = match outcome {
+                Outcome::Stands | Outcome::Left => return,
+                Outcome::On(reached) => {
+                    self.subscriber.outbox.room(&self.subscriber).await;
+                    let Some(engine) = engine.upgrade() else {
+                        return;
+                    };
+                    let outcome = self.piece(&engine, &mut spent, reached).await;
+                    self.subscriber.outbox.wake();
+                    outcome
+                }
+                missing => {
+                    let tell = matches!(missing, Outcome::Gap);
+                    if self.begin.snapshot
+                        && let Some(shown) = self.show_anew(&engine, tell).await
+                    {
+                        shown
+                    } else if let Some(engine) = engine.upgrade() {
+                        // Where it is told already, or was when a snapshot was tried.
+                        let tell = tell && !self.begin.snapshot;
+                        // Without its rows it does not have what there is.
+                        self.begin.ready &= !self.begin.snapshot;
+                        self.subscriber.set_shown(false);
+                        return self.begin_anew(&engine, tell).await;
+                    } else {
+                        return;
+                    }
+                }
+            };
         }
     }
 
@@ -195,7 +218,6 @@ impl CatchUp {
     ) -> Option<Outcome> {
         let mut plans = self.plans.iter();
         let (member, plan) = plans.find(|(_, plan)| plan.action == change.action)?;
-        let outbox = &self.subscriber.outbox;
         spent.spend(128).await;
         let passage = match engine.passage(&self.subscriber.channel, plan, change).await {
             Some(Verdict::Told(passage)) => passage,
@@ -205,9 +227,21 @@ impl CatchUp {
         let Some(frame) = engine.frame(plan, change, passage) else {
             return Some(Outcome::Gap);
         };
+        self.push(engine, spent, (member, plan.action), frame).await
+    }
+
+    /// Queues a frame when there is room; how it ends, if it does.
+    async fn push(
+        &self,
+        engine: &Engine,
+        spent: &mut Budget,
+        (member, action): (&Member, Action),
+        frame: Arc<Frame>,
+    ) -> Option<Outcome> {
+        let outbox = &self.subscriber.outbox;
         outbox.room(&self.subscriber).await;
         spent.spend(frame.len()).await;
-        match outbox.push(member, plan.action, self.number, frame) {
+        match outbox.push(member, action, self.number, frame) {
             Pushed::Queued { is_due, .. } => {
                 engine.counters.frames_queued.add(1);
                 if is_due {
@@ -215,13 +249,17 @@ impl CatchUp {
                 }
                 None
             }
+            Pushed::Overflowed { closed: true } => {
+                engine.counters.slow_readers_closed.add(1);
+                Some(Outcome::Left)
+            }
             Pushed::Ended | Pushed::Replaced => Some(Outcome::Left),
-            Pushed::Covered | Pushed::Overflowed { .. } => Some(Outcome::Told),
+            Pushed::Covered | Pushed::Overflowed { closed: false } => Some(Outcome::Told),
         }
     }
 
     /// Begins with what is committed from now on: changes are missing before.
-    pub(super) async fn begin_anew(&self, engine: &Engine, tell: bool) {
+    async fn begin_anew(&self, engine: &Engine, tell: bool) {
         let _turn = self.lane.catching_up.lock().await;
         let mut delivering = self.lane.delivering.lock().await;
         let at = self.lane.clock.now().cursor;

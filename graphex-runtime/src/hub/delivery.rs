@@ -274,6 +274,13 @@ impl Inbox for Engine {
             }
             return;
         }
+        if let Ok((wire::Kind::Rescoping, parts)) = wire::open(&message) {
+            match wire::Rescoping::read(parts) {
+                Ok(rescoping) => self.hear_of_rescoping(&rescoping),
+                Err(_) => self.counters.messages_unreadable.add(1),
+            }
+            return;
+        }
         if !self.remote.receive(&message, &self.counters) {
             self.counters.messages_dropped.add(1);
         }

@@ -17,9 +17,12 @@ use super::outbox::Bounds;
 use super::past::Archive;
 use super::recheck::{Recheck, recheck};
 use super::remote::Remote;
+use super::rescope::{Rescopings, tell_rescoped};
 use super::rights::{Rights, end_expired, tell_revoked};
+use super::snapshot::Snapshots;
 use super::source::{BuildError, Intake, Open, Opened};
 use super::stats::{Counters, Stats};
+use super::written::Written;
 use crate::cursor::Cursor;
 use crate::layer::{Layer, Setup};
 use crate::limits::Limits;
@@ -43,6 +46,7 @@ pub(super) struct Engine {
     pub(super) bounds: Arc<Bounds>,
     pub(super) drain: Arc<Drain>,
     pub(super) rights: Arc<Rights>,
+    pub(super) rescopings: Rescopings,
     recheck: Option<Recheck>,
     pub(super) limits: Limits,
     /// What this process is called by, among those that share the layer.
@@ -61,6 +65,8 @@ pub(super) struct Engine {
     pub(super) budgets: Budgets,
     /// What the log has of before.
     pub(super) archive: Archive,
+    pub(super) written: Written,
+    pub(super) snapshots: Snapshots,
     /// Tasks that work off backlogs, or let subscribers catch up.
     beside: Mutex<JoinSet<()>>,
     pub(super) counters: Arc<Counters>,
@@ -121,11 +127,14 @@ impl Engine {
                 channels: Mutex::default(),
                 budgets: Budgets::new(&limits),
                 archive: Archive::default(),
+                written: Written::default(),
+                snapshots: Snapshots::default(),
                 beside: Mutex::default(),
                 holdings: Holdings::new(&limits),
                 bounds: Arc::new(Bounds::new(&limits)),
                 drain: Arc::default(),
                 rights: Rights::new(limits.revocations),
+                rescopings: Rescopings::default(),
                 recheck,
                 limits,
                 data,
@@ -168,6 +177,8 @@ impl Engine {
             let serving = self.remote.serve(self.engine.clone());
             started.push(runtime.spawn(serving).abort_handle());
             let telling = tell_revoked(self.engine.clone());
+            started.push(runtime.spawn(telling).abort_handle());
+            let telling = tell_rescoped(self.engine.clone());
             started.push(runtime.spawn(telling).abort_handle());
         }
         let ending = end_expired(self.engine.clone());
@@ -266,6 +277,7 @@ impl Engine {
             rechecks_failed: self.counters.rechecks_failed.get(),
             documents_refused: self.counters.documents_refused.get(),
             resyncs: self.counters.resyncs.get(),
+            snapshots_read: self.counters.snapshots_read.get(),
             layer_outages: layer.outages,
             messages_unreadable: self.counters.messages_unreadable.get()
                 + layer.messages_unreadable,

@@ -73,6 +73,8 @@ impl Waiting {
                 (payload, cursor)
             }
         };
+        let projection = &self.subscriber.projection;
+        let cursor = cursor.map(|cursor| projection.scoped(cursor));
         self.subscriber.envelope.around(payload, cursor, buffer)
     }
 }

@@ -65,12 +65,19 @@ impl Hub {
             subscription,
             projection,
             envelope,
-            begin,
+            mut begin,
         } = joining;
         let Some(lane) = self.engine.lanes.get(model.stream) else {
             let stream = model.stream;
             return Err(Refusal::NotServed { stream });
         };
+        let mark = if self.is_logged(model) {
+            scope.mark(model)
+        } else {
+            0
+        };
+        let projection = &projection.within(mark);
+        begin.place = begin.place.within(mark);
         let id = subscription.id.clone();
         let id = id.map(|value| Pin::one(model.key, &Arc::new(value)));
         let predicate = Predicate::new(scope, id, &subscription.filters);
@@ -90,6 +97,16 @@ impl Hub {
         let bytes = cost::subscription(subscription, projection, &joins);
         // Before the layer is asked for anything, and again when it has answered.
         lock(&channel.subscriptions).has_room(&key, limits)?;
+        let is_new = begin.snapshot && begin.place == Place::Now;
+        let snapshot = match joins.first().filter(|_| is_new) {
+            Some((_, plan)) => {
+                let snapshot = self.engine.snapshot(model, &plan.predicate).await?;
+                let held = channel.quota.hold(snapshot.bytes)?;
+                Some((snapshot, held))
+            }
+            None => None,
+        };
+        let stands_at_once = snapshot.is_none() && begin.place == Place::Now;
         let memory = Arc::new(channel.quota.hold(bytes)?);
         let listen = |(topics, plan): (Vec<Topic>, Plan)| async {
             let listening = self.engine.layer.listen(topics.clone()).await;
@@ -101,7 +118,7 @@ impl Hub {
         // returns it is the new one: so no change is half delivered meanwhile. Nor may one be while
         // a subscriber is told where it stands.
         let replaces = lock(&channel.subscriptions).held.contains_key(&key);
-        let _delivering = if replaces || begin.ready {
+        let _delivering = if replaces || (begin.ready && stands_at_once) {
             Some(lane.delivering.lock().await)
         } else {
             None
@@ -125,7 +142,7 @@ impl Hub {
                 plans.leave(&replaced);
             }
             let member = channel.outbox.seat(&subscriber, plan.action);
-            if begin.place == Place::Now {
+            if stands_at_once {
                 let joined = seat.insert(plans.join(topics, plan, member, &self.engine.budgets));
                 joined.listening = listening;
                 joined.held = Some(Arc::clone(&memory));
@@ -136,7 +153,7 @@ impl Hub {
             }
         }
         drop((subscriptions, plans));
-        if begin.place == Place::Now {
+        if stands_at_once {
             if begin.ready {
                 let at = lane.clock.now().cursor;
                 channel.outbox.signal(&subscriber, Signal::Ready, at);
@@ -151,6 +168,7 @@ impl Hub {
             topics: waiting_topics,
             plans: waiting_plans,
             number: lane.clock.tick(None),
+            snapshot,
         };
         self.engine.catch_up(catch_up);
         Ok(())

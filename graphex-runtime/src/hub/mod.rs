@@ -47,17 +47,25 @@ mod publisher;
 mod recent;
 mod recheck;
 mod remote;
+mod rescope;
 mod rights;
 mod slab;
+#[cfg_attr(
+    not(feature = "diesel"),
+    allow(dead_code, reason = "rows are read through Diesel")
+)]
+mod snapshot;
 #[cfg_attr(
     not(feature = "diesel"),
     allow(dead_code, reason = "a change log is read through Diesel")
 )]
 mod source;
+mod standing;
 mod stats;
 mod subscriber;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
+mod written;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -80,6 +88,8 @@ pub(crate) use operation::{Envelope, Operation, Registration};
 pub(crate) use outbox::Taken;
 #[cfg(feature = "diesel")]
 pub(crate) use past::{Page, Past, Then};
+#[cfg(feature = "diesel")]
+pub(crate) use snapshot::{NoSnapshot, Snapshot, Wanted};
 pub use source::BuildError;
 #[cfg(feature = "diesel")]
 pub(crate) use source::{OpenError, Opened, Sink, Source};

@@ -11,7 +11,7 @@ use super::cost::OPERATION;
 use super::holdings::Held;
 use super::join::Joining;
 use super::{Begin, Connection, Hub, Subscription, lock};
-use crate::cursor::Cursor;
+use crate::cursor::ScopedCursor;
 use crate::error::Refusal;
 use crate::hooks::Permit;
 use crate::model::Model;
@@ -25,10 +25,12 @@ pub(crate) struct Envelope {
     tail: &'static str,
     /// Whether an `id` line with the cursor follows the payload's line.
     has_id: bool,
+    /// Whether the client goes on after its last cursor when it connects again.
+    goes_on: bool,
 }
 
 /// The most that such a line takes.
-const ID_LINE: usize = 64;
+const ID_LINE: usize = 96;
 
 impl Envelope {
     #[cfg_attr(
@@ -37,8 +39,22 @@ impl Envelope {
     )]
     pub(crate) fn new(head: impl Into<Bytes>, tail: &'static str) -> Self {
         let head = head.into();
-        let has_id = false;
-        Self { head, tail, has_id }
+        Self {
+            head,
+            tail,
+            ..Self::default()
+        }
+    }
+
+    /// The same, for a client that goes on after its last cursor by itself, or not.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
+    pub(crate) fn for_one_that_goes_on(mut self, goes_on: bool) -> Self {
+        self.goes_on = goes_on;
+        self
+    }
+
+    pub(super) fn goes_on(&self) -> bool {
+        self.goes_on
     }
 
     /// The same, for server-sent events: the cursor of a payload is the `id` of its event.
@@ -59,7 +75,7 @@ impl Envelope {
     pub(super) fn around(
         &self,
         payload: Bytes,
-        cursor: Option<Cursor>,
+        cursor: Option<ScopedCursor>,
         buffer: &mut BytesMut,
     ) -> Bytes {
         if self.len() == 0 {
@@ -106,6 +122,15 @@ impl Operation {
             model: OnceLock::new(),
             joined: Notify::new(),
         }))))
+    }
+
+    /// The position after which its client would go on if it were cut off when it has had what it
+    /// is sent; none where that cannot be told at the moment.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
+    pub(crate) fn standing(&self) -> Option<ScopedCursor> {
+        let state = &self.0.0;
+        let model = state.model.get().copied().flatten()?;
+        state.hub.standing(&state.channel, &state.key(model))
     }
 
     /// What a generated field finds in the request's data.

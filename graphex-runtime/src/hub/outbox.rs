@@ -2,10 +2,11 @@
 
 mod aside;
 mod bounds;
+mod overflow;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 pub(super) use bounds::Bounds;
 use bytes::{Bytes, BytesMut};
@@ -18,7 +19,6 @@ use super::stats::Counters;
 use super::subscriber::{Currency, Member, Subscriber};
 use crate::change::Action;
 use crate::error::CloseReason;
-use crate::limits::SlowReader;
 use crate::projection::Signal;
 
 /// What became of a pushed frame.
@@ -73,9 +73,18 @@ struct State {
     /// Whether somebody waits for room.
     awaited: bool,
     closed: Option<CloseReason>,
+    /// Why it is closed when what waits is taken: that is the last.
+    last: Option<CloseReason>,
     /// Who is to be told of a gap, and from when on. Until the writer takes that, nothing else is
     /// queued for them: what they miss meanwhile is part of the gap.
     behind: Vec<(Instant, Arc<Subscriber>)>,
+}
+
+impl State {
+    /// Whether nothing is queued any more.
+    fn is_full_stop(&self) -> bool {
+        self.last.is_some() || self.closed.is_some()
+    }
 }
 
 impl Outbox {
@@ -101,7 +110,7 @@ impl Outbox {
         frame: Arc<Frame>,
     ) -> Pushed {
         let mut state = lock(&self.state);
-        if state.closed.is_some() {
+        if state.is_full_stop() {
             return Pushed::Ended;
         }
         // Read under the lock that `seat` and `retire` take: after they returned nothing is queued.
@@ -119,7 +128,10 @@ impl Outbox {
         let bounds = &*self.bounds;
         // One alone has room, however large it is.
         if frames > 1 && (frames > bounds.max_frames || bytes > bounds.max_bytes) {
-            return self.overflow(state, subscriber);
+            return self.overflow(state, subscriber, &frame);
+        }
+        if frame.position().is_some() {
+            subscriber.set_placed();
         }
         let is_due = frames.is_multiple_of(bounds.due_frames)
             || bytes / bounds.due_bytes != state.bytes / bounds.due_bytes;
@@ -131,48 +143,6 @@ impl Outbox {
         });
         let is_first = frames == 1;
         Pushed::Queued { is_first, is_due }
-    }
-
-    fn overflow(&self, mut state: MutexGuard<'_, State>, subscriber: &Arc<Subscriber>) -> Pushed {
-        let closed = self.bounds.slow_reader == SlowReader::Close;
-        if closed {
-            self.freed(&mut state);
-            *state = State {
-                closed: Some(CloseReason::SlowReader),
-                ..State::default()
-            };
-        } else {
-            self.fall_behind(&mut state, subscriber);
-        }
-        drop(state);
-        self.wake();
-        Pushed::Overflowed { closed }
-    }
-
-    /// Tells the subscriber that it may have missed changes: at once, or as soon after it was
-    /// told before as it may be told again. What is queued for it is older and comes first; what
-    /// comes until it is told is part of the gap. Nothing happens where the hub does not tell.
-    pub(crate) fn gap(&self, subscriber: &Arc<Subscriber>) {
-        if !self.bounds.tells_gaps {
-            return;
-        }
-        let mut state = lock(&self.state);
-        if state.closed.is_none() && self.fall_behind(&mut state, subscriber) {
-            drop(state);
-            self.wake();
-        }
-    }
-
-    /// Whether this is news.
-    fn fall_behind(&self, state: &mut State, subscriber: &Arc<Subscriber>) -> bool {
-        if subscriber.is_behind() {
-            return false;
-        }
-        subscriber.fall_behind();
-        let told = *lock(&subscriber.told);
-        let due = told.map_or_else(Instant::now, |told| told + self.bounds.resync_interval);
-        state.behind.push((due, Arc::clone(subscriber)));
-        true
     }
 
     /// There is room again, or none is needed.
@@ -283,6 +253,10 @@ impl Outbox {
             return Err(reason.clone());
         }
         if state.frames.is_empty() && state.behind.is_empty() {
+            if let Some(reason) = state.last.take() {
+                state.closed = Some(reason.clone());
+                return Err(reason);
+            }
             return Ok((VecDeque::new(), None));
         }
         state.bytes = 0;
@@ -295,9 +269,11 @@ impl Outbox {
         }
         // After what is queued, which is older than the gap.
         let now = Instant::now();
-        let is_due = |(due, _): &mut (Instant, _)| *due <= now;
+        let is_last = state.last.is_some();
+        let is_due = |(due, _): &mut (Instant, _)| is_last || *due <= now;
         for (_, subscriber) in state.behind.extract_if(.., is_due) {
-            let cursor = subscriber.catch_up().cursor;
+            let cursor = subscriber.place(subscriber.catch_up().cursor);
+            subscriber.set_placed();
             *lock(&subscriber.told) = Some(now);
             self.counters.resyncs.add(1);
             taken.push_back(Waiting {

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use super::lock;
+use super::snapshot::{NoSnapshot, Snapshot, Wanted};
 use super::source::{OpenError, Source};
 use crate::change::Change;
 use crate::cursor::Cursor;
@@ -19,6 +20,12 @@ const BYTES: usize = 16 * 1024 * 1024;
 pub(crate) trait Past: Send {
     /// What follows this position, of one stream.
     fn read(&mut self, stream: &str, after: Cursor) -> Result<Page, OpenError>;
+
+    /// The rows that there are, with the position from which one goes on.
+    fn snapshot(&mut self, wanted: &Wanted) -> Result<Snapshot, NoSnapshot>;
+
+    /// A position after all that is committed; none where that cannot be told.
+    fn end(&mut self) -> Result<Option<Cursor>, OpenError>;
 }
 
 /// What follows a position.

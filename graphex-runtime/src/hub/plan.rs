@@ -40,6 +40,7 @@ pub(crate) struct Seat {
     pub(super) listening: Listening,
     /// The subscription's, with its other actions.
     pub(super) held: Option<Arc<Held>>,
+    is_listed: bool,
 }
 
 impl Seat {
@@ -56,7 +57,13 @@ impl Seat {
             plan,
             listening,
             held,
+            is_listed: false,
         }
+    }
+
+    /// Whether it gets what the plan matches.
+    pub(super) fn is_listed(&self) -> bool {
+        self.is_listed
     }
 
     pub(super) fn member(&self) -> &Member {
@@ -163,6 +170,7 @@ impl PlanTable {
             plan,
             listening: Listening::default(),
             held: None,
+            is_listed: true,
         }
     }
 

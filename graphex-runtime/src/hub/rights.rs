@@ -1,6 +1,7 @@
 //! The end of rights: identities that were revoked, and those that expire.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ const TELLING: Duration = Duration::from_secs(10);
 
 /// What revocations tell identities apart by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Whose {
+pub(super) enum Whose {
     Named(Arc<str>),
     /// Those without a name who come from here.
     Peer(Peer),
@@ -31,7 +32,7 @@ enum Whose {
 }
 
 impl Whose {
-    fn of(identity: &Identity) -> Self {
+    pub(super) fn of(identity: &Identity) -> Self {
         match (identity.shared_name(), identity.peer()) {
             (Some(name), _) => Self::Named(Arc::clone(name)),
             (None, Some(peer)) => Self::Peer(peer),
@@ -39,24 +40,30 @@ impl Whose {
         }
     }
 
-    fn carried(revocation: &Revocation) -> Self {
-        match (&revocation.name, revocation.peer) {
-            (Some(name), _) => Self::Named(name.as_str().into()),
+    /// As another process names it.
+    pub(super) fn from_parts(name: Option<&str>, peer: Option<IpAddr>) -> Self {
+        match (name, peer) {
+            (Some(name), _) => Self::Named(name.into()),
             (None, Some(address)) => Self::Peer(address.into()),
             (None, None) => Self::Anonymous,
         }
     }
 
-    fn has(&self, identity: &Identity) -> bool {
+    pub(super) fn has(&self, identity: &Identity) -> bool {
         *self == Self::of(identity) || (*self == Self::Anonymous && identity.is_anonymous())
     }
 
-    fn revocation(&self, revoked: Option<&Revoked>) -> Revocation {
-        let (name, peer) = match self {
+    /// Its name and its address, for other processes.
+    pub(super) fn parts(&self) -> (Option<String>, Option<IpAddr>) {
+        match self {
             Self::Named(name) => (Some(name.to_string()), None),
             Self::Peer(peer) => (None, Some(peer.address())),
             Self::Anonymous => (None, None),
-        };
+        }
+    }
+
+    fn revocation(&self, revoked: Option<&Revoked>) -> Revocation {
+        let (name, peer) = self.parts();
         let until = revoked.and_then(|revoked| revoked.until);
         Revocation {
             name,
@@ -238,7 +245,7 @@ impl Hub {
 impl Engine {
     /// Another process has revoked, or lifted.
     pub(super) fn hear_of_right(&self, revocation: &Revocation) {
-        let whose = Whose::carried(revocation);
+        let whose = Whose::from_parts(revocation.name.as_deref(), revocation.peer);
         let Some(reason) = &revocation.reason else {
             lock(&self.rights.revoked).remove(&whose);
             return;

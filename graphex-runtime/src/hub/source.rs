@@ -312,6 +312,12 @@ impl Way {
                 drop(flushing);
             }
             Item::Gap(at) => {
+                // Nobody is told where the lane is before all are told of the gap.
+                let lane = engine.lanes.get(self.stream);
+                let _delivering = match lane {
+                    Some(lane) => Some(lane.delivering.lock().await),
+                    None => None,
+                };
                 engine.lane_missed(self.stream, at);
                 engine.missed(Some(self.stream)).await;
             }

@@ -69,6 +69,8 @@ pub struct Stats {
     pub documents_refused: u64,
     /// Subscriptions that were told that they may have missed changes, each time they were.
     pub resyncs: u64,
+    /// Snapshots read from the database; equal ones that are wanted at once are read once.
+    pub snapshots_read: u64,
     /// Times in which the hub received nothing from its layer.
     pub layer_outages: u64,
     /// Messages of other processes that could not be read: garbage, an unknown version or
@@ -118,6 +120,7 @@ pub(crate) struct Counters {
     pub(crate) rechecks_failed: Counter,
     pub(crate) documents_refused: Counter,
     pub(crate) resyncs: Counter,
+    pub(crate) snapshots_read: Counter,
     pub(crate) messages_unreadable: Counter,
     pub(crate) messages_dropped: Counter,
 }

@@ -1,6 +1,6 @@
 //! A subscription as deliveries see it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
@@ -10,6 +10,7 @@ use super::clock::{Clock, Moment};
 use super::operation::Envelope;
 use super::outbox::Outbox;
 use crate::change::Action;
+use crate::cursor::Cursor;
 use crate::projection::Projection;
 
 /// A subscription of a channel. All that changes here changes under the lock of its outbox. What each
@@ -25,6 +26,8 @@ pub(crate) struct Subscriber {
     covered: AtomicU64,
     /// It has had the changes of the log up to this position.
     had: AtomicU64,
+    /// Whether it has a position of the log, after which it can go on.
+    is_placed: AtomicBool,
     /// What its frames have around the payload.
     pub(super) envelope: Envelope,
     pub(crate) channel: Arc<Channel>,
@@ -32,6 +35,8 @@ pub(crate) struct Subscriber {
     /// that it had first.
     pub(super) projection: Projection,
     clock: Clock,
+    /// Whether it is being sent a snapshot.
+    is_shown: AtomicBool,
     /// When it was last told.
     pub(super) told: Mutex<Option<Instant>>,
 }
@@ -69,6 +74,8 @@ impl Subscriber {
             generations: Default::default(),
             covered: AtomicU64::new(0),
             had: AtomicU64::new(0),
+            is_placed: AtomicBool::new(false),
+            is_shown: AtomicBool::new(false),
             told: Mutex::default(),
         })
     }
@@ -122,6 +129,33 @@ impl Subscriber {
     /// It has had the changes of the log up to this position.
     pub(super) fn set_had(&self, position: u64) {
         self.had.store(position, Ordering::Relaxed);
+    }
+
+    /// It has a position of the log, or will before what is queued later.
+    pub(super) fn set_placed(&self) {
+        // Read first: most often it is, and nobody else needs the memory.
+        if !self.is_placed.load(Ordering::Relaxed) {
+            self.is_placed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A snapshot is sent to it from now on, or has been.
+    pub(super) fn set_shown(&self, is_shown: bool) {
+        self.is_shown.store(is_shown, Ordering::Relaxed);
+    }
+
+    /// What it is told as its position, which is none in the middle of a snapshot.
+    pub(super) fn place(&self, at: Option<Cursor>) -> Option<Cursor> {
+        if self.is_shown.load(Ordering::Relaxed) {
+            at.map(|_| Cursor::NONE)
+        } else {
+            at
+        }
+    }
+
+    /// Whether its client comes back by itself after the last position that it has.
+    pub(super) fn goes_on(&self) -> bool {
+        self.envelope.goes_on() && self.is_placed.load(Ordering::Relaxed)
     }
 
     pub(super) fn fall_behind(&self) {

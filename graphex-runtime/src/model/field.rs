@@ -16,6 +16,9 @@ pub struct FieldDescriptor {
     /// What reads it back from a change log; by its type where there is nothing.
     #[doc(hidden)]
     pub from_log: Option<fn(&Logged<'_>) -> Option<Value>>,
+    /// Whether each of its values is the column's own, so that SQL compares them alike.
+    #[doc(hidden)]
+    pub is_plain: bool,
     /// Whether it never leaves the server (`skip`).
     pub hidden: bool,
     /// Whether it goes through serde, so that nothing is known of its values (`opaque`).
@@ -72,6 +75,7 @@ impl Described {
     pub const fn named(self, name: &'static str, graphql: &'static str) -> FieldDescriptor {
         FieldDescriptor {
             from_log: Some(self.from_log),
+            is_plain: self.is_plain,
             ..self.ty.named(name, graphql)
         }
     }
@@ -88,6 +92,7 @@ impl FieldType {
             column: None,
             ty: self,
             from_log: None,
+            is_plain: true,
             hidden: false,
             opaque: false,
         }

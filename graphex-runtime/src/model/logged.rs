@@ -117,7 +117,8 @@ impl Model {
 }
 
 impl FieldDescriptor {
-    fn value_from_log(&self, logged: &Logged<'_>) -> Option<Value> {
+    /// What the log has of it, read back.
+    pub(crate) fn value_from_log(&self, logged: &Logged<'_>) -> Option<Value> {
         match self.from_log {
             _ if self.opaque => logged.opaque(),
             Some(from_log) => from_log(logged),

@@ -173,6 +173,12 @@ impl Predicate {
         &self.0.pins
     }
 
+    /// What is asked of single values besides.
+    #[cfg_attr(not(feature = "diesel"), allow(dead_code, reason = "for SQL"))]
+    pub(crate) fn conditions(&self) -> &[Condition] {
+        &self.0.conditions
+    }
+
     /// The values that this field can have, if it is pinned.
     pub(crate) fn pinned(&self, field: usize) -> Option<&[Value]> {
         let found = self.0.pins.binary_search_by_key(&field, |pin| pin.field);

@@ -56,7 +56,7 @@ impl Bounds {
     }
 
     /// The lower one and the upper one.
-    pub(super) fn get(&self) -> Option<(&Value, &Value)> {
+    pub(crate) fn get(&self) -> Option<(&Value, &Value)> {
         match self {
             Self::Small([low, high]) => Some((low, high)),
             Self::Shared(list) => match &**list {

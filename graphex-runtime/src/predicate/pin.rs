@@ -6,6 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::operand::Operand;
+use crate::model::Model;
 use crate::value::{Equality, Value};
 
 /// A field that must be one of these values.
@@ -136,6 +137,33 @@ impl Pins {
     fn with(mut self, pin: Pin) -> Self {
         self.0.push(pin);
         self
+    }
+
+    /// What tells these from others, the same in every process and build: 0 where there are none.
+    pub(crate) fn mark(&self, model: &Model) -> u64 {
+        let of = |pin: &Pin| {
+            let values = pin.values().iter().map(Value::canonical);
+            (model.fields[pin.field].name, values.collect::<Vec<_>>())
+        };
+        let mut pins: Vec<_> = self.0.iter().map(of).collect();
+        if pins.is_empty() {
+            return 0;
+        }
+        pins.sort();
+        // FNV-1a. Each text with its length, so that none runs into the next.
+        let add = |hash: u64, text: &str| {
+            let length = text.len().to_le_bytes();
+            let bytes = length.into_iter().chain(text.bytes());
+            bytes.fold(hash, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            })
+        };
+        let mut hash = 0xcbf2_9ce4_8422_2325;
+        for (name, values) in &pins {
+            hash = add(add(hash, name), &values.len().to_string());
+            hash = values.iter().fold(hash, |hash, value| add(hash, value));
+        }
+        hash.max(1)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Pin> {

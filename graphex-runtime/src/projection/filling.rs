@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::Piece;
 use crate::change::{Change, Passage, Row};
-use crate::cursor::Cursor;
+use crate::cursor::ScopedCursor;
 use crate::value::write_json_text;
 
 /// Which of the two rows of an update.
@@ -25,7 +25,7 @@ pub(super) struct Event<'e> {
     /// None in what is about no row.
     pub(super) change: Option<&'e Change>,
     pub(super) passage: Passage,
-    pub(super) cursor: Option<Cursor>,
+    pub(super) cursor: Option<ScopedCursor>,
 }
 
 impl<'e> Event<'e> {
@@ -33,11 +33,10 @@ impl<'e> Event<'e> {
         let change = self.change?;
         // A row that the subscriber does not have is nothing of its.
         match (side, self.passage) {
-            (Side::Now, Passage::Stays | Passage::Enters) => Some(&change.row),
+            (Side::Now, Passage::Stays | Passage::Enters | Passage::Stands) => Some(&change.row),
             (Side::Before, Passage::Stays) => change.before.as_ref(),
-            (Side::Now, Passage::Leaves) | (Side::Before, Passage::Enters | Passage::Leaves) => {
-                None
-            }
+            (Side::Now, Passage::Leaves)
+            | (Side::Before, Passage::Enters | Passage::Leaves | Passage::Stands) => None,
         }
     }
 
@@ -175,7 +174,7 @@ fn write_names(out: &mut Vec<u8>, names: Option<Vec<&str>>) {
     out.push(b']');
 }
 
-fn write_cursor(out: &mut Vec<u8>, cursor: Option<Cursor>) {
+fn write_cursor(out: &mut Vec<u8>, cursor: Option<ScopedCursor>) {
     match cursor {
         Some(cursor) => write_json_text(out, &cursor.to_string()),
         None => out.extend_from_slice(b"null"),

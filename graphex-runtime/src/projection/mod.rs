@@ -11,7 +11,7 @@ use filling::{Event, filled};
 pub(crate) use template::Template;
 
 use crate::change::{Action, Change, Passage};
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, ScopedCursor};
 use crate::model::{Model, Payload};
 use crate::value::write_json_text;
 
@@ -33,11 +33,11 @@ struct Shape {
 enum Form {
     /// Notifications of the two-channel protocol, and the one that tells of a gap.
     Notification { resync: Bytes },
-    /// Execution results of the standard protocols.
-    Result,
+    /// Execution results of the standard protocols, with what their cursors say of the scope.
+    Result { scope: u64 },
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Piece {
     /// JSON as it is.
     Text(String),
@@ -128,14 +128,34 @@ impl Projection {
     pub(crate) fn bytes(&self) -> usize {
         let resync = match &self.0.form {
             Form::Notification { resync } => resync.len(),
-            Form::Result => 0,
+            Form::Result { .. } => 0,
         };
         resync + self.0.pieces.iter().map(Piece::bytes).sum::<usize>()
     }
 
+    /// The same, for who has a scope that is told from others so.
+    pub(crate) fn within(&self, scope: u64) -> Self {
+        match self.0.form {
+            Form::Result { scope: before } if before != scope => Self(Arc::new(Shape {
+                pieces: self.0.pieces.clone(),
+                form: Form::Result { scope },
+            })),
+            _ => self.clone(),
+        }
+    }
+
+    /// The cursor as its subscribers are told it.
+    pub(crate) fn scoped(&self, cursor: Cursor) -> ScopedCursor {
+        let scope = match self.0.form {
+            Form::Result { scope } => scope,
+            Form::Notification { .. } => 0,
+        };
+        ScopedCursor { cursor, scope }
+    }
+
     /// Whether a subscriber is told that a row begins or ceases to be one of its rows.
     pub(crate) fn tells_passages(&self) -> bool {
-        matches!(self.0.form, Form::Result)
+        matches!(self.0.form, Form::Result { .. })
     }
 
     /// The frame of a change, as JSON text; none if it is larger than `limit` bytes. What it shows
@@ -146,12 +166,13 @@ impl Projection {
             Passage::Stays => enum_name(change.action),
             Passage::Enters => "ENTER",
             Passage::Leaves => "LEAVE",
+            Passage::Stands => "SNAPSHOT",
         };
         let event = Event {
             action,
             change: Some(change),
             passage,
-            cursor: change.cursor,
+            cursor: change.cursor.map(|cursor| self.scoped(cursor)),
         };
         filled(&self.0.pieces, event, limit)
     }
@@ -160,12 +181,12 @@ impl Projection {
     pub(crate) fn signal(&self, signal: Signal, cursor: Option<Cursor>) -> Bytes {
         match &self.0.form {
             Form::Notification { resync } => resync.clone(),
-            Form::Result => {
+            Form::Result { .. } => {
                 let event = Event {
                     action: signal.enum_name(),
                     change: None,
                     passage: Passage::Stays,
-                    cursor,
+                    cursor: cursor.map(|cursor| self.scoped(cursor)),
                 };
                 // Without a row nothing is large but the template, which the client has written.
                 filled(&self.0.pieces, event, usize::MAX).unwrap_or_default()

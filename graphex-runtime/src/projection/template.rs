@@ -75,7 +75,7 @@ impl Template {
     pub(crate) fn finish(mut self) -> Projection {
         self.piece(Piece::Extensions);
         self.text("}");
-        self.formed(Form::Result)
+        self.formed(Form::Result { scope: 0 })
     }
 
     pub(super) fn formed(self, form: Form) -> Projection {

@@ -245,7 +245,11 @@ impl<E: Executor> Http<E> {
             graphql::stream(&schema, request, Arc::new(Data::default()))
         };
         let start = Box::new(start);
-        Run { bytes, start }
+        Run {
+            bytes,
+            goes_on: false,
+            start,
+        }
     }
 
     /// Answers one operation with a stream of its own.
@@ -260,7 +264,9 @@ impl<E: Executor> Http<E> {
         }
         let connection = self.admission.connect((self.admission.identity)(parts))?;
         let feed = Feed::new(format, connection, self.admission.hub.limits());
-        let body = feed.of_one(self.run(parts, request)).map_err(|refusal| {
+        let mut run = self.run(parts, request);
+        run.goes_on = matches!(format, Format::Events) && sse::goes_on(parts);
+        let body = feed.of_one(run).map_err(|refusal| {
             let message = refusal.to_string();
             reject(StatusCode::TOO_MANY_REQUESTS, message)
         })?;

@@ -11,6 +11,7 @@ use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{BoxStream, Peekable, SelectAll};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 
+use crate::cursor::ScopedCursor;
 use crate::graphql::Responses;
 use crate::hub::{Operation, Registration};
 
@@ -40,7 +41,7 @@ struct Live {
     generation: u64,
     abort: AbortHandle,
     /// Leaves what a generated field has joined for it.
-    _operation: Operation,
+    operation: Operation,
 }
 
 /// An event and whose it is.
@@ -64,6 +65,12 @@ impl Operations {
 
     pub(super) fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
         self.live.keys()
+    }
+
+    /// Where those stand of which it can be told, by their ids.
+    pub(super) fn standing(&self) -> impl Iterator<Item = (&Arc<str>, ScopedCursor)> {
+        let live = self.live.iter();
+        live.filter_map(|(id, live)| Some((id, live.operation.standing()?)))
     }
 
     pub(super) fn has(&self, id: &str) -> bool {
@@ -92,7 +99,7 @@ impl Operations {
         let live = Live {
             generation,
             abort,
-            _operation: operation,
+            operation,
         };
         self.live.insert(id, live);
     }

@@ -2,15 +2,17 @@
 //! `graphql-ws` library.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::{Request, ServerError};
 use axum::extract::ws::{Message, Utf8Bytes};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::request;
 use super::response::{Body, encode};
 use super::socket::Close;
+use crate::cursor::ScopedCursor;
 use crate::hub::{Envelope, Place};
 
 /// What client and server agree on when the WebSocket opens.
@@ -64,6 +66,9 @@ pub(super) enum ClientMessage {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ServerMessage<'m> {
     ConnectionAck,
+    Ping {
+        payload: Value,
+    },
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
         payload: Option<Map<String, Value>>,
@@ -94,18 +99,24 @@ pub(super) fn envelope(id: &str) -> Envelope {
 }
 
 /// Where operations were on the connection before, by their ids: `graphex.after` in the payload of
-/// `connection_init`. What is no cursor there is one that is not good.
-pub(super) fn resumed(payload: &Value) -> HashMap<String, Place> {
-    let after = payload.get("graphex").and_then(|ours| ours.get("after"));
-    let Some(after) = after.and_then(Value::as_object) else {
-        return HashMap::new();
-    };
+/// `connection_init`. What is no cursor there is one that is not good. None where the client does
+/// not keep cursors.
+pub(super) fn resumed(payload: &Value) -> Option<HashMap<String, Place>> {
+    let after = payload.get("graphex")?.get("after")?.as_object()?;
     let place = |(id, cursor): (&String, &Value)| {
         let place = cursor.as_str().map_or(Place::Nowhere, Place::named);
         (id.clone(), place)
     };
     let is_there = |(_, cursor): &(&String, &Value)| !cursor.is_null();
-    after.iter().filter(is_there).map(place).collect()
+    Some(after.iter().filter(is_there).map(place).collect())
+}
+
+/// The payload of a `ping` that says where operations stand, by their ids.
+pub(super) fn standing<'o>(
+    operations: impl Iterator<Item = (&'o Arc<str>, ScopedCursor)>,
+) -> Value {
+    let after = operations.map(|(id, cursor)| (id.to_string(), cursor.to_string().into()));
+    json!({"graphex": {"after": after.collect::<Map<_, _>>()}})
 }
 
 impl ClientMessage {
@@ -182,7 +193,9 @@ mod tests {
         ];
         assert_ne!(expected[0].1, Place::Nowhere);
         let expected = expected.map(|(id, place)| (id.to_owned(), place));
-        assert_eq!(resumed(&payload), HashMap::from(expected));
+        assert_eq!(resumed(&payload), Some(HashMap::from(expected)));
+        let none_yet = serde_json::json!({"graphex": {"after": {}}});
+        assert_eq!(resumed(&none_yet), Some(HashMap::new()));
         for payload in [
             "null",
             "{}",
@@ -190,7 +203,7 @@ mod tests {
             r#"{"graphex":{"after":[]}}"#,
         ] {
             let payload = serde_json::from_str(payload).unwrap();
-            assert_eq!(resumed(&payload), HashMap::new());
+            assert_eq!(resumed(&payload), None);
         }
     }
 

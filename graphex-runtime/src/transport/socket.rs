@@ -1,8 +1,7 @@
 //! A WebSocket as both protocols need it: read by a task of its own, written with one flush
-//! for all that is there, pinged, and closed in both directions.
-//!
-//! Reading has its own task so that a full socket does not keep the server from hearing. So have
-//! the pings' times, so that a session waits for one thing alone.
+//! for all that is there, pinged, and closed in both directions. Reading has its own task, so that
+//! a full socket does not keep the server from hearing, and so have the pings' times: a session
+//! waits for one thing alone.
 
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -55,6 +54,7 @@ impl From<CloseReason> for Close {
         match reason {
             CloseReason::SlowReader => Self::new(close_code::AGAIN, "reads too slowly"),
             CloseReason::GoingAway => Self::new(close_code::AWAY, "this server is going away"),
+            CloseReason::Rescoped => Self::new(close_code::RESTART, "what you may see has changed"),
             reason @ (CloseReason::Revoked(_) | CloseReason::Expired) => {
                 Self::forbidden(reason.to_string())
             }

@@ -1,7 +1,8 @@
 //! GraphQL over Server-Sent Events as data: its events, after the PROTOCOL text of the
 //! `graphql-sse` library.
 
-use ::http::HeaderMap;
+use ::http::request::Parts;
+use ::http::{HeaderMap, Method};
 use async_graphql::Response;
 use serde::Serialize;
 use serde_json::Value;
@@ -51,6 +52,12 @@ pub(super) fn resumed(headers: &HeaderMap) -> Option<Place> {
         Ok(id) => Some(Place::named(id)),
         Err(_) => Some(Place::Nowhere),
     }
+}
+
+/// Whether the client of a stream sends the `id` of the last event when it connects again: it has
+/// sent one, or it asks as an `EventSource` does.
+pub(super) fn goes_on(parts: &Parts) -> bool {
+    parts.method == Method::GET || resumed(&parts.headers).is_some()
 }
 
 /// A `complete` event. Without an id its data is empty, but there: an `EventSource` ignores

@@ -29,6 +29,8 @@ const BATCH: usize = 64;
 pub(super) struct Run {
     /// What it keeps of the request, in bytes.
     pub(super) bytes: usize,
+    /// Whether its client goes on after its last cursor when it connects again.
+    pub(super) goes_on: bool,
     pub(super) start: Box<dyn FnOnce(Registration) -> Responses + Send>,
 }
 
@@ -237,6 +239,7 @@ impl Feed {
 
     fn start(&mut self, id: &str, run: Run) -> Result<(), Refusal> {
         let envelope = self.format.envelope(id);
+        let envelope = envelope.for_one_that_goes_on(run.goes_on);
         let operation = Operation::new(&self.connection, envelope, run.bytes)?;
         let responses = (run.start)(operation.registration());
         self.operations.start(id, operation, responses);

@@ -16,6 +16,7 @@ macro_rules! integers {
                 min: <$ty>::MIN as i128,
                 max: <$ty>::MAX as i128,
             });
+            const IS_PLAIN: bool = true;
 
             fn to_value(&self) -> Value {
                 Value::Int(*self as i128)
@@ -42,6 +43,7 @@ integers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, usize);
 #[diagnostic::do_not_recommend]
 impl Field for bool {
     const TYPE: FieldType = FieldType::required(Kind::Bool);
+    const IS_PLAIN: bool = true;
 
     fn to_value(&self) -> Value {
         Value::Bool(*self)
@@ -115,6 +117,7 @@ impl FromValue for f32 {
 #[diagnostic::do_not_recommend]
 impl Field for String {
     const TYPE: FieldType = FieldType::required(Kind::Text);
+    const IS_PLAIN: bool = true;
 
     fn to_value(&self) -> Value {
         Value::Text(self.clone())
@@ -157,6 +160,7 @@ impl<T: Field> Field for Option<T> {
         kind: T::TYPE.kind,
         nullable: true,
     };
+    const IS_PLAIN: bool = T::IS_PLAIN;
 
     fn to_value(&self) -> Value {
         self.as_ref().map_or(Value::Null, T::to_value)

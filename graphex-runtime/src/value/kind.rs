@@ -33,6 +33,8 @@ pub struct Described {
     pub ty: FieldType,
     /// [`Field::from_log`](super::Field::from_log).
     pub from_log: fn(&Logged<'_>) -> Option<Value>,
+    /// [`Field::IS_PLAIN`](super::Field::IS_PLAIN).
+    pub is_plain: bool,
 }
 
 /// The kinds of [`Value`].

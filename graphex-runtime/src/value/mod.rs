@@ -238,7 +238,12 @@ pub trait Field {
     const DESCRIBED: Described = Described {
         ty: Self::TYPE,
         from_log: Self::from_log,
+        is_plain: Self::IS_PLAIN,
     };
+
+    // Whether each value is the column's own, so that SQL compares them alike.
+    #[doc(hidden)]
+    const IS_PLAIN: bool = false;
 
     /// The value as it is captured.
     fn to_value(&self) -> Value;

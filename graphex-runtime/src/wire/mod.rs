@@ -26,7 +26,7 @@ mod write;
 pub(crate) use changes::{Changes, Origin, write_changes};
 pub(crate) use control::{Answer, Operation, Request};
 use read::Reader;
-pub(crate) use rights::Revocation;
+pub(crate) use rights::{Rescoping, Revocation};
 use write::Writer;
 
 /// The version of the form that this code writes, and the highest it understands.
@@ -52,6 +52,8 @@ pub(crate) enum Kind {
     Answer = 5,
     /// A right has ended, or is given back.
     Revocation = 6,
+    /// What an identity may see has changed.
+    Rescoping = 7,
 }
 
 /// Why a message could not be read.
@@ -126,6 +128,7 @@ pub(crate) fn open(message: &[u8]) -> Result<(Kind, Reader<'_>), Unreadable> {
         Kind::Request,
         Kind::Answer,
         Kind::Revocation,
+        Kind::Rescoping,
     ];
     let known = kinds.into_iter().find(|known| *known as u8 == *kind);
     let kind = known.ok_or(Unreadable::Kind(*kind))?;

@@ -1,4 +1,4 @@
-//! What one process tells all others of the end of rights.
+//! What one process tells all others of rights: that they have ended or changed.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,6 +9,7 @@ const NAME: u64 = 1;
 const PEER: u64 = 2;
 const REASON: u64 = 3;
 const LEFT: u64 = 4;
+const NUMBER: u64 = 5;
 
 /// Whose right has ended, or is given back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,48 @@ impl Revocation {
             reason,
             left,
         })
+    }
+}
+
+/// Whose scopes have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rescoping {
+    /// The identity's, as of a [`Revocation`].
+    pub(crate) name: Option<String>,
+    pub(crate) peer: Option<IpAddr>,
+    /// What tells it from others: it may come again.
+    pub(crate) number: u64,
+}
+
+impl Rescoping {
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let mut message = begin(Kind::Rescoping);
+        if let Some(name) = &self.name {
+            message.part(NAME, |part| part.raw(name.as_bytes()));
+        }
+        if let Some(peer) = &self.peer {
+            message.part(PEER, |part| part.raw(peer.to_string().as_bytes()));
+        }
+        message.part(NUMBER, |part| part.unsigned(self.number));
+        message.finish()
+    }
+
+    pub(crate) fn read(mut parts: Reader<'_>) -> Result<Self, Unreadable> {
+        let (mut name, mut peer, mut number) = (None, None, Err(Unreadable::Garbage));
+        while let Some((tag, mut part)) = parts.part()? {
+            match tag {
+                NAME => name = Some(part.rest_text()?.to_owned()),
+                PEER => {
+                    let address = part.rest_text()?.parse();
+                    // Taken for absent, it would be everybody's.
+                    peer = Some(address.map_err(|_| Unreadable::Garbage)?);
+                }
+                NUMBER => number = part.unsigned(),
+                _ => {}
+            }
+        }
+        let number = number?;
+        Ok(Self { name, peer, number })
     }
 }
 

@@ -170,13 +170,27 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_a_reader_panic(bytes in vec(any::<u8>(), 0..80), kind in 1..7_u8) {
+    fn a_rescoping_comes_back(
+        name in proptest::option::of(any::<String>()),
+        peer in proptest::option::of(any::<std::net::IpAddr>()),
+        number: u64,
+    ) {
+        let rescoping = Rescoping { name, peer, number };
+        let message = rescoping.write();
+        let (kind, parts) = open(&message).unwrap();
+        prop_assert_eq!(kind, Kind::Rescoping);
+        prop_assert_eq!(Rescoping::read(parts), Ok(rescoping));
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(bytes in vec(any::<u8>(), 0..80), kind in 1..8_u8) {
         let _ = open(&bytes);
         let mut message = vec![MARK, VERSION, LEAST_VERSION, kind];
         message.extend(bytes);
         let (_, parts) = open(&message).unwrap();
         let _ = Changes::read(parts).and_then(|changes| changes.changes(&MODEL));
         let _ = (Request::read(parts), Answer::read(parts), Revocation::read(parts));
+        let _ = Rescoping::read(parts);
         let _ = (read_probe(parts), read_loss(parts));
     }
 

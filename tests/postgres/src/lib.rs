@@ -45,3 +45,49 @@ pub fn enter(conn: &mut PgConnection, schema: &str) -> QueryResult<()> {
          SELECT pg_advisory_unlock(1)"
     ))
 }
+
+/// A database of its own, for as long as this is there.
+#[derive(Debug)]
+pub struct OwnDatabase(String);
+
+impl OwnDatabase {
+    /// Creates it, empty.
+    ///
+    /// # Panics
+    ///
+    /// When there is no server, or it refuses.
+    #[must_use]
+    pub fn create(name: &str) -> Self {
+        let name = name.replace('-', "_");
+        let database = Self(format!("graphex_{name}_{}", std::process::id()));
+        let mut conn = PgConnection::establish(&url()).expect("no PostgreSQL server at the URL");
+        for sql in [
+            format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", database.0),
+            format!("CREATE DATABASE {}", database.0),
+        ] {
+            conn.batch_execute(&sql).unwrap();
+        }
+        database
+    }
+
+    /// Its URL.
+    ///
+    /// # Panics
+    ///
+    /// When the server's is none.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let url = url();
+        let (server, _) = url.rsplit_once('/').unwrap();
+        format!("{server}/{}", self.0)
+    }
+}
+
+impl Drop for OwnDatabase {
+    fn drop(&mut self) {
+        if let Ok(mut conn) = PgConnection::establish(&url()) {
+            let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.0);
+            let _ = conn.batch_execute(&sql);
+        }
+    }
+}

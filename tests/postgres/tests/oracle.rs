@@ -15,11 +15,13 @@ mod sql;
 
 use async_graphql::{EmptyMutation, MergedSubscription, Object, Schema};
 use diesel::connection::SimpleConnection as _;
-use graphex::Hub;
-use graphex_postgres_tests::connect;
+use diesel::prelude::*;
+use graphex::{ChangeLog, Hub};
+use graphex_postgres_tests::OwnDatabase;
 use models::{
-    Amount, AmountSubscription, Figure, FigureSubscription, Label, LabelSubscription, Moment,
-    MomentSubscription, Remark, RemarkSubscription, Visit, VisitSubscription,
+    Amount, AmountChanges, AmountSubscription, Figure, FigureChanges, FigureSubscription, Label,
+    LabelChanges, LabelSubscription, Moment, MomentChanges, MomentSubscription, Remark,
+    RemarkChanges, RemarkSubscription, Visit, VisitChanges, VisitSubscription,
 };
 use oracle::{Volume, check};
 use sql::Postgres;
@@ -41,6 +43,12 @@ struct Subscription(
     LabelSubscription,
     MomentSubscription,
     VisitSubscription,
+    FigureChanges,
+    AmountChanges,
+    RemarkChanges,
+    LabelChanges,
+    MomentChanges,
+    VisitChanges,
 );
 
 #[test]
@@ -64,21 +72,50 @@ fn those_are_told_whose_predicate_postgresql_finds_true() {
             })
             .build()
     };
-    let schema = Schema::build(Query, EmptyMutation, Subscription::default())
-        .data(hub.clone())
-        .finish();
     let models = models::all();
-    let mut conn = connect("oracle");
+    // Of its own, since a log is one per database.
+    let own = OwnDatabase::create("oracle");
+    let url = own.url();
+    let mut conn = PgConnection::establish(&url).unwrap();
+    conn.batch_execute("SET client_min_messages = warning")
+        .unwrap();
     for model in &models {
         conn.batch_execute(&model.create_table()).unwrap();
     }
+    let builder = Hub::builder()
+        .model::<Figure>()
+        .model::<Amount>()
+        .model::<Remark>()
+        .model::<Label>()
+        .model::<Moment>()
+        .model::<Visit>();
+    let installed = builder.log_schema(graphex::Database::Postgres);
+    installed.install(&mut conn).unwrap();
+    let logged = {
+        let _entered = runtime.enter();
+        let log = ChangeLog::postgres(move || PgConnection::establish(&url));
+        builder.change_log(log).try_build().unwrap()
+    };
+    let schemas = [&hub, &logged].map(|hub| {
+        Schema::build(Query, EmptyMutation, Subscription::default())
+            .data(hub.clone())
+            .finish()
+    });
     hub.attach(&mut conn).unwrap();
     let mut database = Postgres::new(conn);
     let volume = Volume {
         // With fewer, some lookup is not decided often enough.
         rounds: 5 + proof::steps(1),
         predicates: 400,
+        snapshots: 100,
         changes: 50,
     };
-    check(&mut database, &runtime, &hub, &schema, &models, volume);
+    check(
+        &mut database,
+        &runtime,
+        &hub,
+        schemas.each_ref(),
+        &models,
+        volume,
+    );
 }

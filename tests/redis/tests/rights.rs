@@ -64,6 +64,40 @@ async fn a_right_that_one_process_revokes_ends_in_all() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_for_an_identity_changes_in_all_processes() {
+    let prefix = prefix("rescoped");
+    let (one, other) = (node(&prefix), node(&prefix));
+    one.ready().await;
+    other.ready().await;
+    let mut stays = other.connect("stays");
+    one.done(&stays, None, EVERYTHING).await;
+    for run in 0..20 {
+        let who = format!("user:{run}");
+        let mut clients = [one.connect(&who), other.connect(&who)];
+        for client in &clients {
+            one.done(client, None, EVERYTHING).await;
+        }
+        let begun = Instant::now();
+        one.hub.rescope(&Identity::new(who.as_str())).await;
+        for client in &mut clients {
+            // What it was subscribed to is told that it is not good any more.
+            let frames = within(client.connection.take()).await.unwrap();
+            assert_eq!(frames.len(), 1);
+            assert!(frames[0].windows(6).any(|window| window == b"resync"));
+            let reason = within(client.connection.take()).await.unwrap_err();
+            assert_eq!(reason, CloseReason::Rescoped);
+        }
+        assert!(begun.elapsed() < Duration::from_secs(1));
+        // It may come again at once, here and there.
+        drop(clients);
+        let again = [one.connect(&who), other.connect(&who)];
+        one.publish(graphex::Action::Create, run, 1);
+        stays.told().await;
+        drop(again);
+    }
+}
+
 #[tokio::test]
 async fn a_process_that_comes_later_is_told() {
     let prefix = prefix("later");

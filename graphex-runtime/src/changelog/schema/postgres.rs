@@ -2,6 +2,7 @@
 
 use super::section::Section;
 use super::table::{LoggedTable, identifier, literal};
+use crate::model::TableName;
 
 const BASE: &str = include_str!("postgres.sql");
 
@@ -83,6 +84,18 @@ fn row(columns: &[(&str, String)]) -> String {
     format!(
         "(SELECT pg_catalog.row_to_json(r) FROM (SELECT {}) r)",
         columns.join(", ")
+    )
+}
+
+/// Each row of a table `t` that meets a condition, as its triggers log it.
+pub(in crate::changelog) fn rows(
+    columns: &[(&str, String)],
+    table: &TableName,
+    condition: &str,
+) -> String {
+    format!(
+        "SELECT {}::text FROM {table} t WHERE {condition}",
+        row(columns)
     )
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Retention;
 use super::section::Section;
 use super::table::{LoggedTable, identifier, literal};
+use crate::model::TableName;
 
 const BASE: &str = include_str!("sqlite.sql");
 
@@ -79,6 +80,19 @@ END",
         trigger(update, "UPDATE", "old, new", format!("'u', {old}, {new}")),
         trigger(delete, "DELETE", "old", format!("'d', {old}")),
     ]
+}
+
+/// Each row of a table `t` that meets a condition, as its triggers log it.
+pub(in crate::changelog) fn rows(
+    columns: &[(&str, String)],
+    table: &TableName,
+    condition: &str,
+) -> String {
+    format!(
+        "SELECT {} FROM {} t WHERE {condition}",
+        row(columns),
+        identifier(&table.name)
+    )
 }
 
 /// The row as JSON.

@@ -38,10 +38,10 @@ pub(in crate::graphql) fn register_changes(
     register_actions(registry);
     let what = "What an event tells: what happened to a row; `ENTER` and `LEAVE`, that an update \
                 has made it one of the subscription's rows, or one no longer, where a change log \
-                tells; `RESYNC`, that changes may have been missed: load again what you show; \
+                tells; `SNAPSHOT`, that the row was there when the subscription began; `RESYNC`, that changes may have been missed: load again what you show; \
                 `READY`, that the subscription stands.";
     let names = [
-        "CREATE", "UPDATE", "DELETE", "ENTER", "LEAVE", "RESYNC", "READY",
+        "CREATE", "UPDATE", "DELETE", "ENTER", "LEAVE", "SNAPSHOT", "RESYNC", "READY",
     ];
     register(registry, enumeration(CHANGE_ACTION, what, names, "Action"));
     register(registry, change(model, rust_name));
@@ -73,9 +73,17 @@ pub(in crate::graphql) fn register_changes(
     };
     let what = "Where to go on: the cursor of the last event that was seen.";
     let after = model.may_have_log().then(|| input("after", CURSOR, what));
+    let snapshot = model.may_have_log().then(|| MetaInputValue {
+        default_value: Some("false".to_owned()),
+        ..input(
+            "snapshot",
+            "Boolean",
+            "Whether the rows that there are come first, each as `SNAPSHOT`, and then `READY`; not where `after` is good.",
+        )
+    });
     let args = [actions, id].into_iter();
     let args = args.chain(register_filters(registry, model, rust_name));
-    let args = args.chain(after).chain([ready]);
+    let args = args.chain(after).chain(snapshot).chain([ready]);
     let events = MetaField {
         args: args.map(|arg| (arg.name.clone(), arg)).collect(),
         ..field(

@@ -18,8 +18,11 @@ impl Outbox {
         cursor: Option<Cursor>,
     ) {
         let mut state = lock(&self.state);
-        if state.closed.is_some() || !subscriber.is_live() {
+        if state.is_full_stop() || !subscriber.is_live() {
             return;
+        }
+        if cursor.is_some() {
+            subscriber.set_placed();
         }
         state.bytes += subscriber.envelope.len();
         state.frames.push_back(Waiting {
@@ -31,6 +34,27 @@ impl Outbox {
         self.wake();
     }
 
+    /// Whether nothing waits and nobody is to be told of a gap.
+    pub(in crate::hub) fn is_idle(&self) -> bool {
+        let state = lock(&self.state);
+        state.frames.is_empty() && state.behind.is_empty() && !state.is_full_stop()
+    }
+
+    /// Waits until a subscriber has been told of a gap, or nobody waits for what would follow.
+    pub(in crate::hub) async fn told(&self, subscriber: &Subscriber) {
+        loop {
+            let freed = self.freed.notified();
+            {
+                let mut state = lock(&self.state);
+                if !subscriber.is_behind() || state.is_full_stop() || !subscriber.is_live() {
+                    return;
+                }
+                state.awaited = true;
+            }
+            freed.await;
+        }
+    }
+
     /// Waits until half of the room is free, or nobody waits for what would take it.
     pub(in crate::hub) async fn room(&self, subscriber: &Subscriber) {
         loop {
@@ -40,7 +64,7 @@ impl Outbox {
                 let bounds = &*self.bounds;
                 let has_room = state.frames.len() <= bounds.max_frames / 2
                     && state.bytes <= bounds.max_bytes / 2;
-                if has_room || state.closed.is_some() || !subscriber.is_live() {
+                if has_room || state.is_full_stop() || !subscriber.is_live() {
                     return;
                 }
                 state.awaited = true;

@@ -187,7 +187,7 @@ async fn where_gaps_cannot_be_told_one_frame_too_many_closes() {
     let (outbox, listener) = (
         outbox(|limits| {
             limits.outbox_frames = 2;
-            limits.slow_reader = SlowReader::Close;
+            limits.slow_reader = crate::limits::SlowReader::Close;
         }),
         listener(),
     );
@@ -265,4 +265,60 @@ async fn a_replaced_member_gets_nothing_more_but_what_is_queued() {
     assert_eq!(taken(&outbox).await, ["before", "after"]);
     outbox.retire(subscriber, ACTION);
     assert_eq!(listener.push(&outbox, "later"), Pushed::Ended);
+}
+
+/// A frame of a change with this position.
+fn logged(position: u64) -> Arc<Frame> {
+    let (log, token) = (1, 1);
+    Arc::new(Frame::Change {
+        payload: "logged".into(),
+        cursor: Some(crate::cursor::Cursor {
+            log,
+            position,
+            token,
+        }),
+        position: Some(position),
+    })
+}
+
+#[tokio::test]
+async fn a_client_that_goes_on_gets_what_waits_and_is_closed() {
+    for goes_on in [true, false] {
+        let outbox = sized(2, 10_000);
+        let envelope = Envelope::new("[", "]").for_one_that_goes_on(goes_on);
+        let listener = enveloped(envelope);
+        let push = |position| {
+            let change = listener.clock.tick(None);
+            outbox.push(&listener.member, ACTION, change, logged(position))
+        };
+        assert!(is_queued(push(1)) && is_queued(push(2)));
+        assert_eq!(push(3), Pushed::Overflowed { closed: goes_on });
+        if goes_on {
+            assert_eq!(push(4), Pushed::Ended);
+            assert_eq!(taken(&outbox).await, ["[logged]", "[logged]"]);
+            // What was taken is being sent: nothing interrupts that.
+            assert!(lock(&outbox.state).closed.is_none());
+            assert_eq!(outbox.take().await.err(), Some(CloseReason::SlowReader));
+            assert_eq!(outbox.closed().await, CloseReason::SlowReader);
+            assert_eq!(outbox.counters.resyncs.get(), 0);
+        } else {
+            assert_eq!(push(4), Pushed::Covered);
+            assert_eq!(taken(&outbox).await.len(), 3);
+            assert_eq!(outbox.counters.resyncs.get(), 1);
+        }
+    }
+}
+
+/// It would begin as if it were new.
+#[tokio::test]
+async fn who_has_no_position_yet_is_told_of_the_gap() {
+    let outbox = sized(1, 10_000);
+    let (other, listener) = (
+        listener(),
+        enveloped(Envelope::new("[", "]").for_one_that_goes_on(true)),
+    );
+    other.push(&outbox, "other");
+    let change = listener.clock.tick(None);
+    let pushed = outbox.push(&listener.member, ACTION, change, logged(1));
+    assert_eq!(pushed, OVERFLOWED);
 }

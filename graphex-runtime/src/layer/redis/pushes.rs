@@ -105,7 +105,7 @@ impl Inbound {
                     self.lose(wire::read_loss(parts)?.or(stream));
                     Ok(())
                 }
-                (Kind::Revocation, _) => {
+                (Kind::Revocation | Kind::Rescoping, _) => {
                     if let Some(inbox) = self.inbox.upgrade() {
                         inbox.receive(Bytes::from(payload));
                     }

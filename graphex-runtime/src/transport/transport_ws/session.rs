@@ -18,7 +18,7 @@ use crate::hub::{Connection, Operation, Place, Resumed, Taken};
 use crate::limits::Limits;
 use crate::transport::operations::{Event, Operations};
 use crate::transport::protocol::{
-    ClientMessage, INIT_TIMEOUT, ServerMessage, TOO_MANY_INITS, UNAUTHORIZED, already_exists,
+    self, ClientMessage, INIT_TIMEOUT, ServerMessage, TOO_MANY_INITS, UNAUTHORIZED, already_exists,
     bad_message, envelope, resumed,
 };
 use crate::transport::response::Body;
@@ -55,6 +55,7 @@ pub(super) async fn run<E, S, R, F>(
         operations: Operations::default(),
         limits,
         resumed: HashMap::new(),
+        goes_on: false,
         outgoing: Vec::new(),
         outgoing_bytes: 0,
     };
@@ -76,6 +77,8 @@ struct Session<'l, E> {
     /// Where operations were on the connection before, by their ids; each is for the first that
     /// comes under its id.
     resumed: HashMap<String, Place>,
+    /// Whether the client goes on after its last cursors when it connects again.
+    goes_on: bool,
     /// What goes out next: at most [`Limits::outbox_bytes`] of answers and one more, however large.
     outgoing: Vec<Message>,
     /// Of answers.
@@ -138,9 +141,24 @@ impl<E: Executor> Session<'_, E> {
         match inbound {
             Inbound::Text(text) => self.received(&text, connection)?,
             Inbound::Binary => return Err(bad_message("messages are text".into())),
-            Inbound::Due(ping) => self.outgoing.push(ping),
+            Inbound::Due(ping) => {
+                self.outgoing.push(ping);
+                self.tell_standing();
+            }
         }
         Ok(())
+    }
+
+    /// Keeps the cursors of a client young that hears nothing else.
+    fn tell_standing(&mut self) {
+        if !self.goes_on {
+            return;
+        }
+        let mut standing = self.operations.standing().peekable();
+        if standing.peek().is_some() {
+            let payload = protocol::standing(standing);
+            self.send(ServerMessage::Ping { payload });
+        }
     }
 
     fn received(&mut self, text: &str, connection: &mut Connection) -> Result<(), Close> {
@@ -162,7 +180,9 @@ impl<E: Executor> Session<'_, E> {
         if application.renews {
             self.application = Some(application.clone());
         }
-        self.resumed = resumed(&payload);
+        let resumed = resumed(&payload);
+        self.goes_on = resumed.is_some();
+        self.resumed = resumed.unwrap_or_default();
         let mut decision = application.connect(payload);
         // Where nothing has to be waited for, a `subscribe` that follows at once is not early.
         match (&mut decision).now_or_never() {
@@ -228,7 +248,8 @@ impl<E: Executor> Session<'_, E> {
         }
         let mut request = Guarded::new(request, hub_in(data));
         let executing = request.executing_bytes();
-        let operation = match Operation::new(connection, envelope(&id), executing) {
+        let envelope = envelope(&id).for_one_that_goes_on(self.goes_on);
+        let operation = match Operation::new(connection, envelope, executing) {
             Ok(operation) => operation,
             Err(refusal) => {
                 let payload = &[ServerError::new(refusal.to_string(), None)];

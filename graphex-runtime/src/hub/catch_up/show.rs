@@ -1,0 +1,103 @@
+//! Subscribers that begin with the rows that there are.
+
+use std::sync::Weak;
+
+use super::{CatchUp, Outcome};
+use crate::change::Passage;
+use crate::cursor::Cursor;
+use crate::hub::engine::Engine;
+use crate::hub::lane::Budget;
+use crate::hub::passage::Verdict;
+use crate::hub::recent::Reached;
+use crate::hub::snapshot::Snapshot;
+use crate::projection::Signal;
+
+/// Times that one is begun anew for a subscriber that loses something meanwhile.
+const ATTEMPTS: u32 = 3;
+
+impl CatchUp {
+    /// Sends the rows of a snapshot, and what is not in them up to its position.
+    pub(super) async fn show(&self, engine: &Weak<Engine>, snapshot: &Snapshot) -> Outcome {
+        self.subscriber.set_shown(true);
+        let mut spent = Budget::default();
+        for row in &snapshot.rows {
+            let Some(engine) = engine.upgrade() else {
+                return Outcome::Left;
+            };
+            // Its rows are the same for each action.
+            let Some((member, plan)) = self.plans.first() else {
+                return Outcome::Left;
+            };
+            match engine.passage(&self.subscriber.channel, plan, row).await {
+                Some(Verdict::Told(_)) => {}
+                Some(Verdict::Nothing) => continue,
+                Some(Verdict::Undecided) | None => return Outcome::Gap,
+            }
+            let Some(frame) = engine.frame(plan, row, Passage::Stands) else {
+                return Outcome::Gap;
+            };
+            if let Some(end) = self
+                .push(&engine, &mut spent, (member, plan.action), frame)
+                .await
+            {
+                return end;
+            }
+        }
+        for change in &snapshot.missed {
+            let Some(engine) = engine.upgrade() else {
+                return Outcome::Left;
+            };
+            if let Some(end) = self.queue(&engine, &mut spent, change).await {
+                return end;
+            }
+        }
+        self.subscriber.outbox.wake();
+        self.subscriber.set_shown(false);
+        Outcome::On(Reached {
+            cursor: snapshot.at,
+            is_known: true,
+        })
+    }
+
+    /// Begins anew with a snapshot; nothing where that cannot be. `tell` says whether it still is to
+    /// be told that what it has is not good.
+    pub(super) async fn show_anew(
+        &mut self,
+        engine: &Weak<Engine>,
+        mut tell: bool,
+    ) -> Option<Outcome> {
+        for _ in 0..ATTEMPTS {
+            self.subscriber.set_shown(true);
+            let outbox = &self.subscriber.outbox;
+            if tell {
+                engine.upgrade()?.counters.resyncs.add(1);
+                outbox.signal(&self.subscriber, Signal::Resync, Some(Cursor::NONE));
+            } else {
+                outbox.told(&self.subscriber).await;
+            }
+            let snapshot = {
+                let engine = engine.upgrade()?;
+                let (_, plan) = self.plans.first()?;
+                let wanted = (self.lane.model, plan.predicate.clone());
+                let snapshot = engine.snapshot(wanted.0, &wanted.1).await;
+                let held = snapshot.and_then(|snapshot| {
+                    let held = self.subscriber.channel.quota.hold(snapshot.bytes)?;
+                    Ok((snapshot, held))
+                });
+                held.inspect_err(|refusal| {
+                    let stream = self.lane.model.stream;
+                    tracing::warn!(%refusal, stream, "a subscription has to go on without the snapshot that it asked for");
+                })
+                .ok()?
+            };
+            // What it was told of a gap is before all of this.
+            self.number = self.lane.clock.tick(None);
+            match self.show(engine, &snapshot.0).await {
+                Outcome::Gap => tell = true,
+                Outcome::Told => tell = false,
+                end => return Some(end),
+            }
+        }
+        None
+    }
+}
