@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_graphql::parser::parse_query;
 use async_graphql::{Data, Executor, Request, Response, ServerError};
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, once};
@@ -11,6 +12,9 @@ use super::operation::Root;
 
 /// What async-graphql answers to a valid subscription that it cannot stream.
 const NOT_HERE: &str = "Subscriptions are not supported on this transport.";
+
+/// What clients that send persisted queries take for a reason to send the whole document, from now on.
+pub(crate) const NOT_PERSISTED: &str = "PersistedQueryNotSupported";
 
 /// Most errors that an invalid document is answered with, as graphql-js has it: async-graphql
 /// finds one for each selection and more.
@@ -50,6 +54,7 @@ pub async fn execute<E: Executor>(schema: &E, request: impl Into<Request>) -> Re
 /// [`execute`] for a request that has passed the guard.
 pub(crate) async fn answer<E: Executor>(schema: &E, guarded: Guarded) -> Response {
     let Guarded { request, asked } = guarded;
+    let is_persisted = is_persisted(&request);
     let response = match asked {
         Err(error) | Ok(Asked::Subscription(Err(error))) => Response::from_errors(vec![error]),
         Ok(Asked::Subscription(Ok(root))) if root.is_two_channel() => {
@@ -58,7 +63,7 @@ pub(crate) async fn answer<E: Executor>(schema: &E, guarded: Guarded) -> Respons
         Ok(Asked::Subscription(Ok(root))) => refuse_stream(schema, request, root.name()).await,
         Ok(Asked::Query | Asked::Mutation | Asked::Unknown) => schema.execute(request).await,
     };
-    shortened(response)
+    told(response, is_persisted)
 }
 
 async fn confirm<E: Executor>(schema: &E, request: Request, root: &Root) -> Response {
@@ -103,15 +108,31 @@ pub(crate) fn stream<E: Executor>(schema: &E, guarded: Guarded, session: Arc<Dat
             is_subscription: false,
         };
     }
+    let is_persisted = is_persisted(&request);
     let responses = schema.execute_stream(request, Some(session));
     Responses {
-        stream: responses.map(shortened).boxed(),
+        stream: responses
+            .map(move |response| told(response, is_persisted))
+            .boxed(),
         is_subscription: matches!(asked, Ok(Asked::Subscription(_))),
     }
 }
 
-/// A response that does not tell more of an invalid document than anybody reads.
-fn shortened(mut response: Response) -> Response {
+/// Whether the request names a document instead of having one.
+fn is_persisted(request: &Request) -> bool {
+    request.query.is_empty() && request.extensions.contains_key("persistedQuery")
+}
+
+/// A response as it is told: for a persisted query that no extension of the schema has brought a
+/// document of, that there are none here; otherwise no more of an invalid document than anybody
+/// reads.
+fn told(mut response: Response, is_persisted: bool) -> Response {
+    if is_persisted && matches!(&*response.errors, [error] if is_of_no_document(error)) {
+        let mut error = ServerError::new(NOT_PERSISTED, None);
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("code", "PERSISTED_QUERY_NOT_SUPPORTED");
+        return Response::from_errors(vec![error]);
+    }
     let errors = &mut response.errors;
     if errors.len() > ERRORS && errors.iter().all(|error| error.path.is_empty()) {
         let more = errors.len() - ERRORS;
@@ -119,6 +140,12 @@ fn shortened(mut response: Response) -> Response {
         errors.push(ServerError::new(format!("and {more} more errors"), None));
     }
     response
+}
+
+/// Whether this is what async-graphql says of an empty text.
+fn is_of_no_document(error: &ServerError) -> bool {
+    let parsed = parse_query("").map_err(ServerError::from);
+    parsed.is_err_and(|empty| empty.message == error.message)
 }
 
 /// Lets async-graphql say what else is wrong with the document; if nothing is, the field is
