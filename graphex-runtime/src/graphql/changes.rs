@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
 
 use super::arguments::{self, enum_value};
+use super::extent::Extent;
 use super::filters::SentFilters;
 use super::registry::{changes_root_name, register_changes};
 use super::selection::projection;
@@ -29,7 +30,9 @@ use crate::model::{Model, ModelType, RawArgs};
 ///
 /// Its field streams an event for each change, with the fields that the client selected. It is
 /// served by every transport of async-graphql; the schema holds the hub (`.data(hub.clone())`).
-/// Equal subscribers share one plan: an event is encoded once for all of them.
+/// Equal subscribers share one plan: an event is encoded once for all of them. Where an extension of
+/// the schema puts a stream of its own around that of a subscription (`Extension::subscribe`), each
+/// event is made a response for it, and encoded again for that subscriber alone.
 pub struct ModelChanges<M>(PhantomData<fn() -> M>);
 
 impl<M> Default for ModelChanges<M> {
@@ -80,7 +83,8 @@ impl<M: ModelType> SubscriptionType for ModelChanges<M> {
 enum Source {
     /// The transport, which hands the frames of the joined operation out itself.
     Transport,
-    /// A channel of the field's own, under a transport that knows nothing of plans.
+    /// A channel of the field's own: under a transport that knows nothing of plans, or where an
+    /// extension of the schema has a say in what is streamed.
     Own(Connection, Operation),
 }
 
@@ -126,7 +130,12 @@ async fn join(
         begin.place = *place;
     }
     let (source, registration) = match ctx.data_opt::<Registration>() {
-        Some(registration) => (Source::Transport, registration.clone()),
+        Some(registration) if Extent::is_direct(ctx) => (Source::Transport, registration.clone()),
+        Some(registration) => {
+            let (connection, operation) = registration.branch()?;
+            let registration = operation.registration();
+            (Source::Own(connection, operation), registration)
+        }
         None => {
             let anonymous = Identity::anonymous();
             let identity = ctx.data_opt::<Identity>().unwrap_or(&anonymous);
@@ -159,6 +168,8 @@ impl Source {
                             let responses: Vec<_> = frames.iter().map(response).collect();
                             Some((responses, Some((connection, operation))))
                         }
+                        // The transport has it closed with the client's, and says why.
+                        Err(_) if connection.is_branch() => std::future::pending().await,
                         Err(reason) => {
                             let mut error = ServerError::new(reason.to_string(), None);
                             let extensions = error.extensions.get_or_insert_default();

@@ -7,6 +7,7 @@ use async_graphql::{Data, Executor, Request, Response, ServerError};
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, once};
 
+use super::extent::Extent;
 use super::guard::{Asked, Guarded, hub_in};
 use super::operation::Root;
 
@@ -66,13 +67,15 @@ pub(crate) async fn answer<E: Executor>(schema: &E, guarded: Guarded) -> Respons
     told(response, is_persisted)
 }
 
-async fn confirm<E: Executor>(schema: &E, request: Request, root: &Root) -> Response {
+async fn confirm<E: Executor>(schema: &E, mut request: Request, root: &Root) -> Response {
     let unknown = hub_in(&request.data).and_then(|hub| root.unknown_filter(&request, hub));
     if let Some(error) = unknown {
         return Response::from_errors(vec![error]);
     }
+    // Where an extension's `subscribe` sees it, as with the other protocols.
+    let session = Arc::new(std::mem::take(&mut request.data));
     // A two-channel field ends after its one answer.
-    let mut answers = std::pin::pin!(schema.execute_stream(request, None));
+    let mut answers = std::pin::pin!(schema.execute_stream(request, Some(session)));
     answers.next().await.unwrap_or_else(|| {
         let message = "the subscription gave no answer: `@skip` or `@include` leaves its field out";
         Response::from_errors(vec![ServerError::new(message, None)])
@@ -92,7 +95,7 @@ pub(crate) struct Responses {
 /// other subscriptions.
 #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
 pub(crate) fn stream<E: Executor>(schema: &E, guarded: Guarded, session: Arc<Data>) -> Responses {
-    let Guarded { request, asked } = guarded;
+    let Guarded { mut request, asked } = guarded;
     let refusal = match &asked {
         Err(error) | Ok(Asked::Subscription(Err(error))) => Some(error.clone()),
         Ok(Asked::Subscription(Ok(root))) => {
@@ -109,7 +112,10 @@ pub(crate) fn stream<E: Executor>(schema: &E, guarded: Guarded, session: Arc<Dat
         };
     }
     let is_persisted = is_persisted(&request);
+    let extent = Extent::default();
+    request.data.insert(extent.clone());
     let responses = schema.execute_stream(request, Some(session));
+    extent.is_of(&*responses);
     Responses {
         stream: responses
             .map(move |response| told(response, is_persisted))

@@ -4,6 +4,7 @@ mod arguments;
 mod changes;
 mod control;
 mod execute;
+mod extent;
 mod filters;
 mod guard;
 mod operation;

@@ -75,10 +75,12 @@ pub(crate) struct Channel {
     pub(crate) owner: Owner,
     pub(super) quota: Quota,
     /// The streams its endpoint serves; all of the hub's without a list.
-    served: Option<Arc<HashSet<String>>>,
+    pub(super) served: Option<Arc<HashSet<String>>>,
     pub(crate) outbox: Arc<Outbox>,
     /// When the right of its identity ends; a later end can be brought.
     pub(super) expires_at: Mutex<Option<Instant>>,
+    /// Whether it is beside the channel of its client, and ends with that.
+    pub(super) is_branch: bool,
     /// Locked before the plans of a stream, never after.
     pub(super) subscriptions: Mutex<Subscriptions>,
 }
@@ -163,6 +165,7 @@ impl Channel {
             outbox,
             expires_at: Mutex::new(identity.expires_at()),
             identity,
+            is_branch: false,
             subscriptions: Mutex::default(),
         }
     }
@@ -202,6 +205,11 @@ impl Channels {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Channel>> {
         self.0.values().map(|(channel, _)| channel)
+    }
+
+    /// Those that are clients of their own.
+    pub(super) fn clients(&self) -> impl Iterator<Item = &Arc<Channel>> {
+        self.iter().filter(|channel| !channel.is_branch)
     }
 
     pub(super) fn insert(&mut self, channel: Arc<Channel>, place: Held) {

@@ -42,7 +42,9 @@ pub struct Connection {
         not(feature = "axum"),
         allow(dead_code, reason = "counted for as long as it is held")
     )]
-    present: Present,
+    pub(super) present: Present,
+    /// The channel that this is beside of, if it is a [branch](Hub::branch).
+    pub(super) stem: Option<Arc<Channel>>,
 }
 
 impl Connection {
@@ -59,7 +61,11 @@ impl Connection {
     /// Why the hub closed the channel; what waited is dropped, and it stays closed.
     pub async fn take(&mut self) -> Result<VecDeque<Bytes>, CloseReason> {
         loop {
-            let frames: VecDeque<_> = self.taken().await?.frames.collect();
+            let taken = self.taken().await;
+            if let (Err(reason), Some(stem)) = (&taken, &self.stem) {
+                stem.outbox.close(reason.clone());
+            }
+            let frames: VecDeque<_> = taken?.frames.collect();
             if !frames.is_empty() {
                 return Ok(frames);
             }
@@ -193,10 +199,7 @@ impl Hub {
         place: Held,
     ) -> Result<Connection, ConnectError> {
         self.engine.start();
-        let id = ChannelId::random(self.engine.node).map_err(|error| {
-            tracing::error!(%error, "no random bits for a channel id");
-            ConnectError::NoRandomness
-        })?;
+        let id = self.channel_id()?;
         let Engine {
             holdings,
             limits,
@@ -211,6 +214,14 @@ impl Hub {
             hub: self.clone(),
             channel,
             present: self.engine.drain.present(),
+            stem: None,
+        })
+    }
+
+    pub(super) fn channel_id(&self) -> Result<ChannelId, ConnectError> {
+        ChannelId::random(self.engine.node).map_err(|error| {
+            tracing::error!(%error, "no random bits for a channel id");
+            ConnectError::NoRandomness
         })
     }
 

@@ -234,6 +234,7 @@ impl Engine {
     pub(super) fn stats(&self) -> Stats {
         let channels: Vec<_> = lock(&self.channels).iter().cloned().collect();
         let held = |channel: &Arc<Channel>| lock(&channel.subscriptions).held.len();
+        let is_branch = |channel: &&Arc<Channel>| channel.is_branch;
         let (topics, plans) = self.lanes.values().fold((0, 0), |sum, lane| {
             let table = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
             let (topics, plans) = table.counts();
@@ -241,8 +242,12 @@ impl Engine {
         });
         let layer = self.layer.counts();
         Stats {
-            channels: channels.len(),
+            channels: channels
+                .iter()
+                .filter(|channel| !is_branch(channel))
+                .count(),
             subscriptions: channels.iter().map(held).sum(),
+            unshared: channels.iter().filter(is_branch).map(held).sum(),
             plans,
             topics,
             changes_waiting: self.lanes.values().map(|lane| lane.queue.waiting()).sum(),

@@ -9,6 +9,7 @@
 
 mod backlog;
 mod begin;
+mod branch;
 mod budget;
 mod builder;
 mod catch_up;

@@ -8,7 +8,7 @@ use crate::rarely::Lines;
 
 /// A hub's state and counters at one moment, from [`Hub::stats`](crate::Hub::stats).
 ///
-/// The first six tell what is there now and return to zero when every client has left and nobody writes; the
+/// The first seven tell what is there now and return to zero when every client has left and nobody writes; the
 /// others only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,6 +17,9 @@ pub struct Stats {
     pub channels: usize,
     /// Subscriptions of all channels; `ALL_ACTIONS` on one `id` is one.
     pub subscriptions: usize,
+    /// Those of them whose events are encoded for each one, because an extension of the schema has a
+    /// stream of its own around theirs.
+    pub unshared: usize,
     /// Distinct plans that the subscriptions share.
     pub plans: usize,
     /// Topics that the plans listen on.
