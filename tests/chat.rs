@@ -55,10 +55,11 @@ impl Chat {
         let file = std::env::temp_dir().join(format!("graphex-{place}.sqlite"));
         let (mut processes, mut addresses, mut welcome) = (Vec::new(), Vec::new(), String::new());
         for _ in 0..http + sockets {
-            let features: &[_] = if sockets > 0 {
-                &["--features", "redis"]
-            } else {
-                &[]
+            let features: &[_] = match (sockets > 0, cfg!(feature = "metrics")) {
+                (true, true) => &["--features", "redis,metrics"],
+                (true, false) => &["--features", "redis"],
+                (false, true) => &["--features", "metrics"],
+                (false, false) => &[],
             };
             let mut command = example(features);
             if sockets > 0 {
@@ -479,4 +480,25 @@ async fn sigterm_sends_all_clients_away_and_ends_the_program() {
     assert!(within(kill).await.unwrap().success());
     crowd.was_sent_away_evenly(begun, window).await;
     assert_eq!(within(process.wait()).await.unwrap().code(), Some(0));
+}
+
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn prometheus_reads_what_the_chat_does() {
+    let chat = Chat::start().await;
+    let _socket = chat.connect(Some(ANN)).await;
+    let mut open = 0;
+    for address in chat.http.iter().chain(&chat.sockets) {
+        let response = within(reqwest::get(format!("http://{address}/metrics"))).await;
+        let text = within(response.unwrap().text()).await.unwrap();
+        assert!(
+            text.contains("# TYPE graphex_ready gauge\ngraphex_ready 1\n"),
+            "{text}"
+        );
+        open += text
+            .matches("graphex_channels{transport=\"two-channel\"} 1\n")
+            .count();
+    }
+    // With one process it is asked twice.
+    assert!(open >= 1);
 }

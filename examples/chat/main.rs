@@ -9,6 +9,8 @@
 //! With `--features redis` several of them are one service: each has a `PORT` of its own, and all
 //! have one `REDIS_URL` and one `DATABASE_URL`.
 //!
+//! With `--features metrics` it tells Prometheus of itself on `/metrics`; `grafana.json` is a dashboard of that.
+//!
 //! Where to read on: `models.rs` declares the streams, `mutations/` writes rows with
 //! `.broadcast()`, `database.rs` opens the log of changes that the hub reads, `serve.rs` bounds what a client
 //! can do before it asks for something, and this file puts it together.
@@ -20,6 +22,8 @@
 )]
 
 mod database;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod models;
 mod mutations;
 mod queries;
@@ -99,6 +103,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             "/",
             get(|| async { Redirect::temporary("/graphql/client/") }),
         );
+    #[cfg(feature = "metrics")]
+    let app = app.merge(metrics::router(hub.clone())?);
 
     let listener = listen().await?;
     let terminated = signals::terminated()?;

@@ -16,6 +16,7 @@ mod hub;
 mod layer;
 mod limits;
 mod lookup;
+mod measure;
 mod model;
 mod node;
 mod predicate;

@@ -148,7 +148,7 @@ async fn join(
     };
     registration.check(model)?;
     let subscription = arguments::subscription(model, &mut args, filters, hub.limits())?;
-    let permit = hooks.permit(model, ctx, args).await?;
+    let permit = hooks.permit(model, ctx, args, hub.hook_measures()).await?;
     let projection = projection(model, ctx.field(), hub.limits())?;
     registration
         .join(permit, &subscription, &projection, begin)

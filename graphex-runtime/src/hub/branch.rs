@@ -33,6 +33,7 @@ impl Hub {
             channel,
             present: self.engine.drain.present(),
             stem: Some(Arc::clone(stem)),
+            unsent: None,
         })
     }
 }
@@ -53,7 +54,7 @@ impl Channel {
             quota: holdings.quota(&self.identity, &self.id),
             expires_at: Mutex::default(),
             is_branch: true,
-            ..Self::new(id, identity, served, outbox, holdings)
+            ..Self::new(id, identity, served, outbox, holdings, self.transport)
         }
     }
 }

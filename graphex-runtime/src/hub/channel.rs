@@ -81,6 +81,8 @@ pub(crate) struct Channel {
     pub(super) expires_at: Mutex<Option<Instant>>,
     /// Whether it is beside the channel of its client, and ends with that.
     pub(super) is_branch: bool,
+    /// What its protocol is called in the metrics.
+    pub(super) transport: &'static str,
     /// Locked before the plans of a stream, never after.
     pub(super) subscriptions: Mutex<Subscriptions>,
 }
@@ -154,6 +156,7 @@ impl Channel {
         served: Option<Arc<HashSet<String>>>,
         outbox: Arc<Outbox>,
         holdings: &Arc<Holdings>,
+        transport: &'static str,
     ) -> Self {
         let owner = Owner::of(&identity, &id);
         let quota = holdings.quota(&identity, &id);
@@ -166,6 +169,7 @@ impl Channel {
             expires_at: Mutex::new(identity.expires_at()),
             identity,
             is_branch: false,
+            transport,
             subscriptions: Mutex::default(),
         }
     }
@@ -174,7 +178,8 @@ impl Channel {
     #[cfg(feature = "axum")]
     pub(super) fn of(&self, identity: Identity, holdings: &Arc<Holdings>) -> Self {
         let (served, outbox) = (self.served.clone(), Arc::clone(&self.outbox));
-        Self::new(self.id.clone(), identity, served, outbox, holdings)
+        let id = self.id.clone();
+        Self::new(id, identity, served, outbox, holdings, self.transport)
     }
 
     /// All subscribers, or those of one stream.

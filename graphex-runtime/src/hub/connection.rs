@@ -13,9 +13,9 @@ use super::identity::Identity;
 use super::outbox::{Outbox, Taken};
 use super::{Hub, lock};
 use crate::change::Action;
-use crate::error::{CloseReason, ConnectError, Refusal};
+use crate::error::{CloseReason, ConnectError};
 use crate::filters::Filters;
-use crate::model::Model;
+use crate::measure::Stamp;
 use crate::value::Value;
 
 /// An open channel, for transports: send its id to the client, then what [`Connection::take`]
@@ -45,6 +45,8 @@ pub struct Connection {
     pub(super) present: Present,
     /// The channel that this is beside of, if it is a [branch](Hub::branch).
     pub(super) stem: Option<Arc<Channel>>,
+    /// When the process heard of what was taken first and is not sent.
+    pub(super) unsent: Option<Stamp>,
 }
 
 impl Connection {
@@ -76,7 +78,17 @@ impl Connection {
     pub(crate) async fn taken(
         &mut self,
     ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
-        self.channel.outbox.take().await
+        let taken = self.channel.outbox.take().await?;
+        self.unsent = self.unsent.or(taken.heard);
+        Ok(taken)
+    }
+
+    /// What was taken is with the client's connection.
+    #[cfg(feature = "axum")]
+    pub(crate) fn sent(&mut self) {
+        if let Some(heard) = self.unsent.take() {
+            self.hub.engine.measures.delivered.since(heard);
+        }
     }
 
     /// Makes it a connection of this identity, on whom it is counted from now on. Nothing may have
@@ -142,6 +154,9 @@ impl Drop for Connection {
     }
 }
 
+/// What an application's own transport is called in the metrics.
+const OWN_TRANSPORT: &str = "own";
+
 /// What a client subscribes to, or ends.
 #[derive(Debug)]
 pub(crate) struct Subscription {
@@ -160,7 +175,7 @@ impl Hub {
     /// no random bits.
     pub fn connect(&self, identity: Identity) -> Result<Connection, ConnectError> {
         let place = self.engine.holdings.channel(&identity)?;
-        self.open(identity, None, place)
+        self.open(identity, None, place, OWN_TRANSPORT)
     }
 
     /// Opens a channel for this identity, on which it can subscribe to these streams alone.
@@ -174,7 +189,13 @@ impl Hub {
         streams: Arc<HashSet<String>>,
     ) -> Result<Connection, ConnectError> {
         let place = self.engine.holdings.channel(&identity)?;
-        self.open(identity, Some(streams), place)
+        self.open(identity, Some(streams), place, OWN_TRANSPORT)
+    }
+
+    /// A place for a channel of this identity.
+    #[cfg(feature = "axum")]
+    pub(crate) fn place_of(&self, identity: &Identity) -> Result<Held, ConnectError> {
+        self.engine.holdings.channel(identity)
     }
 
     /// A place for a channel that is opened later, and one among those that wait for that.
@@ -197,6 +218,7 @@ impl Hub {
         identity: Identity,
         served: Option<Arc<HashSet<String>>>,
         place: Held,
+        transport: &'static str,
     ) -> Result<Connection, ConnectError> {
         self.engine.start();
         let id = self.channel_id()?;
@@ -207,7 +229,7 @@ impl Hub {
             ..
         } = &*self.engine;
         let outbox = Arc::new(Outbox::new(limits, Arc::clone(counters)));
-        let channel = Channel::new(id, identity, served, outbox, holdings);
+        let channel = Channel::new(id, identity, served, outbox, holdings, transport);
         let channel = Arc::new(channel);
         self.list(&channel, place)?;
         Ok(Connection {
@@ -215,6 +237,7 @@ impl Hub {
             channel,
             present: self.engine.drain.present(),
             stem: None,
+            unsent: None,
         })
     }
 
@@ -256,74 +279,6 @@ impl Hub {
         self.engine.rights.expire(&channel.id, later);
     }
 
-    /// The open channel with this id, if this identity opened it and it serves the model.
-    pub(crate) fn channel(
-        &self,
-        id: &str,
-        identity: &Identity,
-        model: &Model,
-    ) -> Result<Arc<Channel>, Refusal> {
-        let channel = self.find(id, identity)?;
-        self.check_served(&channel, model)?;
-        Ok(channel)
-    }
-
-    /// The open channel with this id, if this identity opened it.
-    pub(super) fn find(&self, id: &str, identity: &Identity) -> Result<Arc<Channel>, Refusal> {
-        let channels = lock(&self.engine.channels);
-        let channel = channels.get(id).cloned();
-        drop(channels);
-        let channel = channel.ok_or(Refusal::UnknownChannel)?;
-        if channel.identity != *identity {
-            self.tell_of_foreign(&channel, identity);
-            return Err(Refusal::UnknownChannel);
-        }
-        self.renew(&channel, identity);
-        Ok(channel)
-    }
-
-    /// The client is told no more than that there is no such channel.
-    fn tell_of_foreign(&self, channel: &Channel, identity: &Identity) {
-        let Some(kept_back) = self.engine.lines.identity.is_time() else {
-            return;
-        };
-        let name = |identity: &Identity| identity.name().unwrap_or("anonymous").to_owned();
-        tracing::warn!(
-            channel = ?channel.id,
-            opened_by = name(&channel.identity),
-            asked_by = name(identity),
-            kept_back,
-            "a request asks for a channel that another identity has opened, and is told that \
-             there is none. If both are one client, `Endpoints::identity` does not see the same \
-             in its requests and in the one that opened the WebSocket: a browser sends its \
-             cookies with both, but no headers with a WebSocket"
-        );
-    }
-
-    /// Whether the channel may have the model's stream.
-    pub(super) fn check_served(&self, channel: &Channel, model: &Model) -> Result<(), Refusal> {
-        self.check_known(model)?;
-        if !channel.serves(model.stream) {
-            let stream = model.stream;
-            return Err(Refusal::NotServed { stream });
-        }
-        Ok(())
-    }
-
-    /// Whether the hub has the model.
-    pub(super) fn check_known(&self, model: &Model) -> Result<(), Refusal> {
-        if self.has_model(model) {
-            return Ok(());
-        }
-        let (stream, model) = (model.stream, model.name);
-        tracing::error!(
-            model,
-            "a client asks for a model that the hub does not know; add `.model::<{model}>()` \
-             to `Hub::builder()`"
-        );
-        Err(Refusal::NotServed { stream })
-    }
-
     /// Closes the channel: it leaves everything, and nothing finds or joins it afterwards.
     #[expect(
         clippy::mutable_key_type,
@@ -332,6 +287,7 @@ impl Hub {
     fn close(&self, channel: &Channel) {
         let place = lock(&self.engine.channels).remove(channel);
         drop(place);
+        self.engine.measures.closed(channel);
         if let Some(at) = lock(&channel.expires_at).take() {
             self.engine.rights.forget(&channel.id, at);
         }

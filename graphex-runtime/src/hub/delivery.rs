@@ -68,6 +68,7 @@ impl Engine {
             let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
             plans.candidates(topics, change)
         };
+        lane.measures.changes.add(1);
         let mut delivery = Delivery::new(lane, &delivered);
         for listed in candidates.blocks().flatten().flatten() {
             self.deliver_to(&mut delivery, &mut spent, listed).await;
@@ -164,6 +165,7 @@ impl Engine {
             payload,
             cursor: change.cursor,
             position: change.position,
+            heard: change.heard,
         }))
     }
 
@@ -185,6 +187,7 @@ impl Engine {
             tell_gap(members);
             return;
         };
+        let mut queued = 0;
         for member in members.values() {
             let subscriber = &member.subscriber;
             let outbox = &subscriber.channel.outbox;
@@ -192,6 +195,7 @@ impl Engine {
                 Pushed::Queued { is_first, is_due } => {
                     // Before anybody can have it.
                     self.counters.frames_queued.add(1);
+                    queued += 1;
                     if is_first {
                         lane.wake_later(subscriber);
                     }
@@ -212,6 +216,8 @@ impl Engine {
             lane.queued(cost);
             spent.spend(cost).await;
         }
+        lane.measures.frames.add(queued);
+        lane.measures.bytes.add(queued * frame.len());
     }
 }
 

@@ -13,6 +13,7 @@ use super::drain::Drain;
 use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
+use super::measures::Measures;
 use super::past::Archive;
 use super::recheck::{Recheck, recheck};
 use super::remote::Remote;
@@ -63,6 +64,7 @@ pub(super) struct Engine {
     beside: Mutex<JoinSet<()>>,
     pub(super) counters: Arc<Counters>,
     pub(crate) lines: Lines,
+    pub(super) measures: Measures,
 }
 
 impl std::fmt::Debug for Engine {
@@ -134,6 +136,7 @@ impl Engine {
                 tasks: Mutex::default(),
                 counters,
                 lines: Lines::default(),
+                measures: Measures::default(),
             }
         })
     }

@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 
 use super::clock::Clock;
 use super::lock;
+use super::measures::LaneMeasures;
 use super::plan::PlanTable;
 use super::publisher::{Batch, Queue};
 use super::recent::Recent;
@@ -42,6 +43,7 @@ pub(super) struct Lane {
     /// Whose channels' writers are to be woken when delivery rests.
     unwoken: Mutex<Vec<Arc<Subscriber>>>,
     unwritten: AtomicUsize,
+    pub(super) measures: LaneMeasures,
 }
 
 /// What a lane's deliveries have cost since other tasks had the processor.
@@ -82,6 +84,7 @@ impl Lane {
             catching_up: tokio::sync::Mutex::default(),
             unwoken: Mutex::default(),
             unwritten: AtomicUsize::new(0),
+            measures: LaneMeasures::default(),
         }
     }
 
@@ -121,11 +124,16 @@ impl Lane {
             };
             while !batch.changes.is_empty() {
                 let before = batch.changes.len();
+                // The one that has waited longest.
+                let heard = batch.changes.front().map(|change| change.heard);
                 let publishing = AssertUnwindSafe(layer.publish(&mut batch.changes));
                 // A panic costs the change it was about, not all that follows.
                 let panicked = publishing.catch_unwind().await.is_err();
                 let published = before - batch.changes.len() - usize::from(panicked);
                 counters.changes_published.add(published);
+                if let Some(heard) = heard.filter(|_| !panicked) {
+                    self.measures.published.since(heard);
+                }
                 self.queue.settled(before - batch.changes.len());
                 if panicked {
                     counters.changes_lost.add(1);

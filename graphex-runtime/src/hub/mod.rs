@@ -22,6 +22,7 @@ mod drain;
 #[cfg(feature = "diesel")]
 mod elsewhere;
 mod engine;
+mod find;
 mod flush;
 mod frame;
 mod holdings;
@@ -30,6 +31,9 @@ mod index;
 mod join;
 mod lane;
 mod lookups;
+mod measures;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod operation;
 mod outbox;
 mod owner;

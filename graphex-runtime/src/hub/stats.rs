@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Hub;
+use crate::measure::HooksMeasures;
 #[cfg(feature = "axum")]
 use crate::rarely::Lines;
 
@@ -94,6 +95,11 @@ impl Hub {
     /// Counts a document that is not executed.
     pub(crate) fn count_refused_document(&self) {
         self.engine.counters.documents_refused.add(1);
+    }
+
+    /// What is measured of the application's hooks.
+    pub(crate) fn hook_measures(&self) -> &HooksMeasures {
+        &self.engine.measures.hooks
     }
 
     /// The lines of its log that are told rarely.

@@ -9,6 +9,7 @@ use axum::extract::ws::{OnFailedUpgrade, WebSocketUpgrade, close_code};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 
+use super::format::Format;
 use super::response::{Rejection, reject};
 use super::socket::{Close, End, Socket};
 use super::{IdentityOf, origin};
@@ -37,11 +38,14 @@ impl Admission {
     }
 
     /// Opens a connection of the hub, or says why not.
-    pub(super) fn connect(&self, identity: Identity) -> Result<Connection, ConnectError> {
-        match &self.streams {
-            Some(streams) => self.hub.connect_to(identity, Arc::clone(streams)),
-            None => self.hub.connect(identity),
-        }
+    pub(super) fn connect(
+        &self,
+        identity: Identity,
+        transport: &'static str,
+    ) -> Result<Connection, ConnectError> {
+        let place = self.hub.place_of(&identity)?;
+        self.hub
+            .open(identity, self.streams.clone(), place, transport)
     }
 
     /// The answer to a WebSocket for which no connection could be opened: what its client is to be
@@ -82,7 +86,9 @@ impl Admission {
         identity: Identity,
         place: Held,
     ) -> Result<Connection, ConnectError> {
-        self.hub.open(identity, self.streams.clone(), place)
+        let streams = self.streams.clone();
+        let transport = Format::NamedEvents.transport();
+        self.hub.open(identity, streams, place, transport)
     }
 }
 

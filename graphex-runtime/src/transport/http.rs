@@ -260,7 +260,9 @@ impl<E: Executor> Http<E> {
         if let (Format::Events, Some(place)) = (format, sse::resumed(&parts.headers)) {
             request.data_mut().insert(Resumed(place));
         }
-        let connection = self.admission.connect((self.admission.identity)(parts))?;
+        let connection = self
+            .admission
+            .connect((self.admission.identity)(parts), format.transport())?;
         let feed = Feed::new(format, connection, self.admission.hub.limits());
         let body = feed.of_one(self.run(parts, request)).map_err(|refusal| {
             let message = refusal.to_string();

@@ -169,6 +169,7 @@ impl Feed {
                     if passed.is_none() {
                         return End::Gone;
                     }
+                    self.connection.sent();
                 }
                 () = gone(self.out.as_ref()) => return End::Gone,
                 () = sleep_until(self.deadline), if waits => return End::Gone,

@@ -11,6 +11,7 @@ fn frame(payload: &'static str) -> Arc<Frame> {
         payload: payload.into(),
         cursor: None,
         position: None,
+        heard: Stamp::now(),
     })
 }
 
