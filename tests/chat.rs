@@ -482,6 +482,33 @@ async fn sigterm_sends_all_clients_away_and_ends_the_program() {
     assert_eq!(within(process.wait()).await.unwrap().code(), Some(0));
 }
 
+#[tokio::test]
+async fn it_is_explained_why_a_message_comes_or_not() {
+    let chat = Chat::start().await;
+    let ann = chat.connect(Some(ANN)).await;
+    let updates = "action: UPDATE";
+    chat.subscribe(&ann, &[("x-user", ANN)], "messageSubscription", updates)
+        .await;
+    let explained = async |user: i32| {
+        let mut lines = String::new();
+        // Each process knows of its own channels.
+        for address in &chat.sockets {
+            let url = format!("http://{address}/explain?user={user}&message=1");
+            let response = within(reqwest::get(url)).await.unwrap();
+            assert_eq!(response.status(), 200);
+            lines += &within(response.text()).await.unwrap();
+        }
+        lines
+    };
+    let lines = explained(ANN).await;
+    assert!(lines.contains(": yes\n"), "{lines}");
+    assert!(
+        lines.contains("scope `tenant`: asks for 1, the row has 1: holds"),
+        "{lines}"
+    );
+    assert_eq!(explained(BOB).await.matches("subscription").count(), 0);
+}
+
 #[cfg(feature = "metrics")]
 #[tokio::test]
 async fn prometheus_reads_what_the_chat_does() {

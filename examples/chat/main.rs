@@ -22,6 +22,7 @@
 )]
 
 mod database;
+mod explain;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod models;
@@ -81,7 +82,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let (hub, database) = database::open(with_layer(models)?)?;
     let schema = Schema::build(Query, Mutation::default(), Subscription::default())
         .data(hub.clone())
-        .data(database)
+        .data(database.clone())
         .finish();
     let app = graphex::axum::Endpoints::new(schema, hub.clone())
         .identity(|request| Viewer::of(request).identity())
@@ -103,6 +104,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             "/",
             get(|| async { Redirect::temporary("/graphql/client/") }),
         );
+    let app = app.merge(explain::router(hub.clone(), database));
     #[cfg(feature = "metrics")]
     let app = app.merge(metrics::router(hub.clone())?);
 

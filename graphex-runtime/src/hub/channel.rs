@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 use super::connection::Subscription;
+use super::explain::Terms;
 use super::holdings::{Held, Holdings, Quota};
 use super::identity::Identity;
 use super::lock;
@@ -145,6 +146,8 @@ impl SubscriptionKey {
 #[derive(Debug)]
 pub(super) struct Joined {
     pub(super) subscriber: Arc<Subscriber>,
+    /// What its plans make one predicate of.
+    pub(super) terms: Terms,
     /// The seat for each action, by `action as usize`.
     pub(super) seats: [Option<Seat>; Action::ALL.len()],
 }

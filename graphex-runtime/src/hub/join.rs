@@ -8,6 +8,7 @@ use super::begin::{Begin, Place};
 use super::catch_up::CatchUp;
 use super::channel::{Channel, Joined, SubscriptionKey};
 use super::connection::Subscription;
+use super::explain::Terms;
 use super::operation::Envelope;
 use super::plan::{Plan, Seat};
 use super::subscriber::Subscriber;
@@ -73,6 +74,11 @@ impl Hub {
         };
         let id = subscription.id.clone();
         let id = id.map(|value| Pin::one(model.key, &Arc::new(value)));
+        let terms = Terms {
+            scope: scope.clone(),
+            id: id.clone(),
+            filters: subscription.filters.clone(),
+        };
         let predicate = Predicate::new(scope, id, &subscription.filters);
         let limits = &self.engine.limits;
         // Topics and plans are built before anything is locked.
@@ -114,9 +120,11 @@ impl Hub {
             let (channel, envelope) = (Arc::clone(channel), envelope.clone());
             Joined {
                 subscriber: Subscriber::new(channel, envelope, projection, lane.clock.clone()),
+                terms: terms.clone(),
                 seats: Default::default(),
             }
         });
+        held.terms = terms;
         let subscriber = Arc::clone(&held.subscriber);
         let (mut waiting_topics, mut waiting_plans) = (Vec::new(), Vec::new());
         for (topics, plan, listening) in joins {

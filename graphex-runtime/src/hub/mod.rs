@@ -22,6 +22,7 @@ mod drain;
 #[cfg(feature = "diesel")]
 mod elsewhere;
 mod engine;
+mod explain;
 mod find;
 mod flush;
 mod frame;
@@ -75,6 +76,7 @@ pub use connection::Connection;
 pub(crate) use connection::Subscription;
 #[cfg(feature = "axum")]
 pub(crate) use drain::Present;
+pub use explain::{Explained, Explanation, Reason, Term, TermKind};
 #[cfg(feature = "diesel")]
 pub(crate) use flush::Flushing;
 #[cfg(feature = "axum")]
