@@ -489,11 +489,13 @@ async fn it_is_explained_why_a_message_comes_or_not() {
     let updates = "action: UPDATE";
     chat.subscribe(&ann, &[("x-user", ANN)], "messageSubscription", updates)
         .await;
+    let create = "mutation { createMessage(room: 1, text: \"hello\") { id } }";
+    let id = chat.done(ANN, create).await["createMessage"]["id"].clone();
     let explained = async |user: i32| {
         let mut lines = String::new();
         // Each process knows of its own channels.
         for address in &chat.sockets {
-            let url = format!("http://{address}/explain?user={user}&message=1");
+            let url = format!("http://{address}/explain?user={user}&message={id}");
             let response = within(reqwest::get(url)).await.unwrap();
             assert_eq!(response.status(), 200);
             lines += &within(response.text()).await.unwrap();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_graphql::registry::Registry;
 use async_graphql::{
@@ -23,6 +24,7 @@ use crate::error::Refusal;
 use crate::filters::Filters;
 use crate::hooks::Hooks;
 use crate::hub::{Begin, Connection, Envelope, Identity, Operation, Place, Registration, Resumed};
+use crate::limits::Limits;
 use crate::model::{Model, ModelType, RawArgs};
 
 /// The events of a model for the standard protocols; `MessageChanges` is
@@ -104,7 +106,8 @@ async fn subscribe(
     };
     let filters = arguments::filters(ctx)?;
     let begin = arguments::begin(ctx)?;
-    let joined = join(ctx, model, hooks, args, filters.as_ref(), begin).await;
+    let throttle = arguments::throttle(ctx)?;
+    let joined = join(ctx, model, hooks, args, filters.as_ref(), begin, throttle).await;
     joined.map_err(|refusal| {
         let error = async_graphql::Error::new(refusal.to_string());
         let error = error.extend_with(|_, extensions| extensions.set("code", refusal.code()));
@@ -119,6 +122,7 @@ async fn join(
     mut args: RawArgs,
     filters: Option<&SentFilters>,
     mut begin: Begin,
+    throttle: Option<Duration>,
 ) -> Result<Source, Refusal> {
     let hub = arguments::hub(ctx)?;
     if begin.place != Place::Now && !hub.is_logged(model) {
@@ -147,13 +151,25 @@ async fn join(
         }
     };
     registration.check(model)?;
-    let subscription = arguments::subscription(model, &mut args, filters, hub.limits())?;
+    let mut subscription = arguments::subscription(model, &mut args, filters, hub.limits())?;
+    subscription.throttle = allowed(throttle, hub.limits())?;
     let permit = hooks.permit(model, ctx, args, hub.hook_measures()).await?;
     let projection = projection(model, ctx.field(), hub.limits())?;
     registration
         .join(permit, &subscription, &projection, begin)
         .await?;
     Ok(source)
+}
+
+/// The throttle that a client asks for, if it may.
+fn allowed(asked: Option<Duration>, limits: &Limits) -> Result<Option<Duration>, Refusal> {
+    let longest = limits.longest_throttle;
+    match asked.filter(|asked| !asked.is_zero()) {
+        Some(asked) if asked > longest => Err(Refusal::ThrottleTooLong {
+            limit: longest.as_millis(),
+        }),
+        asked => Ok(asked),
+    }
 }
 
 impl Source {

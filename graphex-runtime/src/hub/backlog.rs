@@ -19,6 +19,7 @@ use super::lock;
 use super::owner::Owner;
 use super::passage::Verdict;
 use super::plan::{Members, Plan};
+use super::throttle::Throttle;
 use crate::change::Change;
 use crate::predicate::Demand;
 
@@ -46,6 +47,7 @@ pub(super) struct Undecided {
     pub(super) question: Arc<Question>,
     pub(super) plan: Arc<Plan>,
     pub(super) members: Members,
+    pub(super) throttle: Option<Arc<Throttle>>,
 }
 
 /// What waits for the decisions of one predicate.
@@ -164,6 +166,7 @@ impl Backlog {
                 question,
                 plan,
                 members,
+                throttle,
             } = undecided;
             let mut asking = members.values();
             if asking.any(|member| member.is_asking(plan.action)) {
@@ -175,7 +178,15 @@ impl Backlog {
                             number: question.number,
                             passage,
                         };
-                        engine.tell(&telling, &mut spent, plan, members).await;
+                        if let Some(throttle) = throttle {
+                            // What is held back goes in a step of the lane too.
+                            let _turn = lane.delivering.lock().await;
+                            engine
+                                .tell_throttled(&telling, &mut spent, plan, members, throttle)
+                                .await;
+                        } else {
+                            engine.tell(&telling, &mut spent, plan, members).await;
+                        }
                     }
                     Some(Verdict::Nothing) => {}
                     Some(Verdict::Undecided) | None => tell_gap(members),

@@ -54,6 +54,7 @@ impl Channel {
             quota: holdings.quota(&self.identity, &self.id),
             expires_at: Mutex::default(),
             is_branch: true,
+            rate: Arc::clone(&self.rate),
             ..Self::new(id, identity, served, outbox, holdings, self.transport)
         }
     }

@@ -14,6 +14,7 @@ use super::lock;
 use super::outbox::Outbox;
 use super::owner::Owner;
 use super::plan::Seat;
+use super::rate::Rate;
 use super::subscriber::Subscriber;
 use crate::change::Action;
 use crate::error::Refusal;
@@ -84,6 +85,8 @@ pub(crate) struct Channel {
     pub(super) is_branch: bool,
     /// What its protocol is called in the metrics.
     pub(super) transport: &'static str,
+    /// Of its subscribing.
+    pub(super) rate: Arc<Rate>,
     /// Locked before the plans of a stream, never after.
     pub(super) subscriptions: Mutex<Subscriptions>,
 }
@@ -173,6 +176,7 @@ impl Channel {
             identity,
             is_branch: false,
             transport,
+            rate: Arc::default(),
             subscriptions: Mutex::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -163,6 +164,8 @@ pub(crate) struct Subscription {
     pub(crate) actions: Vec<Action>,
     pub(crate) id: Option<Value>,
     pub(crate) filters: Filters,
+    /// The least time between two updates of one row that it asks for.
+    pub(crate) throttle: Option<Duration>,
 }
 
 impl Hub {

@@ -45,7 +45,7 @@ impl<'d> Delivery<'d> {
 /// What is told of a change, by its number in the lane.
 pub(super) struct Telling<'t> {
     pub(super) lane: &'t Lane,
-    pub(super) change: &'t Change,
+    pub(super) change: &'t Arc<Change>,
     pub(super) number: u64,
     pub(super) passage: Passage,
 }
@@ -93,6 +93,7 @@ impl Engine {
             plan,
             members,
             backlog,
+            throttle,
         } = listed;
         // An older change that is not decided goes first.
         let is_free = backlog.as_ref().is_none_or(|backlog| !backlog.is_busy());
@@ -109,7 +110,13 @@ impl Engine {
                     number: *number,
                     passage,
                 };
-                self.tell(&telling, spent, plan, members).await;
+                match throttle {
+                    None => self.tell(&telling, spent, plan, members).await,
+                    Some(throttle) => {
+                        self.tell_throttled(&telling, spent, plan, members, throttle)
+                            .await;
+                    }
+                }
             }
             (Verdict::Undecided, backlog) => {
                 let question =
@@ -118,6 +125,7 @@ impl Engine {
                     question: Arc::clone(question),
                     plan: Arc::clone(plan),
                     members: Arc::clone(members),
+                    throttle: throttle.clone(),
                 };
                 // What is costly has a backlog.
                 if let Some(backlog) = backlog {

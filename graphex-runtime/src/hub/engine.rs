@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use async_graphql::Data;
 use tokio::task::{AbortHandle, JoinSet};
@@ -33,6 +34,8 @@ pub(super) struct Options {
     pub(super) data: Data,
     pub(super) layer: Setup,
     pub(super) recheck: Option<Recheck>,
+    /// By stream.
+    pub(super) throttles: HashMap<&'static str, Duration>,
 }
 
 /// What the handles share.
@@ -99,12 +102,14 @@ impl Engine {
             data,
             layer,
             recheck,
+            throttles,
         } = options;
         let counters = Arc::<Counters>::default();
         let lanes: HashMap<_, _> = models
             .iter()
             .map(|model| {
-                let lane = Lane::new(model, &limits, &counters);
+                let throttle = throttles.get(model.stream).copied();
+                let lane = Lane::new(model, throttle, &limits, &counters);
                 (model.stream, Arc::new(lane))
             })
             .collect();

@@ -72,6 +72,11 @@ impl Hub {
             let stream = model.stream;
             return Err(Refusal::NotServed { stream });
         };
+        let limits = &self.engine.limits;
+        if !channel.rate.take(limits.subscribes_per_second) {
+            let limit = limits.subscribes_per_second;
+            return Err(Refusal::TooOften { limit });
+        }
         let id = subscription.id.clone();
         let id = id.map(|value| Pin::one(model.key, &Arc::new(value)));
         let terms = Terms {
@@ -80,7 +85,8 @@ impl Hub {
             filters: subscription.filters.clone(),
         };
         let predicate = Predicate::new(scope, id, &subscription.filters);
-        let limits = &self.engine.limits;
+        // The server's, or a longer one of the client's.
+        let throttle = lane.throttle.max(subscription.throttle);
         // Topics and plans are built before anything is locked.
         let joins = subscription.actions.iter().map(|&action| {
             let topics = Topic::listened(model, action, &predicate, limits.narrowed_topics);
@@ -89,6 +95,7 @@ impl Hub {
                 action,
                 predicate,
                 projection,
+                throttle,
             };
             (topics, plan)
         });
@@ -106,12 +113,24 @@ impl Hub {
         // A change is delivered by the plan that is replaced or by the new one, and when this
         // returns it is the new one: so no change is half delivered meanwhile. Nor may one be while
         // a subscriber is told where it stands.
-        let replaces = lock(&channel.subscriptions).held.contains_key(&key);
-        let _delivering = if replaces || begin.ready {
+        let replaced: Vec<_> = {
+            let subscriptions = lock(&channel.subscriptions);
+            let held = subscriptions.held.get(&key);
+            let seats = held
+                .into_iter()
+                .flat_map(|held| held.seats.iter().flatten());
+            seats.map(|seat| Arc::clone(seat.plan())).collect()
+        };
+        let mut delivering = if begin.ready || !replaced.is_empty() {
             Some(lane.delivering.lock().await)
         } else {
             None
         };
+        if let Some(spent) = &mut delivering {
+            for plan in replaced.iter().filter(|plan| plan.throttle.is_some()) {
+                self.engine.let_go(lane, spent, plan).await;
+            }
+        }
         let mut subscriptions = lock(&channel.subscriptions);
         subscriptions.has_room(&key, limits)?;
         let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
@@ -30,6 +31,8 @@ const WRITE_BUDGET: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) model: &'static Model,
+    /// The least time between two updates of one row, for all subscriptions.
+    pub(super) throttle: Option<Duration>,
     pub(super) plans: RwLock<PlanTable>,
     /// From the writers of this process.
     pub(super) queue: Arc<Queue>,
@@ -72,10 +75,16 @@ impl Budget {
 }
 
 impl Lane {
-    pub(super) fn new(model: &'static Model, limits: &Limits, counters: &Arc<Counters>) -> Self {
+    pub(super) fn new(
+        model: &'static Model,
+        throttle: Option<Duration>,
+        limits: &Limits,
+        counters: &Arc<Counters>,
+    ) -> Self {
         let queue = Queue::new(limits.publisher_queue, Arc::clone(counters));
         Self {
             model,
+            throttle,
             plans: RwLock::default(),
             queue: Arc::new(queue),
             clock: Clock::default(),

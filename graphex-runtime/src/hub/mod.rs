@@ -50,6 +50,7 @@ mod plan;
     allow(dead_code, reason = "only capture from transactions reserves places")
 )]
 mod publisher;
+mod rate;
 mod recent;
 mod recheck;
 mod remote;
@@ -62,6 +63,7 @@ mod slab;
 mod source;
 mod stats;
 mod subscriber;
+mod throttle;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
 

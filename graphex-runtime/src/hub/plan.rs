@@ -1,20 +1,23 @@
 //! Plans: equal subscribers share one, which is evaluated and encoded once per change.
 
+mod candidates;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
-use smallvec::SmallVec;
 
 use super::backlog::Backlog;
 use super::budget::Budgets;
 use super::holdings::Held;
 use super::index::EqualityIndex;
 use super::owner::Owner;
-use super::slab::{BLOCK, Block, Slab};
+use super::slab::Slab;
 use super::subscriber::Member;
-use crate::change::{Action, Change};
+use super::throttle::Throttle;
+use crate::change::Action;
 use crate::layer::Listening;
 use crate::predicate::Predicate;
 use crate::projection::Projection;
@@ -26,6 +29,16 @@ pub(crate) struct Plan {
     pub(crate) action: Action,
     pub(crate) predicate: Predicate,
     pub(crate) projection: Projection,
+    /// The least time between two updates of one row.
+    pub(crate) throttle: Option<Duration>,
+}
+
+impl Plan {
+    fn throttled(&self) -> Option<Throttled> {
+        let (predicate, projection) = (&self.predicate, &self.projection);
+        self.throttle
+            .map(|interval| (predicate.clone(), projection.clone(), interval))
+    }
 }
 
 /// The members of a plan, shared with deliveries under way: copied on a change only while
@@ -78,6 +91,8 @@ pub(crate) struct Listed {
     pub(crate) members: Members,
     /// Where what a row does not tell cheaply is decided.
     pub(crate) backlog: Option<Arc<Backlog>>,
+    /// What holds its updates back.
+    pub(crate) throttle: Option<Arc<Throttle>>,
 }
 
 /// The plans of one stream, found by the topics they listen on and the values they pin.
@@ -93,7 +108,12 @@ pub(crate) struct PlanTable {
     /// One for each predicate that has something to decide, and how many plans have it: their
     /// decisions come in the order of the changes.
     backlogs: HashMap<Predicate, (Arc<Backlog>, usize)>,
+    /// One for plans that differ in their action alone, and how many they are.
+    throttles: HashMap<Throttled, (Arc<Throttle>, usize)>,
 }
+
+/// What plans have in common that share a throttle.
+type Throttled = (Predicate, Projection, Duration);
 
 /// Where a plan is listed.
 #[derive(Debug)]
@@ -112,21 +132,6 @@ struct Listeners {
     index: EqualityIndex<usize>,
     /// All others.
     scanned: Slab<Listed>,
-}
-
-/// The plans that a row may match.
-#[derive(Debug, Default)]
-pub(crate) struct Candidates {
-    found: Block<Listed>,
-    scanned: Vec<Arc<Block<Listed>>>,
-}
-
-impl Candidates {
-    /// In portions of bounded size.
-    pub(crate) fn blocks(&self) -> impl Iterator<Item = &[Option<Listed>]> {
-        let scanned = self.scanned.iter().map(|block| block.as_slice());
-        self.found.chunks(BLOCK).chain(scanned)
-    }
 }
 
 impl PlanTable {
@@ -174,11 +179,19 @@ impl PlanTable {
             *plans += 1;
             Arc::clone(backlog)
         });
+        let throttle = plan.throttled().map(|throttled| {
+            let throttle = || (Arc::new(Throttle::new(throttled.2)), 0);
+            let shared = self.throttles.entry(throttled.clone());
+            let (throttle, plans) = shared.or_insert_with(throttle);
+            *plans += 1;
+            Arc::clone(throttle)
+        });
         let listed = Listed {
             predicate: plan.predicate.clone(),
             plan: Arc::clone(&plan),
             members: Members::default(),
             backlog,
+            throttle,
         };
         // What an index cannot find listens on the coarse topic alone: it does not pin all index
         // fields, or to more values than there may be topics.
@@ -226,6 +239,9 @@ impl PlanTable {
         if plan.predicate.is_costly() {
             release(&mut self.backlogs, &plan.predicate, |(_, plans)| plans);
         }
+        if let Some(throttled) = plan.throttled() {
+            release(&mut self.throttles, &throttled, |(_, plans)| plans);
+        }
     }
 
     fn listed(&mut self, plan: &Plan) -> Option<&mut Listed> {
@@ -235,6 +251,17 @@ impl PlanTable {
             None => &mut self.found,
         };
         slab.get_mut(listing.place)
+    }
+
+    /// This very plan as of now, if it has members; not one that is equal and was listed later.
+    pub(crate) fn current(&self, plan: &Arc<Plan>) -> Option<&Listed> {
+        let listing = self.plans.get(plan)?;
+        let slab = match &listing.scanned_on {
+            Some(topic) => &self.topics.get(topic)?.scanned,
+            None => &self.found,
+        };
+        slab.get(listing.place)
+            .filter(|listed| Arc::ptr_eq(&listed.plan, plan))
     }
 
     /// The plan of this seat, with its member alone.
@@ -248,6 +275,8 @@ impl PlanTable {
             plan,
             members: Arc::new(IndexMap::from_iter([(member.key(), member)])),
             backlog,
+            // What it gets here is what it has missed.
+            throttle: None,
         })
     }
 
@@ -281,31 +310,6 @@ impl PlanTable {
                 self.topics.remove(topic);
             }
         }
-    }
-
-    /// The plans on these topics that the change may concern, with their members as of now. A plan
-    /// listens on the coarse topic or on narrowed ones, and a row has one of each.
-    pub(crate) fn candidates(&self, topics: &[Topic], change: &Change) -> Candidates {
-        let mut candidates = Candidates::default();
-        let mut places = SmallVec::<[usize; 8]>::new();
-        for listeners in topics.iter().filter_map(|topic| self.topics.get(topic)) {
-            places.extend(listeners.index.find(&change.row));
-            candidates.scanned.extend(listeners.scanned.snapshot());
-        }
-        if let Some(before) = &change.before {
-            // What is scanned listens on the coarse topic, which is the same.
-            let topics: Vec<_> = Topic::published_before(change, before).collect();
-            for listeners in topics.iter().filter_map(|topic| self.topics.get(topic)) {
-                places.extend(listeners.index.find(before));
-            }
-            places.sort_unstable();
-            places.dedup();
-        }
-        let found = places.into_iter();
-        candidates
-            .found
-            .extend(found.map(|place| self.found.get(place).cloned()));
-        candidates
     }
 
     /// Topics and plans listed.
