@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use smallvec::SmallVec;
 
 use crate::change::{Action, Change, Row};
 use crate::model::Model;
@@ -23,6 +24,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 /// What a layer routes by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Topic(Arc<str>);
+
+/// The topics of one row.
+pub(crate) type Topics = SmallVec<[Topic; 2]>;
 
 impl Topic {
     /// The topics that a subscriber with this predicate listens on: the coarse one, or those
@@ -73,7 +77,7 @@ impl Topic {
 
     fn of_row(model: &Model, action: Action, row: &Row) -> impl Iterator<Item = Self> + use<> {
         let values = model.index.iter().map(|field| row.value(*field));
-        let values: Vec<_> = values.filter(|value| !value.is_null()).collect();
+        let values: SmallVec<[_; 4]> = values.filter(|value| !value.is_null()).collect();
         let narrowed = !values.is_empty() && values.len() == model.index.len();
         let narrowed = narrowed.then(|| Self::narrowed(model, action, values));
         std::iter::once(Self::coarse(model, action)).chain(narrowed)
@@ -121,7 +125,7 @@ impl Topic {
     ) -> Self {
         let pair =
             |(field, value): (&usize, &Value)| (model.fields[*field].name, value.canonical());
-        let mut pairs: Vec<_> = model.index.iter().zip(values).map(pair).collect();
+        let mut pairs: SmallVec<[_; 4]> = model.index.iter().zip(values).map(pair).collect();
         pairs.sort_unstable();
         let mut name = format!("{}-{action}", model.stream);
         for (position, (key, value)) in pairs.iter().enumerate() {

@@ -18,8 +18,7 @@ use super::lane::{self, Lane};
 use super::lock;
 use super::owner::Owner;
 use super::passage::Verdict;
-use super::plan::{Members, Plan};
-use super::throttle::Throttle;
+use super::plan::{Listed, Members, Plan};
 use crate::change::Change;
 use crate::predicate::Demand;
 
@@ -45,9 +44,7 @@ type Answer = Arc<OnceCell<Option<bool>>>;
 #[derive(Debug)]
 pub(super) struct Undecided {
     pub(super) question: Arc<Question>,
-    pub(super) plan: Arc<Plan>,
-    pub(super) members: Members,
-    pub(super) throttle: Option<Arc<Throttle>>,
+    pub(super) listed: Arc<Listed>,
 }
 
 /// What waits for the decisions of one predicate.
@@ -162,12 +159,13 @@ impl Backlog {
             let (Some(engine), Some((undecided, _))) = (engine.upgrade(), &running.current) else {
                 return;
             };
-            let Undecided {
-                question,
+            let Undecided { question, listed } = undecided;
+            let Listed {
                 plan,
                 members,
                 throttle,
-            } = undecided;
+                ..
+            } = &**listed;
             let mut asking = members.values();
             if asking.any(|member| member.is_asking(plan.action)) {
                 match engine.verdict(&budget, question, plan).await {
@@ -219,12 +217,12 @@ impl Drop for Running<'_> {
         let Some((undecided, _)) = &self.current else {
             return;
         };
-        tell_gap(&undecided.members);
+        tell_gap(&undecided.listed.members);
         // The runtime ends, or the hub: another task begins with what comes next.
         let mut state = lock(&self.backlog.0);
         state.is_running = false;
         for (undecided, _) in state.waiting.drain(..) {
-            tell_gap(&undecided.members);
+            tell_gap(&undecided.listed.members);
         }
     }
 }
@@ -233,7 +231,7 @@ impl Drop for Running<'_> {
 pub(super) fn tell_gap(members: &Members) {
     for member in members.values() {
         let subscriber = &member.subscriber;
-        subscriber.channel.outbox.gap(subscriber);
+        subscriber.outbox.gap(subscriber);
     }
 }
 
@@ -244,7 +242,7 @@ impl Engine {
         &self,
         budget: &Budget,
         question: &Arc<Question>,
-        plan: &Arc<Plan>,
+        plan: &Plan,
     ) -> Option<bool> {
         let stream = question.change.model.stream;
         let work = plan.predicate.pattern_work(&question.change.row);
@@ -290,15 +288,15 @@ impl Engine {
         &self,
         budget: &Budget,
         question: &Arc<Question>,
-        plan: &Arc<Plan>,
+        plan: &Plan,
         work: u64,
     ) -> Option<bool> {
         if work <= INLINE_WORK {
             return Some(plan.predicate.patterns_hold(&question.change.row));
         }
         let _slot = self.budgets.pattern(budget).await;
-        let (question, plan) = (Arc::clone(question), Arc::clone(plan));
-        let testing = move || plan.predicate.patterns_hold(&question.change.row);
+        let (question, predicate) = (Arc::clone(question), plan.predicate.clone());
+        let testing = move || predicate.patterns_hold(&question.change.row);
         // It fails when the runtime ends.
         tokio::task::spawn_blocking(testing).await.ok()
     }

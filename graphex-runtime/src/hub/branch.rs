@@ -20,17 +20,18 @@ impl Hub {
         let Engine {
             channels,
             holdings,
-            limits,
+            bounds,
             counters,
             ..
         } = &*self.engine;
         let place = stem.quota.hold(CHANNEL)?;
-        let outbox = Arc::new(Outbox::new(limits, Arc::clone(counters)));
-        let channel = Arc::new(stem.branch(id, outbox, holdings));
+        let outbox = Arc::new(Outbox::new(Arc::clone(bounds), Arc::clone(counters)));
+        let channel = Arc::new(stem.branch(id, Arc::clone(&outbox), holdings));
         lock(channels).insert(Arc::clone(&channel), place);
         Ok(Connection {
             hub: self.clone(),
             channel,
+            outbox,
             present: self.engine.drain.present(),
             stem: Some(Arc::clone(stem)),
             unsent: None,

@@ -41,7 +41,7 @@ pub(super) struct CatchUp {
     pub(super) begin: Begin,
     /// For each action that it asks for: where it will be listed.
     pub(super) topics: Vec<Vec<Topic>>,
-    pub(super) plans: Vec<(Member, Arc<Plan>)>,
+    pub(super) plans: Vec<(Member, Plan)>,
     /// In the lane: what it is told of a gap after this covers all that it catches up with.
     pub(super) number: u64,
 }
@@ -86,12 +86,12 @@ impl CatchUp {
         };
         let mut spent = Budget::default();
         loop {
-            self.subscriber.channel.outbox.room(&self.subscriber).await;
+            self.subscriber.outbox.room(&self.subscriber).await;
             let Some(engine) = engine.upgrade() else {
                 return;
             };
             let outcome = self.piece(&engine, &mut spent, reached).await;
-            self.subscriber.channel.outbox.wake();
+            self.subscriber.outbox.wake();
             match outcome {
                 Outcome::On(further) => reached = further,
                 Outcome::Stands | Outcome::Left => return,
@@ -195,7 +195,7 @@ impl CatchUp {
     ) -> Option<Outcome> {
         let mut plans = self.plans.iter();
         let (member, plan) = plans.find(|(_, plan)| plan.action == change.action)?;
-        let outbox = &self.subscriber.channel.outbox;
+        let outbox = &self.subscriber.outbox;
         spent.spend(128).await;
         let passage = match engine.passage(&self.subscriber.channel, plan, change).await {
             Some(Verdict::Told(passage)) => passage,
@@ -228,7 +228,7 @@ impl CatchUp {
         let is_told = self.subscriber.is_covered(self.number);
         if tell && !is_told {
             engine.counters.resyncs.add(1);
-            let outbox = &self.subscriber.channel.outbox;
+            let outbox = &self.subscriber.outbox;
             outbox.signal(&self.subscriber, Signal::Resync, at);
         }
         self.take_seats(engine, &mut delivering, &[], at).await;
@@ -252,7 +252,7 @@ impl CatchUp {
             };
             let plans = &self.lane.plans;
             let mut plans = plans.write().unwrap_or_else(PoisonError::into_inner);
-            let mut seated = |(topics, (_, plan)): (&Vec<Topic>, &(Member, Arc<Plan>))| {
+            let mut seated = |(topics, (_, plan)): (&Vec<Topic>, &(Member, Plan))| {
                 let waiting = held.seats[plan.action as usize].take()?;
                 let seat = seated(&mut plans, engine, topics, waiting);
                 let listed = plans.alone(&seat);
@@ -266,11 +266,13 @@ impl CatchUp {
             let mut delivery = Delivery::new(&self.lane, delivered);
             let action = delivered.change.action;
             for listed in listed.iter().filter(|listed| listed.plan.action == action) {
-                engine.deliver_to(&mut delivery, spent, listed).await;
+                let predicate = &listed.plan.predicate;
+                let delivering = engine.deliver_to(&mut delivery, spent, predicate, listed);
+                delivering.await;
             }
         }
         if self.begin.ready {
-            let outbox = &self.subscriber.channel.outbox;
+            let outbox = &self.subscriber.outbox;
             outbox.signal(&self.subscriber, Signal::Ready, at);
         }
         self.lane.flush();
@@ -292,7 +294,7 @@ fn seated(
     topics: &[Topic],
     waiting: Seat,
 ) -> Seat {
-    let (member, plan) = (waiting.member().clone(), Plan::clone(waiting.plan()));
+    let (member, plan) = (waiting.member().clone(), waiting.plan().clone());
     let mut seat = plans.join(topics.to_vec(), plan, member, &engine.budgets);
     seat.listening = waiting.listening;
     seat.held = waiting.held;

@@ -22,10 +22,16 @@ pub(crate) struct Moment {
 impl Clock {
     /// The delivery of a change begins, which may have a place in the log; its number.
     pub(super) fn tick(&self, cursor: Option<Cursor>) -> u64 {
+        self.tick_from(cursor).1
+    }
+
+    /// The same, and where in the log the lane was.
+    pub(super) fn tick_from(&self, cursor: Option<Cursor>) -> (Option<Cursor>, u64) {
         let mut moment = lock(&self.0);
+        let before = moment.cursor;
         moment.number += 1;
-        moment.cursor = cursor.or(moment.cursor);
-        moment.number
+        moment.cursor = cursor.or(before);
+        (before, moment.number)
     }
 
     /// The log has nothing more of the stream up to here.

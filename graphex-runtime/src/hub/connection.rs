@@ -39,6 +39,8 @@ use crate::value::Value;
 pub struct Connection {
     pub(super) hub: Hub,
     pub(super) channel: Arc<Channel>,
+    /// The channel's.
+    pub(super) outbox: Arc<Outbox>,
     #[cfg_attr(
         not(feature = "axum"),
         allow(dead_code, reason = "counted for as long as it is held")
@@ -79,7 +81,7 @@ impl Connection {
     pub(crate) async fn taken(
         &mut self,
     ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
-        let taken = self.channel.outbox.take().await?;
+        let taken = self.outbox.take().await?;
         self.unsent = self.unsent.or(taken.heard);
         Ok(taken)
     }
@@ -128,12 +130,12 @@ impl Connection {
     /// For who has something for the connection's writer to do.
     #[cfg(feature = "axum")]
     pub(crate) fn notifier(&self) -> Notifier {
-        Notifier(Arc::clone(&self.channel.outbox))
+        Notifier(Arc::clone(&self.outbox))
     }
 
     /// Waits until the hub closes the channel.
     pub async fn closed(&mut self) -> CloseReason {
-        self.channel.outbox.closed().await
+        self.outbox.closed().await
     }
 }
 
@@ -227,17 +229,19 @@ impl Hub {
         let id = self.channel_id()?;
         let Engine {
             holdings,
-            limits,
+            bounds,
             counters,
             ..
         } = &*self.engine;
-        let outbox = Arc::new(Outbox::new(limits, Arc::clone(counters)));
-        let channel = Channel::new(id, identity, served, outbox, holdings, transport);
+        let outbox = Arc::new(Outbox::new(Arc::clone(bounds), Arc::clone(counters)));
+        let own = Arc::clone(&outbox);
+        let channel = Channel::new(id, identity, served, own, holdings, transport);
         let channel = Arc::new(channel);
         self.list(&channel, place)?;
         Ok(Connection {
             hub: self.clone(),
             channel,
+            outbox,
             present: self.engine.drain.present(),
             stem: None,
             unsent: None,

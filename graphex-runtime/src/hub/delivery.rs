@@ -16,6 +16,7 @@ use super::recent::Delivered;
 use crate::change::{Change, Passage};
 use crate::layer::{BoxFuture, Inbox};
 use crate::model::Model;
+use crate::predicate::Predicate;
 use crate::topic::Topic;
 use crate::wire;
 
@@ -55,10 +56,10 @@ impl Engine {
     async fn deliver_on(&self, lane: &Arc<Lane>, topics: &[Topic], change: &Arc<Change>) {
         let mut spent = lane.delivering.lock().await;
         spent.spend(COST_OF_A_CHANGE).await;
-        let before = lane.clock.now().cursor;
+        let (before, number) = lane.clock.tick_from(change.cursor);
         let delivered = Delivered {
             change: Arc::clone(change),
-            number: lane.clock.tick(change.cursor),
+            number,
         };
         if change.position.is_some() {
             lock(&lane.recent).push(before, delivered.clone());
@@ -70,8 +71,9 @@ impl Engine {
         };
         lane.measures.changes.add(1);
         let mut delivery = Delivery::new(lane, &delivered);
-        for listed in candidates.blocks().flatten().flatten() {
-            self.deliver_to(&mut delivery, &mut spent, listed).await;
+        for (predicate, listed) in candidates.iter() {
+            self.deliver_to(&mut delivery, &mut spent, predicate, listed)
+                .await;
         }
     }
 
@@ -80,7 +82,8 @@ impl Engine {
         &self,
         delivery: &mut Delivery<'_>,
         spent: &mut Budget,
-        listed: &Listed,
+        predicate: &Predicate,
+        listed: &Arc<Listed>,
     ) {
         let Delivery {
             lane,
@@ -89,12 +92,11 @@ impl Engine {
             question,
         } = delivery;
         let Listed {
-            predicate,
             plan,
             members,
             backlog,
             throttle,
-        } = listed;
+        } = &**listed;
         // An older change that is not decided goes first.
         let is_free = backlog.as_ref().is_none_or(|backlog| !backlog.is_busy());
         let verdict = subjects.verdict(predicate, plan, is_free);
@@ -123,9 +125,7 @@ impl Engine {
                     question.get_or_insert_with(|| Question::new(Arc::clone(change), *number));
                 let undecided = Undecided {
                     question: Arc::clone(question),
-                    plan: Arc::clone(plan),
-                    members: Arc::clone(members),
-                    throttle: throttle.clone(),
+                    listed: Arc::clone(listed),
                 };
                 // What is costly has a backlog.
                 if let Some(backlog) = backlog {
@@ -146,7 +146,7 @@ impl Engine {
                     "too many changes wait for the custom lookups or regular expressions of one \
                      subscriber, who is told of a gap; see `Limits::decision_queue`"
                 );
-                dropped.iter().for_each(|one| tell_gap(&one.members));
+                dropped.iter().for_each(|one| tell_gap(&one.listed.members));
             }
         }
     }
@@ -198,7 +198,7 @@ impl Engine {
         let mut queued = 0;
         for member in members.values() {
             let subscriber = &member.subscriber;
-            let outbox = &subscriber.channel.outbox;
+            let outbox = &subscriber.outbox;
             match outbox.push(member, plan.action, number, Arc::clone(&frame)) {
                 Pushed::Queued { is_first, is_due } => {
                     // Before anybody can have it.

@@ -15,6 +15,7 @@ use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
 use super::measures::Measures;
+use super::outbox::Bounds;
 use super::past::Archive;
 use super::recheck::{Recheck, recheck};
 use super::remote::Remote;
@@ -43,6 +44,7 @@ pub(super) struct Engine {
     pub(super) lanes: HashMap<&'static str, Arc<Lane>>,
     pub(super) channels: Mutex<Channels>,
     pub(super) holdings: Arc<Holdings>,
+    pub(super) bounds: Arc<Bounds>,
     pub(super) drain: Arc<Drain>,
     pub(super) rights: Arc<Rights>,
     recheck: Option<Recheck>,
@@ -128,6 +130,7 @@ impl Engine {
                 archive: Archive::default(),
                 beside: Mutex::default(),
                 holdings: Holdings::new(&limits),
+                bounds: Arc::new(Bounds::new(&limits)),
                 drain: Arc::default(),
                 rights: Rights::new(limits.revocations),
                 recheck,

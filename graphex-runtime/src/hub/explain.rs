@@ -171,7 +171,7 @@ impl fmt::Display for Explanation {
 struct Copied {
     subscriber: Arc<Subscriber>,
     /// For each action that it asks for.
-    plans: Vec<Arc<Plan>>,
+    plans: Vec<Plan>,
     terms: Terms,
 }
 
@@ -252,7 +252,7 @@ impl Hub {
                     .seats
                     .iter()
                     .flatten()
-                    .map(|seat| Arc::clone(seat.plan()))
+                    .map(|seat| seat.plan().clone())
                     .collect(),
                 terms: held.terms.clone(),
             })

@@ -11,7 +11,7 @@ use crate::measure::Stamp;
 use crate::projection::Signal;
 
 /// What a subscriber is told. Of a change all members of a plan share one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Frame {
     /// A change, encoded.
     Change {
@@ -73,13 +73,15 @@ impl Waiting {
 
     /// What is written, made at the end of `buffer` where it is not there already.
     pub(super) fn written(self, buffer: &mut BytesMut) -> Bytes {
-        let (payload, cursor) = match &*self.frame {
+        // The last one to write a frame takes its payload.
+        let frame = Arc::try_unwrap(self.frame).unwrap_or_else(|shared| Frame::clone(&shared));
+        let (payload, cursor) = match frame {
             Frame::Change {
                 payload, cursor, ..
-            } => (payload.clone(), *cursor),
+            } => (payload, cursor),
             Frame::Signal(signal, cursor) => {
-                let payload = self.subscriber.projection.signal(*signal, *cursor);
-                (payload, *cursor)
+                let payload = self.subscriber.projection.signal(signal, cursor);
+                (payload, cursor)
             }
         };
         self.subscriber.envelope.around(payload, cursor, buffer)

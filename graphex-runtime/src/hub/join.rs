@@ -1,6 +1,8 @@
 //! Joining and leaving streams.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
@@ -86,7 +88,7 @@ impl Hub {
         };
         let predicate = Predicate::new(scope, id, &subscription.filters);
         // The server's, or a longer one of the client's.
-        let throttle = lane.throttle.max(subscription.throttle);
+        let throttle = milliseconds(lane.throttle.max(subscription.throttle));
         // Topics and plans are built before anything is locked.
         let joins = subscription.actions.iter().map(|&action| {
             let topics = Topic::listened(model, action, &predicate, limits.narrowed_topics);
@@ -119,7 +121,7 @@ impl Hub {
             let seats = held
                 .into_iter()
                 .flat_map(|held| held.seats.iter().flatten());
-            seats.map(|seat| Arc::clone(seat.plan())).collect()
+            seats.map(|seat| seat.plan().clone()).collect()
         };
         let mut delivering = if begin.ready || !replaced.is_empty() {
             Some(lane.delivering.lock().await)
@@ -157,9 +159,8 @@ impl Hub {
                 joined.listening = listening;
                 joined.held = Some(Arc::clone(&memory));
             } else {
-                let plan = Arc::new(plan);
                 waiting_topics.push(topics);
-                waiting_plans.push((member.clone(), Arc::clone(&plan)));
+                waiting_plans.push((member.clone(), plan.clone()));
                 *seat = Some(Seat::waiting(member, plan, listening, Arc::clone(&memory)));
             }
         }
@@ -228,10 +229,16 @@ impl Hub {
         for action in actions {
             if let Some(seat) = held.seats[*action as usize].take() {
                 plans.leave(&seat);
-                subscriber.channel.outbox.retire(subscriber, *action);
+                subscriber.outbox.retire(subscriber, *action);
                 left += 1;
             }
         }
         left
     }
+}
+
+/// A throttle as plans have it: in milliseconds, at least one.
+fn milliseconds(throttle: Option<Duration>) -> Option<NonZeroU32> {
+    let millis = throttle.filter(|throttle| !throttle.is_zero())?.as_millis();
+    NonZeroU32::new(u32::try_from(millis).unwrap_or(u32::MAX).max(1))
 }

@@ -114,7 +114,7 @@ impl Lane {
         self.unwritten.store(0, Ordering::Relaxed);
         let unwoken = std::mem::take(&mut *lock(&self.unwoken));
         for subscriber in &unwoken {
-            subscriber.channel.outbox.wake();
+            subscriber.outbox.wake();
         }
     }
 

@@ -97,6 +97,7 @@ pub use stats::Stats;
 pub(crate) use ticket::Ticket;
 
 use engine::Engine;
+use lane::Lane;
 
 use crate::change::{Action, Change};
 use crate::limits::Limits;
@@ -134,24 +135,22 @@ impl Hub {
     /// Call it when the write is committed. It neither blocks nor fails: a model that is not
     /// registered and a full queue are logged and counted in [`Hub::stats`].
     pub fn publish<M: ModelType>(&self, action: Action, row: &M) {
-        if !self.has_model(M::MODEL) {
+        let model = M::MODEL;
+        let Some(lane) = self.lane_of(model) else {
             self.engine.counters.changes_unregistered.add(1);
             tracing::error!(
-                model = M::MODEL.name,
+                model = model.name,
                 "a change of a model that the hub does not know is dropped; add \
                  `.model::<{}>()` to `Hub::builder()`",
-                M::MODEL.name
+                model.name
             );
             return;
-        }
-        let (model, row) = (M::MODEL, row.to_row());
+        };
         let change = Change {
             published: true,
-            ..Change::unlogged(model, action, row)
+            ..Change::unlogged(model, action, row.to_row())
         };
-        if let Some(lane) = self.engine.lanes.get(model.stream) {
-            lane.queue.publish(vec![change]);
-        }
+        lane.queue.publish([change]);
     }
 
     /// The limits that the hub was built with.
@@ -184,11 +183,16 @@ impl Hub {
         self.engine.stats()
     }
 
-    /// Whether this very model is registered. By value: a constant has no single address.
+    /// Whether this very model is registered.
     pub(crate) fn has_model(&self, model: &Model) -> bool {
-        let known = self.engine.lanes.get(model.stream);
-        known
-            .is_some_and(|known| (known.model.name, known.model.label) == (model.name, model.label))
+        self.lane_of(model).is_some()
+    }
+
+    /// The lane of this very model. By value: a constant has no single address.
+    fn lane_of(&self, model: &Model) -> Option<&Arc<Lane>> {
+        let lane = self.engine.lanes.get(model.stream)?;
+        let known = lane.model;
+        ((known.name, known.label) == (model.name, model.label)).then_some(lane)
     }
 
     /// The model whose two-channel subscription field has this name.

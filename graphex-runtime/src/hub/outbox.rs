@@ -1,12 +1,13 @@
 //! The bounded queue of frames between the hub and one channel's writer.
 
 mod aside;
+mod bounds;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
+pub(super) use bounds::Bounds;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -17,7 +18,7 @@ use super::stats::Counters;
 use super::subscriber::{Currency, Member, Subscriber};
 use crate::change::Action;
 use crate::error::CloseReason;
-use crate::limits::{Limits, SlowReader};
+use crate::limits::SlowReader;
 use crate::measure::Stamp;
 use crate::projection::Signal;
 
@@ -42,25 +43,19 @@ pub(crate) enum Pushed {
 }
 
 /// Frames that wait for one channel's writer, limited in number and bytes, and which subscribers
-/// are to be told of a gap.
+/// are to be told of a gap. What each delivery looks at is together in memory.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Outbox {
     state: Mutex<State>,
+    bounds: Arc<Bounds>,
     /// Wakes the one writer.
     wake: Notify,
-    /// Wakes those who wait for room.
-    freed: Notify,
     /// Whether the writer has something to do besides frames.
     notified: AtomicBool,
-    max_frames: usize,
-    max_bytes: usize,
-    /// The writer is due whenever so many more wait.
-    due_frames: usize,
-    due_bytes: usize,
-    slow_reader: SlowReader,
-    tells_gaps: bool,
-    resync_interval: Duration,
     counters: Arc<Counters>,
+    /// Wakes those who wait for room.
+    freed: Notify,
 }
 
 /// What there is for a writer.
@@ -74,17 +69,12 @@ pub(crate) struct Taken<F> {
     pub(crate) notified: bool,
 }
 
-/// Who is never told of a gap would never get anything again.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(60 * 60);
-
-/// The writer is due long before the outbox is full, in this many steps, so that a client that
-/// reads loses nothing to a bulk statement.
-const STEPS: usize = 8;
-
 #[derive(Debug, Default)]
 struct State {
     frames: VecDeque<Waiting>,
     bytes: usize,
+    /// Whether somebody waits for room.
+    awaited: bool,
     closed: Option<CloseReason>,
     /// Who is to be told of a gap, and from when on. Until the writer takes that, nothing else is
     /// queued for them: what they miss meanwhile is part of the gap.
@@ -92,25 +82,14 @@ struct State {
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: &Limits, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(bounds: Arc<Bounds>, counters: Arc<Counters>) -> Self {
         Self {
             state: Mutex::default(),
+            bounds,
             wake: Notify::new(),
-            freed: Notify::new(),
             notified: AtomicBool::new(false),
-            max_frames: limits.outbox_frames,
-            max_bytes: limits.outbox_bytes,
-            due_frames: (limits.outbox_frames / STEPS).max(1),
-            due_bytes: (limits.outbox_bytes / STEPS).max(1),
-            // A gap that is not told would be a loss without a word.
-            slow_reader: if limits.resync {
-                limits.slow_reader
-            } else {
-                SlowReader::Close
-            },
-            tells_gaps: limits.resync,
-            resync_interval: limits.resync_interval.min(LONGEST_INTERVAL),
             counters,
+            freed: Notify::new(),
         }
     }
 
@@ -140,12 +119,13 @@ impl Outbox {
         }
         let length = subscriber.envelope.len() + frame.len();
         let (frames, bytes) = (state.frames.len() + 1, state.bytes + length);
+        let bounds = &*self.bounds;
         // One alone has room, however large it is.
-        if frames > 1 && (frames > self.max_frames || bytes > self.max_bytes) {
+        if frames > 1 && (frames > bounds.max_frames || bytes > bounds.max_bytes) {
             return self.overflow(state, subscriber);
         }
-        let is_due = frames.is_multiple_of(self.due_frames)
-            || bytes / self.due_bytes != state.bytes / self.due_bytes;
+        let is_due = frames.is_multiple_of(bounds.due_frames)
+            || bytes / bounds.due_bytes != state.bytes / bounds.due_bytes;
         state.bytes = bytes;
         state.frames.push_back(Waiting {
             subscriber: Arc::clone(subscriber),
@@ -157,13 +137,13 @@ impl Outbox {
     }
 
     fn overflow(&self, mut state: MutexGuard<'_, State>, subscriber: &Arc<Subscriber>) -> Pushed {
-        let closed = self.slow_reader == SlowReader::Close;
+        let closed = self.bounds.slow_reader == SlowReader::Close;
         if closed {
+            self.freed(&mut state);
             *state = State {
                 closed: Some(CloseReason::SlowReader),
                 ..State::default()
             };
-            self.freed.notify_waiters();
         } else {
             self.fall_behind(&mut state, subscriber);
         }
@@ -176,7 +156,7 @@ impl Outbox {
     /// told before as it may be told again. What is queued for it is older and comes first; what
     /// comes until it is told is part of the gap. Nothing happens where the hub does not tell.
     pub(crate) fn gap(&self, subscriber: &Arc<Subscriber>) {
-        if !self.tells_gaps {
+        if !self.bounds.tells_gaps {
             return;
         }
         let mut state = lock(&self.state);
@@ -193,9 +173,16 @@ impl Outbox {
         }
         subscriber.fall_behind();
         let told = *lock(&subscriber.told);
-        let due = told.map_or_else(Instant::now, |told| told + self.resync_interval);
+        let due = told.map_or_else(Instant::now, |told| told + self.bounds.resync_interval);
         state.behind.push((due, Arc::clone(subscriber)));
         true
+    }
+
+    /// There is room again, or none is needed.
+    fn freed(&self, state: &mut State) {
+        if std::mem::take(&mut state.awaited) {
+            self.freed.notify_waiters();
+        }
     }
 
     /// Wakes the writer.
@@ -230,8 +217,7 @@ impl Outbox {
             let is_other = |(_, behind): &(_, Arc<_>)| !Arc::ptr_eq(behind, subscriber);
             state.behind.retain(is_other);
         }
-        drop(state);
-        self.freed.notify_waiters();
+        self.freed(&mut state);
     }
 
     /// Gives the writer something to do besides frames.
@@ -282,6 +268,7 @@ impl Outbox {
         if state.closed.is_none() || ends_right {
             state.closed = Some(reason);
             state.behind.clear();
+            self.freed(&mut state);
         }
         drop(state);
         self.wake();
@@ -319,7 +306,7 @@ impl Outbox {
             return Ok((VecDeque::new(), None));
         }
         state.bytes = 0;
-        self.freed.notify_waiters();
+        self.freed(&mut state);
         // As many will soon wait again, most often.
         let room = VecDeque::with_capacity(state.frames.len());
         let mut taken = std::mem::replace(&mut state.frames, room);

@@ -83,7 +83,7 @@ impl Engine {
     pub(super) async fn passage(
         &self,
         channel: &Channel,
-        plan: &Arc<Plan>,
+        plan: &Plan,
         change: &Arc<Change>,
     ) -> Option<Verdict> {
         let verdict = {
@@ -103,7 +103,7 @@ impl Engine {
         &self,
         budget: &Budget,
         question: &Arc<Question>,
-        plan: &Arc<Plan>,
+        plan: &Plan,
     ) -> Option<Verdict> {
         let now = self.holds(budget, question, plan).await?;
         let before = match &question.before {
@@ -116,12 +116,7 @@ impl Engine {
     }
 
     /// Whether the predicate holds for the row that is asked about.
-    async fn holds(
-        &self,
-        budget: &Budget,
-        question: &Arc<Question>,
-        plan: &Arc<Plan>,
-    ) -> Option<bool> {
+    async fn holds(&self, budget: &Budget, question: &Arc<Question>, plan: &Plan) -> Option<bool> {
         let decision = {
             let subject = Subject::new(&question.change.row);
             plan.predicate.decide(&subject, false)

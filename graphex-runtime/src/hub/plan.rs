@@ -4,6 +4,7 @@ mod candidates;
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,14 +24,14 @@ use crate::predicate::Predicate;
 use crate::projection::Projection;
 use crate::topic::Topic;
 
-/// One distinct predicate and projection of a stream.
+/// One distinct predicate and projection of a stream. A clone is the same predicate and projection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Plan {
     pub(crate) action: Action,
     pub(crate) predicate: Predicate,
     pub(crate) projection: Projection,
-    /// The least time between two updates of one row.
-    pub(crate) throttle: Option<Duration>,
+    /// The least time between two updates of one row, in milliseconds.
+    pub(crate) throttle: Option<NonZeroU32>,
 }
 
 impl Plan {
@@ -41,15 +42,14 @@ impl Plan {
     }
 }
 
-/// The members of a plan, shared with deliveries under way: copied on a change only while
-/// one of those still reads them.
-pub(crate) type Members = Arc<IndexMap<usize, Member>>;
+/// The members of a plan, each by its [key](Member::key).
+pub(crate) type Members = IndexMap<usize, Member>;
 
 /// Where a member is listed.
 #[derive(Debug)]
 pub(crate) struct Seat {
     member: Member,
-    plan: Arc<Plan>,
+    plan: Plan,
     /// Keeps the topics of the plan coming.
     pub(super) listening: Listening,
     /// The subscription's, with its other actions.
@@ -60,7 +60,7 @@ impl Seat {
     /// A seat of who gets nothing of the plan yet.
     pub(super) fn waiting(
         member: Member,
-        plan: Arc<Plan>,
+        plan: Plan,
         listening: Listening,
         held: Arc<Held>,
     ) -> Self {
@@ -77,17 +77,16 @@ impl Seat {
         &self.member
     }
 
-    pub(super) fn plan(&self) -> &Arc<Plan> {
+    pub(super) fn plan(&self) -> &Plan {
         &self.plan
     }
 }
 
-/// A plan with its members as of one moment.
+/// A plan with its members as of one moment. Deliveries under way share it: it is copied on a change
+/// only while one of those still reads it.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
-    /// The plan's: most changes that are tested need no more of it.
-    pub(crate) predicate: Predicate,
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) plan: Plan,
     pub(crate) members: Members,
     /// Where what a row does not tell cheaply is decided.
     pub(crate) backlog: Option<Arc<Backlog>>,
@@ -98,10 +97,11 @@ pub(crate) struct Listed {
 /// The plans of one stream, found by the topics they listen on and the values they pin.
 #[derive(Debug, Default)]
 pub(crate) struct PlanTable {
-    plans: HashMap<Arc<Plan>, Listing>,
+    plans: HashMap<Plan, Listing>,
     topics: HashMap<Topic, Listeners>,
-    /// The plans that the indexes of the topics find.
-    found: Slab<Listed>,
+    /// The plans that the indexes of the topics find. A change finds few of them, each of which costs
+    /// one count of references.
+    found: Slab<Arc<Listed>>,
     /// One of each, and how many plans have it: for a hundred thousand plans there is one template
     /// in the processor's cache.
     projections: HashMap<Projection, usize>,
@@ -113,7 +113,7 @@ pub(crate) struct PlanTable {
 }
 
 /// What plans have in common that share a throttle.
-type Throttled = (Predicate, Projection, Duration);
+type Throttled = (Predicate, Projection, NonZeroU32);
 
 /// Where a plan is listed.
 #[derive(Debug)]
@@ -131,7 +131,15 @@ struct Listeners {
     /// Places of plans that pin a field.
     index: EqualityIndex<usize>,
     /// All others.
-    scanned: Slab<Listed>,
+    scanned: Slab<Scanned>,
+}
+
+/// A plan that each change on its topic is tested against.
+#[derive(Clone, Debug)]
+struct Scanned {
+    /// The plan's: most tests need no more of it.
+    predicate: Predicate,
+    listed: Arc<Listed>,
 }
 
 impl PlanTable {
@@ -146,14 +154,14 @@ impl PlanTable {
     ) -> Seat {
         let owner = &member.subscriber.channel.owner;
         let plan = match self.plans.get_key_value(&plan) {
-            Some((plan, _)) => Arc::clone(plan),
+            Some((plan, _)) => plan.clone(),
             None => self.list(topics, plan, owner, budgets),
         };
         if let Some(listed) = self.listed(&plan) {
             if let Some(backlog) = &listed.backlog {
                 backlog.share(owner, budgets);
             }
-            Arc::make_mut(&mut listed.members).insert(member.key(), member.clone());
+            listed.members.insert(member.key(), member.clone());
         }
         Seat {
             member,
@@ -169,9 +177,8 @@ impl PlanTable {
         mut plan: Plan,
         owner: &Owner,
         budgets: &Budgets,
-    ) -> Arc<Plan> {
+    ) -> Plan {
         plan.projection = self.share(plan.projection);
-        let plan = Arc::new(plan);
         let backlog = plan.predicate.is_costly().then(|| {
             let backlogs = self.backlogs.entry(plan.predicate.clone());
             let (backlog, plans) =
@@ -180,19 +187,19 @@ impl PlanTable {
             Arc::clone(backlog)
         });
         let throttle = plan.throttled().map(|throttled| {
-            let throttle = || (Arc::new(Throttle::new(throttled.2)), 0);
-            let shared = self.throttles.entry(throttled.clone());
-            let (throttle, plans) = shared.or_insert_with(throttle);
+            let interval = Duration::from_millis(u64::from(throttled.2.get()));
+            let shared = self.throttles.entry(throttled);
+            let (throttle, plans) =
+                shared.or_insert_with(|| (Arc::new(Throttle::new(interval)), 0));
             *plans += 1;
             Arc::clone(throttle)
         });
-        let listed = Listed {
-            predicate: plan.predicate.clone(),
-            plan: Arc::clone(&plan),
+        let listed = Arc::new(Listed {
+            plan: plan.clone(),
             members: Members::default(),
             backlog,
             throttle,
-        };
+        });
         // What an index cannot find listens on the coarse topic alone: it does not pin all index
         // fields, or to more values than there may be topics.
         let is_found = EqualityIndex::<usize>::finds(&plan.predicate);
@@ -200,7 +207,8 @@ impl PlanTable {
         let place = match &scanned_on {
             Some(topic) => {
                 let listeners = self.topics.entry(topic.clone()).or_default();
-                listeners.scanned.put(listed)
+                let predicate = plan.predicate.clone();
+                listeners.scanned.put(Scanned { predicate, listed })
             }
             None => {
                 let place = self.found.put(listed);
@@ -216,7 +224,7 @@ impl PlanTable {
             scanned_on,
             place,
         };
-        self.plans.insert(Arc::clone(&plan), listing);
+        self.plans.insert(plan.clone(), listing);
         plan
     }
 
@@ -246,49 +254,51 @@ impl PlanTable {
 
     fn listed(&mut self, plan: &Plan) -> Option<&mut Listed> {
         let listing = self.plans.get(plan)?;
-        let slab = match &listing.scanned_on {
-            Some(topic) => &mut self.topics.get_mut(topic)?.scanned,
-            None => &mut self.found,
+        let listed = match &listing.scanned_on {
+            Some(topic) => {
+                let listeners = self.topics.get_mut(topic)?;
+                &mut listeners.scanned.get_mut(listing.place)?.listed
+            }
+            None => self.found.get_mut(listing.place)?,
         };
-        slab.get_mut(listing.place)
+        Some(Arc::make_mut(listed))
     }
 
-    /// This very plan as of now, if it has members; not one that is equal and was listed later.
-    pub(crate) fn current(&self, plan: &Arc<Plan>) -> Option<&Listed> {
+    /// A plan as of now, if it has members.
+    pub(crate) fn current(&self, plan: &Plan) -> Option<&Arc<Listed>> {
         let listing = self.plans.get(plan)?;
-        let slab = match &listing.scanned_on {
-            Some(topic) => &self.topics.get(topic)?.scanned,
-            None => &self.found,
-        };
-        slab.get(listing.place)
-            .filter(|listed| Arc::ptr_eq(&listed.plan, plan))
+        match &listing.scanned_on {
+            Some(topic) => {
+                let listeners = self.topics.get(topic)?;
+                Some(&listeners.scanned.get(listing.place)?.listed)
+            }
+            None => self.found.get(listing.place),
+        }
     }
 
     /// The plan of this seat, with its member alone.
-    pub(crate) fn alone(&mut self, seat: &Seat) -> Option<Listed> {
+    pub(crate) fn alone(&mut self, seat: &Seat) -> Option<Arc<Listed>> {
         let listed = self.listed(&seat.plan)?;
-        let (plan, backlog) = (Arc::clone(&listed.plan), listed.backlog.clone());
-        let predicate = listed.predicate.clone();
+        let (plan, backlog) = (listed.plan.clone(), listed.backlog.clone());
         let member = seat.member.clone();
-        Some(Listed {
-            predicate,
+        let members = IndexMap::from_iter([(member.key(), member)]);
+        Some(Arc::new(Listed {
             plan,
-            members: Arc::new(IndexMap::from_iter([(member.key(), member)])),
+            members,
             backlog,
             // What it gets here is what it has missed.
             throttle: None,
-        })
+        }))
     }
 
     /// Takes the member from its plan; the last one takes the plan with it.
     pub(crate) fn leave(&mut self, seat: &Seat) {
-        let plan = &*seat.plan;
+        let plan = &seat.plan;
         let Some(listed) = self.listed(plan) else {
             return;
         };
-        let members = Arc::make_mut(&mut listed.members);
-        members.swap_remove(&seat.member.key());
-        if !members.is_empty() {
+        listed.members.swap_remove(&seat.member.key());
+        if !listed.members.is_empty() {
             return;
         }
         let Some(listing) = self.plans.remove(plan) else {

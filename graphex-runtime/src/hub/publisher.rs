@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
 pub(crate) use places::Batch;
-use places::State;
+use places::{Changes, State};
 
 use super::flush::Flushing;
 use super::lock;
@@ -61,11 +61,11 @@ impl Queue {
     }
 
     /// Queues changes that are committed.
-    pub(crate) fn publish(&self, changes: Vec<Change>) {
+    pub(crate) fn publish(&self, changes: impl IntoIterator<Item = Change>) {
         if !self.is_fed() {
             return;
         }
-        let changes: Vec<_> = changes.into_iter().map(Arc::new).collect();
+        let changes: Changes = changes.into_iter().map(Arc::new).collect();
         let mut state = lock(&self.state);
         let lost = if state.places.is_empty() {
             state.push(changes, self.capacity)
@@ -82,7 +82,7 @@ impl Queue {
         // Its `COMMIT` is about to run.
         let heard = Stamp::now();
         let begun = |change| Arc::new(Change { heard, ..change });
-        let changes: Vec<_> = changes.into_iter().map(begun).collect();
+        let changes: Changes = changes.into_iter().map(begun).collect();
         // All that grows with the transaction is done before the lock.
         let rows = self.rows(&changes);
         lock(&self.state).reserve(changes, rows)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 /// So many entries are copied when a slab changes that a delivery is reading.
-pub(super) const BLOCK: usize = 128;
+const BLOCK: usize = 128;
 
 /// Entries and vacant places.
 pub(super) type Block<T> = Vec<Option<T>>;

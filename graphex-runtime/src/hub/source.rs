@@ -22,7 +22,7 @@ use crate::change::Change;
 use crate::cursor::Cursor;
 use crate::layer::Inbox as _;
 use crate::model::Model;
-use crate::topic::Topic;
+use crate::topic::{Topic, Topics};
 
 /// Items that wait for one lane; then the source waits.
 const WAITING: usize = 8;
@@ -307,7 +307,7 @@ impl Way {
             Item::Changes(changes) => {
                 engine.counters.changes_published.add(changes.len());
                 for change in changes {
-                    let topics: Vec<_> = Topic::published(&change).collect();
+                    let topics: Topics = Topic::published(&change).collect();
                     engine.deliver(&topics, &change).await;
                 }
             }

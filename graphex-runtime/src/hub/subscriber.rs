@@ -8,25 +8,30 @@ use tokio::time::Instant;
 use super::channel::Channel;
 use super::clock::{Clock, Moment};
 use super::operation::Envelope;
+use super::outbox::Outbox;
 use crate::change::Action;
 use crate::projection::Projection;
 
-/// A subscription of a channel. All that changes here changes under the lock of its outbox.
+/// A subscription of a channel. All that changes here changes under the lock of its outbox. What each
+/// delivery looks at is together in memory.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Subscriber {
-    pub(crate) channel: Arc<Channel>,
-    /// What its frames have around the payload.
-    pub(super) envelope: Envelope,
-    /// What its frames look like: that of its plans, or, in the two-channel protocol, of those
-    /// that it had first.
-    pub(super) projection: Projection,
-    clock: Clock,
+    /// The channel's: deliveries need nothing else of it.
+    pub(super) outbox: Arc<Outbox>,
     /// For each action, how often it was given a plan or lost it: odd while it has one.
     generations: [AtomicU64; Action::ALL.len()],
     /// Changes of the lane up to this number are part of a gap; all, until it is told.
     covered: AtomicU64,
     /// It has had the changes of the log up to this position.
     had: AtomicU64,
+    /// What its frames have around the payload.
+    pub(super) envelope: Envelope,
+    pub(crate) channel: Arc<Channel>,
+    /// What its frames look like: that of its plans, or, in the two-channel protocol, of those
+    /// that it had first.
+    pub(super) projection: Projection,
+    clock: Clock,
     /// When it was last told.
     pub(super) told: Mutex<Option<Instant>>,
 }
@@ -56,6 +61,7 @@ impl Subscriber {
         clock: Clock,
     ) -> Arc<Self> {
         Arc::new(Self {
+            outbox: Arc::clone(&channel.outbox),
             channel,
             envelope,
             projection,
@@ -166,7 +172,7 @@ impl Member {
     pub(super) fn sample(envelope: Envelope, action: Action) -> (Self, Clock) {
         use crate::hub::channel::ChannelId;
         use crate::hub::holdings::Holdings;
-        use crate::hub::outbox::Outbox;
+        use crate::hub::outbox::Bounds;
         use crate::hub::{Identity, Limits};
         use crate::node::NodeId;
         use crate::projection::Template;
@@ -175,7 +181,7 @@ impl Member {
         let limits = Limits::default();
         let holdings = Holdings::new(&limits);
         let identity = Identity::anonymous();
-        let outbox = Arc::new(Outbox::new(&limits, Arc::default()));
+        let outbox = Arc::new(Outbox::new(Arc::new(Bounds::new(&limits)), Arc::default()));
         let channel = Channel::new(id, identity, None, outbox, &holdings, "own");
         let clock = Clock::default();
         let mut template = Template::default();

@@ -15,7 +15,7 @@ use super::delivery::Telling;
 use super::engine::Engine;
 use super::lane::{Budget, Lane};
 use super::lock;
-use super::plan::{Members, Plan};
+use super::plan::{Listed, Members, Plan};
 use crate::change::{Action, Change, Passage};
 use crate::cursor::Cursor;
 use crate::deadline::deadline;
@@ -53,7 +53,7 @@ struct Row {
 
 #[derive(Clone, Debug)]
 struct Held {
-    plan: Arc<Plan>,
+    plan: Plan,
     change: Arc<Change>,
     number: u64,
     /// Where whoever is to get this goes on.
@@ -74,7 +74,7 @@ impl Throttle {
         Self { interval, state }
     }
 
-    fn take(&self, telling: &Telling<'_>, plan: &Arc<Plan>) -> Going {
+    fn take(&self, telling: &Telling<'_>, plan: &Plan) -> Going {
         let change = telling.change;
         let may_wait = change.action == Action::Update && telling.passage == Passage::Stays;
         let mut state = lock(&self.state);
@@ -85,7 +85,7 @@ impl Throttle {
         let is_early = state.rows.get(key).is_some_and(|row| row.due > now);
         if may_wait && is_early && state.held < MOST {
             let held = Held {
-                plan: Arc::clone(plan),
+                plan: plan.clone(),
                 change: Arc::clone(change),
                 number: telling.number,
                 before,
@@ -130,11 +130,11 @@ impl Throttle {
     }
 
     /// All that is held back for this plan.
-    fn take_of(&self, plan: &Arc<Plan>) -> Vec<Held> {
+    fn take_of(&self, plan: &Plan) -> Vec<Held> {
         let mut state = lock(&self.state);
         let mut taken = Vec::new();
         for row in state.rows.values_mut() {
-            taken.extend(row.held.take_if(|held| Arc::ptr_eq(&held.plan, plan)));
+            taken.extend(row.held.take_if(|held| held.plan == *plan));
         }
         taken.sort_by_key(|held| held.number);
         state.held -= taken.len();
@@ -177,7 +177,7 @@ impl Engine {
         &self,
         telling: &Telling<'_>,
         spent: &mut Budget,
-        plan: &Arc<Plan>,
+        plan: &Plan,
         members: &Members,
         throttle: &Arc<Throttle>,
     ) {
@@ -192,7 +192,8 @@ impl Engine {
             }
             Going::Goes(held, cursor) => {
                 if let Some(held) = held {
-                    self.tell_held(telling.lane, spent, &held, cursor).await;
+                    self.tell_held(telling.lane, spent, throttle, &held, cursor)
+                        .await;
                 }
                 let change = with_cursor(telling.change, cursor);
                 let telling = Telling {
@@ -206,7 +207,7 @@ impl Engine {
 
     /// Tells now what is held back for the members of a plan, one of whom is about to leave it for
     /// another. Called in a step of the lane.
-    pub(super) async fn let_go(&self, lane: &Lane, spent: &mut Budget, plan: &Arc<Plan>) {
+    pub(super) async fn let_go(&self, lane: &Lane, spent: &mut Budget, plan: &Plan) {
         let throttle = {
             let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
             plans
@@ -217,7 +218,7 @@ impl Engine {
         let held = throttle.take_of(plan);
         let cursor = throttle.cursor();
         for held in &held {
-            self.tell_held(lane, spent, held, cursor).await;
+            self.tell_held(lane, spent, &throttle, held, cursor).await;
         }
         lane.flush();
     }
@@ -226,17 +227,23 @@ impl Engine {
         &self,
         lane: &Lane,
         spent: &mut Budget,
+        from: &Throttle,
         held: &Held,
         cursor: Option<Cursor>,
     ) {
-        let members = {
+        let listed = {
             let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
-            plans
-                .current(&held.plan)
-                .map(|listed| Arc::clone(&listed.members))
+            plans.current(&held.plan).cloned()
         };
-        // Nobody, if all have left meanwhile.
-        let Some(members) = members else { return };
+        // Nobody, if all have left meanwhile. An equal plan that was listed since has a throttle of
+        // its own, which may have let go what is newer.
+        let is_own = |listed: &Arc<Listed>| {
+            let throttle = listed.throttle.as_ref();
+            throttle.is_some_and(|throttle| std::ptr::eq(&**throttle, from))
+        };
+        let Some(listed) = listed.filter(is_own) else {
+            return;
+        };
         let change = with_cursor(&held.change, cursor);
         let telling = Telling {
             lane,
@@ -244,7 +251,8 @@ impl Engine {
             number: held.number,
             passage: Passage::Stays,
         };
-        self.tell(&telling, spent, &held.plan, &members).await;
+        self.tell(&telling, spent, &held.plan, &listed.members)
+            .await;
     }
 }
 
@@ -272,7 +280,9 @@ impl Throttle {
                 }
                 let cursor = self.cursor();
                 for held in &due {
-                    engine.tell_held(&lane, &mut spent, held, cursor).await;
+                    engine
+                        .tell_held(&lane, &mut spent, &self, held, cursor)
+                        .await;
                 }
                 lane.flush();
                 next

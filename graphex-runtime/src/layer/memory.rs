@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use super::{BoxFuture, Inbox, Layer, LayerCounts, Listening, NoSuchNode, Unavailable};
 use crate::change::Change;
 use crate::node::NodeId;
-use crate::topic::Topic;
+use crate::topic::{Topic, Topics};
 
 /// Delivers to this process alone.
 pub(crate) struct MemoryLayer {
@@ -46,7 +46,7 @@ impl Layer for MemoryLayer {
                 let Some(inbox) = self.inbox.upgrade() else {
                     return;
                 };
-                let topics: Vec<_> = Topic::published(&change).collect();
+                let topics: Topics = Topic::published(&change).collect();
                 inbox.deliver(&topics, &change).await;
             }
         })

@@ -35,12 +35,20 @@ pub(crate) const MOST_COMBINATIONS: usize = 64;
 pub(crate) struct Predicate(Arc<Conjunction>);
 
 /// Where many are tested one after the other, each pointer that is followed is a wait for memory:
-/// what most predicates have is in place.
+/// what most predicates have is in place, and first what each test looks at.
 #[derive(Debug, PartialEq, Eq, Hash)]
+#[repr(C)]
 struct Conjunction {
+    /// What a row may not tell cheaply. None where that is nothing.
+    costly: Option<Box<Costly>>,
+    has_conditions: bool,
     /// One for each pinned field, in the order of the fields.
     pins: SmallVec<[Pin; 1]>,
     conditions: SmallVec<[Condition; 1]>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
+struct Costly {
     patterns: Box<[PatternCondition]>,
     custom: Box<[Demand]>,
 }
@@ -66,7 +74,8 @@ impl Predicate {
     pub(crate) fn new(scope: Pins, id: Option<Pin>, filters: &Filters) -> Self {
         let mut pins = scope.into_inner();
         pins.extend(id);
-        let (mut conditions, mut patterns, mut custom) = (SmallVec::new(), Vec::new(), Vec::new());
+        let (mut conditions, mut patterns, mut custom) =
+            (SmallVec::<[Condition; 1]>::new(), Vec::new(), Vec::new());
         for (asked, operand) in filters.asked() {
             match asked {
                 Asked::Pin(pin) => pins.push(pin.clone()),
@@ -78,11 +87,16 @@ impl Predicate {
                 }),
             }
         }
+        let is_costly = !patterns.is_empty() || !custom.is_empty();
+        let costly = is_costly.then(|| {
+            let (patterns, custom) = (patterns.into(), custom.into());
+            Box::new(Costly { patterns, custom })
+        });
         Self(Arc::new(Conjunction {
+            costly,
+            has_conditions: !conditions.is_empty(),
             pins: pin::merged(pins),
             conditions,
-            patterns: patterns.into(),
-            custom: custom.into(),
         }))
     }
 
@@ -91,11 +105,14 @@ impl Predicate {
     pub(crate) fn decide(&self, subject: &Subject<'_>, may_test_patterns: bool) -> Decision {
         let pinned = |pin: &Pin| pin.holds(subject.value(pin.field));
         let holds = self.0.pins.iter().all(pinned)
-            && self.0.conditions.iter().all(|one| one.holds(subject));
+            && (!self.0.has_conditions || self.0.conditions.iter().all(|one| one.holds(subject)));
         if !holds {
             return Decision::No;
         }
-        if !self.0.patterns.is_empty() {
+        let Some(costly) = &self.0.costly else {
+            return Decision::Yes;
+        };
+        if !costly.patterns.is_empty() {
             let work = self.pattern_work(subject.row());
             if !may_test_patterns || !subject.spend_pattern_work(work) {
                 return Decision::Undecided;
@@ -104,7 +121,7 @@ impl Predicate {
                 return Decision::No;
             }
         }
-        if self.0.custom.is_empty() {
+        if costly.custom.is_empty() {
             Decision::Yes
         } else {
             Decision::Undecided
@@ -113,18 +130,25 @@ impl Predicate {
 
     /// Whether there is something that a row may not tell cheaply.
     pub(crate) fn is_costly(&self) -> bool {
-        !self.0.patterns.is_empty() || !self.0.custom.is_empty()
+        self.0.costly.is_some()
     }
 
     /// The most that testing the patterns can cost: their states × bytes of the texts.
     pub(crate) fn pattern_work(&self, row: &Row) -> u64 {
-        let work = self.0.patterns.iter().map(|pattern| pattern.work(row));
+        let work = self.patterns().iter().map(|pattern| pattern.work(row));
         work.fold(0, u64::saturating_add)
     }
 
     /// Whether the row matches all patterns, whatever it costs.
     pub(crate) fn patterns_hold(&self, row: &Row) -> bool {
-        self.0.patterns.iter().all(|pattern| pattern.holds(row))
+        self.patterns().iter().all(|pattern| pattern.holds(row))
+    }
+
+    fn patterns(&self) -> &[PatternCondition] {
+        self.0
+            .costly
+            .as_ref()
+            .map_or(&[], |costly| &costly.patterns)
     }
 
     /// The fields that can have only certain values, each once, in order.
@@ -140,7 +164,7 @@ impl Predicate {
 
     /// What is asked of custom lookups.
     pub(crate) fn custom(&self) -> &[Demand] {
-        &self.0.custom
+        self.0.costly.as_ref().map_or(&[], |costly| &costly.custom)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A frame in the making: a template is filled with an event.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
@@ -49,18 +51,34 @@ impl<'e> Event<'e> {
     }
 }
 
+/// A buffer that has grown larger is not kept.
+const KEPT: usize = 64 * 1024;
+
+thread_local! {
+    /// What frames are written into.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// The frame as JSON text; none if what it shows again, and the template, are larger than `limit`.
 pub(super) fn filled(pieces: &[Piece], event: Event<'_>, limit: usize) -> Option<Bytes> {
+    // Most frames are small and wait: each takes the room that it needs, and no more.
     let mut filling = Filling {
-        out: Vec::with_capacity(256),
+        out: BUFFER.take(),
         counted: 0,
         limit,
         shown: Shown::default(),
         side: Side::Now,
         event,
     };
-    filling.fill(pieces)?;
-    Some(Bytes::from(filling.out))
+    let filled = filling.fill(pieces);
+    let mut out = filling.out;
+    if out.capacity() > KEPT {
+        return filled.map(|()| out.into());
+    }
+    let frame = filled.map(|()| Bytes::copy_from_slice(&out));
+    out.clear();
+    BUFFER.set(out);
+    frame
 }
 
 struct Filling<'e> {

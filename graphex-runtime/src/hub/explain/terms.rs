@@ -143,10 +143,10 @@ impl Hub {
         for (key, operand, one) in filters.each() {
             let predicate = Predicate::new(Pins::new(), None, &one);
             let is_pattern = predicate.pattern_work(&change.row) > 0;
-            let alone = Arc::new(Plan {
+            let alone = Plan {
                 predicate,
                 ..plan.clone()
-            });
+            };
             let verdict = self.engine.passage(channel, &alone, change).await;
             let holds = verdict.map(|verdict| matches!(verdict, Verdict::Told(_)));
             tested.push(Term {

@@ -36,12 +36,14 @@ impl Outbox {
         loop {
             let freed = self.freed.notified();
             {
-                let state = lock(&self.state);
-                let has_room =
-                    state.frames.len() <= self.max_frames / 2 && state.bytes <= self.max_bytes / 2;
+                let mut state = lock(&self.state);
+                let bounds = &*self.bounds;
+                let has_room = state.frames.len() <= bounds.max_frames / 2
+                    && state.bytes <= bounds.max_bytes / 2;
                 if has_room || state.closed.is_some() || !subscriber.is_live() {
                     return;
                 }
+                state.awaited = true;
             }
             freed.await;
         }

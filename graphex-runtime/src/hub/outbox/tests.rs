@@ -1,6 +1,7 @@
 use super::*;
 use crate::hub::clock::Clock;
 use crate::hub::operation::Envelope;
+use crate::limits::Limits;
 
 const ACTION: Action = Action::Create;
 /// The sample's projection has the action alone.
@@ -18,7 +19,7 @@ fn frame(payload: &'static str) -> Arc<Frame> {
 fn outbox(change: impl FnOnce(&mut Limits)) -> Outbox {
     let mut limits = Limits::default();
     change(&mut limits);
-    Outbox::new(&limits, Arc::default())
+    Outbox::new(Arc::new(Bounds::new(&limits)), Arc::default())
 }
 
 fn sized(frames: usize, bytes: usize) -> Outbox {

@@ -4,23 +4,25 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Listed, PlanTable};
+use super::{Listed, PlanTable, Scanned};
 use crate::change::Change;
-use crate::hub::slab::{BLOCK, Block};
-use crate::topic::Topic;
+use crate::hub::slab::Block;
+use crate::predicate::Predicate;
+use crate::topic::{Topic, Topics};
 
 /// The plans that a row may match.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
-    found: Block<Listed>,
-    scanned: Vec<Arc<Block<Listed>>>,
+    found: SmallVec<[Arc<Listed>; 4]>,
+    scanned: Vec<Arc<Block<Scanned>>>,
 }
 
 impl Candidates {
-    /// In portions of bounded size.
-    pub(crate) fn blocks(&self) -> impl Iterator<Item = &[Option<Listed>]> {
-        let scanned = self.scanned.iter().map(|block| block.as_slice());
-        self.found.chunks(BLOCK).chain(scanned)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Predicate, &Arc<Listed>)> {
+        let found = self.found.iter();
+        let found = found.map(|listed| (&listed.plan.predicate, listed));
+        let scanned = self.scanned.iter().flat_map(|block| block.iter().flatten());
+        found.chain(scanned.map(|scanned| (&scanned.predicate, &scanned.listed)))
     }
 }
 
@@ -36,7 +38,7 @@ impl PlanTable {
         }
         if let Some(before) = &change.before {
             // What is scanned listens on the coarse topic, which is the same.
-            let topics: Vec<_> = Topic::published_before(change, before).collect();
+            let topics: Topics = Topic::published_before(change, before).collect();
             for listeners in topics.iter().filter_map(|topic| self.topics.get(topic)) {
                 places.extend(listeners.index.find(before));
             }
@@ -44,9 +46,8 @@ impl PlanTable {
             places.dedup();
         }
         let found = places.into_iter();
-        candidates
-            .found
-            .extend(found.map(|place| self.found.get(place).cloned()));
+        let found = found.filter_map(|place| self.found.get(place).cloned());
+        candidates.found.extend(found);
         candidates
     }
 }

@@ -36,10 +36,11 @@ fn join_pinned(table: &mut PlanTable, pins: Pins, data: &[usize]) -> Seat {
     table.join(topics(), plan, member, &budgets)
 }
 
-fn candidates(table: &PlanTable, row: &Row) -> Vec<Listed> {
+fn candidates(table: &PlanTable, row: &Row) -> Vec<Arc<Listed>> {
     let change = Change::unlogged(&MODEL, Action::Create, row.clone());
     let candidates = table.candidates(&topics(), &change);
-    candidates.blocks().flatten().flatten().cloned().collect()
+    let listed = candidates.iter().map(|(_, listed)| Arc::clone(listed));
+    listed.collect()
 }
 
 #[test]

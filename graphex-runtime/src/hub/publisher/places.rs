@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::change::Change;
 use crate::hub::flush::Flushing;
 
@@ -23,9 +25,12 @@ pub(super) struct State {
     pub(super) overflowing: bool,
 }
 
+/// Changes that are committed at once; most often it is one.
+pub(super) type Changes = SmallVec<[Arc<Change>; 1]>;
+
 #[derive(Debug)]
 enum Item {
-    Changes(Vec<Arc<Change>>),
+    Changes(Changes),
     /// Changes were lost that would have stood here.
     Gap,
     /// Somebody waits for what stands before.
@@ -34,7 +39,7 @@ enum Item {
 
 #[derive(Debug)]
 pub(super) struct Place {
-    changes: Vec<Arc<Change>>,
+    changes: Changes,
     rows: HashSet<u64>,
     is_settled: bool,
     /// Earlier places with a row of this one.
@@ -76,7 +81,7 @@ impl Batch {
 
 impl State {
     /// Queues committed changes, if no transaction is about to settle.
-    pub(super) fn push(&mut self, changes: Vec<Arc<Change>>, capacity: usize) -> Result<(), usize> {
+    pub(super) fn push(&mut self, changes: Changes, capacity: usize) -> Result<(), usize> {
         self.admit(changes.len(), capacity)?;
         self.ready.push_back(Item::Changes(changes));
         Ok(())
@@ -92,7 +97,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn reserve(&mut self, changes: Vec<Arc<Change>>, rows: HashSet<u64>) -> u64 {
+    pub(super) fn reserve(&mut self, changes: Changes, rows: HashSet<u64>) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         let mut blockers = 0;
@@ -129,7 +134,7 @@ impl State {
             return;
         }
         let place = Place {
-            changes: Vec::new(),
+            changes: Changes::new(),
             rows: HashSet::new(),
             is_settled: true,
             blockers,
@@ -165,7 +170,7 @@ impl State {
     }
 
     /// The place's transaction has not committed; its changes.
-    pub(super) fn withdraw(&mut self, number: u64) -> Option<Vec<Arc<Change>>> {
+    pub(super) fn withdraw(&mut self, number: u64) -> Option<Changes> {
         let changes = std::mem::take(&mut self.places.get_mut(&number)?.changes);
         self.release(number);
         Some(changes)
@@ -223,10 +228,13 @@ impl State {
         let mut batch = Batch::default();
         while let Some(item) = self.ready.pop_front() {
             match item {
-                Item::Changes(changes) if batch.changes.is_empty() => {
-                    batch.changes = changes.into();
+                Item::Changes(changes) if batch.changes.is_empty() && changes.spilled() => {
+                    batch.changes = changes.into_vec().into();
                 }
-                Item::Changes(changes) if batch.changes.len() + changes.len() > AT_ONCE => {
+                Item::Changes(changes)
+                    if !batch.changes.is_empty()
+                        && batch.changes.len() + changes.len() > AT_ONCE =>
+                {
                     self.ready.push_front(Item::Changes(changes));
                     break;
                 }

@@ -21,7 +21,7 @@ fn cursor(position: u64) -> Cursor {
 struct Bench {
     throttle: Throttle,
     lane: Lane,
-    plan: Arc<Plan>,
+    plan: Plan,
 }
 
 fn bench() -> Bench {
@@ -30,12 +30,12 @@ fn bench() -> Bench {
         action: Action::Update,
         predicate: Predicate::new(Pins::new(), None, &crate::filters::Filters::default()),
         projection: Projection::notification(&MODEL, None),
-        throttle: Some(INTERVAL),
+        throttle: std::num::NonZeroU32::new(100),
     };
     Bench {
         throttle: Throttle::new(INTERVAL),
         lane,
-        plan: Arc::new(plan),
+        plan,
     }
 }
 
