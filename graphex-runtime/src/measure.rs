@@ -24,6 +24,7 @@ impl Stamp {
 
 /// How often something took how long, in steps of an eighth of a power of two: what is told of a
 /// time is at most 6.25 % beside it.
+#[cfg_attr(not(feature = "metrics"), derive(Default))]
 #[derive(Debug)]
 pub(crate) struct Histogram {
     /// By exponent and the three bits below the highest, of nanoseconds.
@@ -35,10 +36,10 @@ pub(crate) struct Histogram {
 #[cfg(feature = "metrics")]
 const STEPS: usize = 41 * 8;
 
+#[cfg(feature = "metrics")]
 impl Default for Histogram {
     fn default() -> Self {
         Self {
-            #[cfg(feature = "metrics")]
             steps: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }

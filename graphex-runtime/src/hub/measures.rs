@@ -26,6 +26,10 @@ pub(super) struct LaneMeasures {
 pub(super) struct Measures {
     /// From the commit of a change until its frame is sent; of a write, the frame that waited
     /// longest.
+    #[cfg_attr(
+        not(feature = "axum"),
+        allow(dead_code, reason = "for the transports of graphex")
+    )]
     pub(super) delivered: Histogram,
     pub(super) hooks: HooksMeasures,
     pub(super) closes: Closes,
