@@ -94,6 +94,7 @@
 //! | `chrono`, `time` | | fields with dates and times of these crates |
 //! | `uuid` | | `uuid::Uuid` as a field or primary key |
 //! | `decimal`, `bigdecimal` | | fields of type `rust_decimal::Decimal`, `bigdecimal::BigDecimal` |
+//! | `metrics` | | `hub.record_metrics()`: what a hub holds and does, for Prometheus and others |
 //! | `serialize-data` | | models without `serialize_data` send the whole row instead of its id |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

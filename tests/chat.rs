@@ -55,10 +55,11 @@ impl Chat {
         let file = std::env::temp_dir().join(format!("graphex-{place}.sqlite"));
         let (mut processes, mut addresses, mut welcome) = (Vec::new(), Vec::new(), String::new());
         for _ in 0..http + sockets {
-            let features: &[_] = if sockets > 0 {
-                &["--features", "redis"]
-            } else {
-                &[]
+            let features: &[_] = match (sockets > 0, cfg!(feature = "metrics")) {
+                (true, true) => &["--features", "redis,metrics"],
+                (true, false) => &["--features", "redis"],
+                (false, true) => &["--features", "metrics"],
+                (false, false) => &[],
             };
             let mut command = example(features);
             if sockets > 0 {
@@ -479,4 +480,54 @@ async fn sigterm_sends_all_clients_away_and_ends_the_program() {
     assert!(within(kill).await.unwrap().success());
     crowd.was_sent_away_evenly(begun, window).await;
     assert_eq!(within(process.wait()).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn it_is_explained_why_a_message_comes_or_not() {
+    let chat = Chat::start().await;
+    let ann = chat.connect(Some(ANN)).await;
+    let updates = "action: UPDATE";
+    chat.subscribe(&ann, &[("x-user", ANN)], "messageSubscription", updates)
+        .await;
+    let create = "mutation { createMessage(room: 1, text: \"hello\") { id } }";
+    let id = chat.done(ANN, create).await["createMessage"]["id"].clone();
+    let explained = async |user: i32| {
+        let mut lines = String::new();
+        // Each process knows of its own channels.
+        for address in &chat.sockets {
+            let url = format!("http://{address}/explain?user={user}&message={id}");
+            let response = within(reqwest::get(url)).await.unwrap();
+            assert_eq!(response.status(), 200);
+            lines += &within(response.text()).await.unwrap();
+        }
+        lines
+    };
+    let lines = explained(ANN).await;
+    assert!(lines.contains(": yes\n"), "{lines}");
+    assert!(
+        lines.contains("scope `tenant`: asks for 1, the row has 1: holds"),
+        "{lines}"
+    );
+    assert_eq!(explained(BOB).await.matches("subscription").count(), 0);
+}
+
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn prometheus_reads_what_the_chat_does() {
+    let chat = Chat::start().await;
+    let _socket = chat.connect(Some(ANN)).await;
+    let mut open = 0;
+    for address in chat.http.iter().chain(&chat.sockets) {
+        let response = within(reqwest::get(format!("http://{address}/metrics"))).await;
+        let text = within(response.unwrap().text()).await.unwrap();
+        assert!(
+            text.contains("# TYPE graphex_ready gauge\ngraphex_ready 1\n"),
+            "{text}"
+        );
+        open += text
+            .matches("graphex_channels{transport=\"two-channel\"} 1\n")
+            .count();
+    }
+    // With one process it is asked twice.
+    assert!(open >= 1);
 }

@@ -237,6 +237,136 @@ async fn a_persisted_query_runs_by_post_and_never_by_get() {
 }
 
 #[tokio::test]
+async fn a_persisted_query_that_nothing_brings_is_answered_so_that_the_client_falls_back() {
+    let server = server().await;
+    let persisted = json!({"persistedQuery": {"version": 1, "sha256Hash": "ecf4edb4"}});
+    let (status, body) = server.post(None, json!({"extensions": persisted})).await;
+    assert_eq!(status, 400);
+    let error = json!({
+        "message": "PersistedQueryNotSupported",
+        "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"},
+    });
+    assert_eq!(body, json!({"errors": [error]}));
+    // Apollo Client, with `useGETForHashedQueries`.
+    let parameters = [("extensions", persisted.to_string())];
+    let (_, body) = answer(server.request(Method::GET).query(&parameters)).await;
+    assert_eq!(body["errors"][0]["message"], "PersistedQueryNotSupported");
+    // The whole document, with or without its hash.
+    let whole = json!({"query": "{ hello }", "extensions": persisted});
+    let answered = (200, json!({"data": {"hello": "world"}}));
+    assert_eq!(server.post(None, whole).await, answered);
+    // An extension that is none of a persisted query changes nothing of what is wrong.
+    let other = json!({"query": "", "extensions": {"other": 1}});
+    let (_, body) = server.post(None, other).await;
+    assert_ne!(body["errors"][0]["message"], "PersistedQueryNotSupported");
+}
+
+#[tokio::test]
+async fn a_listed_origin_reads_what_is_answered_and_others_do_not() {
+    let hub = harness::nodes::build(Hub::builder().model::<Note>());
+    let schema = Schema::build(Query, Mutation, Subscription::default()).finish();
+    let page = "https://app.example.com";
+    let app = endpoints(schema, &hub).allowed_origins([page]);
+    let server = Server::start(app.into_router(), hub).await;
+    let header = |response: &reqwest::Response, name: &str| {
+        let value = response.headers().get(name);
+        value.map(|value| value.to_str().unwrap().to_owned())
+    };
+    let preflight = |origin: &str| {
+        let request = server.request(Method::OPTIONS).header("origin", origin);
+        let request = request.header("access-control-request-method", "POST");
+        let asked = "content-type,x-user";
+        harness::within(
+            request
+                .header("access-control-request-headers", asked)
+                .send(),
+        )
+    };
+    let allowed = preflight(page).await.unwrap();
+    assert_eq!(allowed.status(), 204);
+    for (name, value) in [
+        ("access-control-allow-origin", page),
+        ("access-control-allow-credentials", "true"),
+        ("access-control-allow-methods", "GET, POST, PUT, DELETE"),
+        ("access-control-allow-headers", "content-type,x-user"),
+        ("access-control-max-age", "600"),
+        ("vary", "origin"),
+    ] {
+        assert_eq!(header(&allowed, name).as_deref(), Some(value), "{name}");
+    }
+    let refused = preflight("https://evil.test").await.unwrap();
+    assert_eq!(refused.status(), 405);
+    assert_eq!(header(&refused, "access-control-allow-origin"), None);
+
+    for (origin, readable) in [(page, Some(page)), ("https://evil.test", None)] {
+        for body in [
+            json!({"query": "{ hello }"}),
+            json!({"query": "{ nonsense }"}),
+        ] {
+            let request = server.request(Method::POST).header("origin", origin);
+            let response = harness::within(request.json(&body).send()).await.unwrap();
+            let told = header(&response, "access-control-allow-origin");
+            assert_eq!(told.as_deref(), readable, "{body}");
+        }
+    }
+    // The same list is that of WebSockets.
+    for (origin, status) in [(page, 101), ("https://evil.test", 403)] {
+        let mut request = server.ws_request();
+        let headers = request.headers_mut();
+        headers.insert("origin", origin.parse().unwrap());
+        let opened = tokio_tungstenite::connect_async(request);
+        let got = match harness::within(opened).await {
+            Ok((_, response)) => response.status().as_u16(),
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
+                response.status().as_u16()
+            }
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(got, status, "{origin}");
+    }
+}
+
+/// The application's own layer has the last word: no header comes twice.
+#[tokio::test]
+async fn a_cors_layer_of_the_application_has_the_last_word() {
+    let hub = harness::nodes::build(Hub::builder().model::<Note>());
+    let schema = Schema::build(Query, Mutation, Subscription::default()).finish();
+    let app = endpoints(schema, &hub).allowed_origins(["https://app.example.com"]);
+    let layer = tower_http::cors::CorsLayer::new().allow_origin(tower_http::cors::Any);
+    let server = Server::start(app.into_router().layer(layer), hub).await;
+    let request = server.request(Method::POST);
+    let request = request.header("origin", "https://app.example.com");
+    let request = request.json(&json!({"query": "{ hello }"}));
+    let response = harness::within(request.send()).await.unwrap();
+    let origins = response.headers().get_all("access-control-allow-origin");
+    assert_eq!(origins.iter().collect::<Vec<_>>(), ["*"]);
+}
+
+#[tokio::test]
+async fn a_path_is_served_with_a_slash_at_its_end_and_without() {
+    let server = server().await;
+    let slash = format!("http://{}/graphql/", server.address);
+    let request = reqwest::Client::new().post(slash);
+    let answered = answer(request.json(&json!({"query": "{ hello }"}))).await;
+    assert_eq!(answered, (200, json!({"data": {"hello": "world"}})));
+    let bare = format!("ws://{}/ws", server.address);
+    let (mut socket, _) = harness::within(tokio_tungstenite::connect_async(bare))
+        .await
+        .unwrap();
+    let first = harness::within(futures_util::StreamExt::next(&mut socket)).await;
+    let handshake = first.unwrap().unwrap().into_text().unwrap();
+    assert!(handshake.contains("channel_id"), "{handshake}");
+
+    // Both are whatever path the application gives, and no path is taken twice.
+    for (graphql, ws) in [("/api", "/api/"), ("/", "/live/"), ("/a/", "/b")] {
+        let hub = Hub::builder().model::<Note>().build();
+        let schema = Schema::build(Query, Mutation, Subscription::default()).finish();
+        let endpoints = endpoints(schema, &hub).graphql_path(graphql).ws_path(ws);
+        let _: axum::Router = endpoints.into_router();
+    }
+}
+
+#[tokio::test]
 async fn a_browser_gets_a_page() {
     let server = server().await;
     let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";

@@ -480,31 +480,43 @@ fn a_hub_outlives_the_runtime_it_was_built_in() {
     assert_eq!(hub.stats().changes_lost, 0);
 }
 
+/// Nothing more can be read, and so the answer to the close frame is not waited for as long.
 #[tokio::test]
-async fn text_that_is_not_utf_8_closes_with_1007() {
+async fn what_cannot_be_read_is_told_by_its_code_and_ends_the_connection() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let server = server(|_| {}).await;
-    let mut socket = tokio::net::TcpStream::connect(server.address)
-        .await
-        .unwrap();
-    let upgrade = "GET /ws/ HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-                   sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
-    socket.write_all(upgrade.as_bytes()).await.unwrap();
-    // A masked text frame of one byte, 0xff under a mask of zeros.
-    socket
-        .write_all(&[0x81, 0x81, 0, 0, 0, 0, 0xff])
-        .await
-        .unwrap();
-    let mut answer = Vec::new();
-    harness::within(async {
-        // A close frame: opcode 8, its length, then the code.
-        while !answer
-            .windows(4)
-            .any(|bytes| bytes[0] == 0x88 && bytes[2..] == 1007_u16.to_be_bytes())
-        {
-            let read = socket.read_buf(&mut answer).await.unwrap();
-            assert_ne!(read, 0, "ended without a close frame: {answer:?}");
-        }
+    let server = server(|limits| {
+        limits.inbound_frame = 1_000;
+        limits.close_wait = std::time::Duration::from_secs(60);
     })
     .await;
+    let upgrade = "GET /ws/ HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                   sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+    let mut large = vec![0x81, 0xfe, 0x10, 0, 0, 0, 0, 0];
+    large.extend([b'x'; 0x1000]);
+    for (code, frame) in [
+        // An opcode that there is not.
+        (1002_u16, vec![0x83, 0x80, 0, 0, 0, 0]),
+        // A masked text frame of one byte, 0xff under a mask of zeros.
+        (1007, vec![0x81, 0x81, 0, 0, 0, 0, 0xff]),
+        (1009, large),
+    ] {
+        let mut socket = tokio::net::TcpStream::connect(server.address)
+            .await
+            .unwrap();
+        socket.write_all(upgrade.as_bytes()).await.unwrap();
+        socket.write_all(&frame).await.unwrap();
+        let mut answer = Vec::new();
+        harness::within(async {
+            // To the end, which a reset is too.
+            while socket
+                .read_buf(&mut answer)
+                .await
+                .is_ok_and(|read| read > 0)
+            {}
+        })
+        .await;
+        // A close frame: opcode 8, its length, then the code.
+        let is_close = |bytes: &[u8]| bytes[0] == 0x88 && bytes[2..] == code.to_be_bytes();
+        assert!(answer.windows(4).any(is_close), "{code}: {answer:?}");
+    }
 }

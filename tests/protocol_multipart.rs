@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use graphex::SlowReader;
 use graphex::prelude::*;
-use harness::{Server, answer};
+use harness::{Server, answer, within};
 use serde_json::{Value, json};
 use streams::sse::Body;
-use streams::{start, start_with};
+use streams::{start, start_behind, start_with};
 
 /// What Apollo Client sends.
 const ACCEPT: &str = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json";
@@ -168,6 +168,96 @@ async fn a_client_that_accepts_json_too_gets_it_for_what_is_no_stream() {
     let other = "multipart/mixed;deferSpec=20220824,application/json";
     let (status, _) = answer(server.ask_for(other, NOTES)).await;
     assert_eq!(status, 400);
-    let (status, _) = answer(server.ask_for("multipart/mixed", NOTES)).await;
-    assert_eq!(status, 406);
+}
+
+/// As `curl` asks, and clients that do not know which protocol the parts are of.
+#[tokio::test]
+async fn multipart_alone_is_taken_for_it() {
+    let fixture = start().await;
+    let request = fixture.ask_for("multipart/mixed", "subscription { count(to: 1) }");
+    let mut body = Body::of(request).await;
+    assert_eq!(body.status(), 200);
+    assert_eq!(body.until("\r\n--graphql").await.unwrap(), "");
+    let payload = json!({"payload": {"data": {"count": 1}}});
+    assert_eq!(part(&mut body).await, Some(payload));
+    assert_eq!(part(&mut body).await, None);
+    // Parts of another protocol are not what is offered.
+    let other = fixture.ask_for("multipart/mixed;deferSpec=20220824", "{ hello }");
+    let (status, body) = answer(other).await;
+    assert_eq!(status, 406, "{body}");
+}
+
+/// A body that is compressed, as far as it has come.
+struct Gzip {
+    response: reqwest::Response,
+    decoder: flate2::write::GzDecoder<Vec<u8>>,
+}
+
+impl Gzip {
+    async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = within(request.send()).await.unwrap();
+        assert_eq!(response.headers()["content-encoding"], "gzip");
+        let decoder = flate2::write::GzDecoder::new(Vec::new());
+        Self { response, decoder }
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(self.decoder.get_ref()).unwrap()
+    }
+
+    /// Whether there was more.
+    async fn more(&mut self) -> bool {
+        use std::io::Write as _;
+        let Some(chunk) = within(self.response.chunk()).await.unwrap() else {
+            return false;
+        };
+        self.decoder.write_all(&chunk).unwrap();
+        self.decoder.flush().unwrap();
+        true
+    }
+
+    async fn until(&mut self, text: &str) {
+        while !self.text().contains(text) {
+            assert!(self.more().await, "ended with {}", self.text());
+        }
+    }
+
+    /// All of it, to a proper end.
+    async fn rest(&mut self) -> String {
+        while self.more().await {}
+        self.decoder.try_finish().unwrap();
+        self.text().to_owned()
+    }
+}
+
+/// A layer that compresses asks a body again after its end.
+#[tokio::test]
+async fn behind_compression_events_a_denial_and_the_end_come() {
+    let fixture =
+        start_behind(|app| app.layer(tower_http::compression::CompressionLayer::new())).await;
+    let compressed = |query: &str, user: Option<i64>| {
+        let request = fixture.ask_for(ACCEPT, query);
+        let request = request.header("accept-encoding", "gzip");
+        match user {
+            Some(user) => request.header("x-user", user),
+            None => request,
+        }
+    };
+    let mut body = Gzip::of(compressed(NOTES, None)).await;
+    let denied = body.rest().await;
+    assert!(denied.contains("log in first"), "{denied}");
+    assert!(denied.ends_with("\r\n--graphql--\r\n"), "{denied}");
+
+    let mut body = Gzip::of(compressed("subscription { count(to: 3) }", None)).await;
+    let counted = body.rest().await;
+    assert_eq!(counted.matches("{\"payload\"").count(), 3, "{counted}");
+    assert!(counted.ends_with("\r\n--graphql--\r\n"), "{counted}");
+
+    let mut body = Gzip::of(compressed(NOTES, Some(1))).await;
+    fixture.joined(1).await;
+    fixture.change(Action::Create, 7, 1, "hi");
+    // It is not held back until more comes.
+    body.until(r#""text":"hi""#).await;
+    drop(body);
+    fixture.until_empty().await;
 }

@@ -9,6 +9,8 @@
 //! With `--features redis` several of them are one service: each has a `PORT` of its own, and all
 //! have one `REDIS_URL` and one `DATABASE_URL`.
 //!
+//! With `--features metrics` it tells Prometheus of itself on `/metrics`; `grafana.json` is a dashboard of that.
+//!
 //! Where to read on: `models.rs` declares the streams, `mutations/` writes rows with
 //! `.broadcast()`, `database.rs` opens the log of changes that the hub reads, `serve.rs` bounds what a client
 //! can do before it asks for something, and this file puts it together.
@@ -20,6 +22,9 @@
 )]
 
 mod database;
+mod explain;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod models;
 mod mutations;
 mod queries;
@@ -77,7 +82,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let (hub, database) = database::open(with_layer(models)?)?;
     let schema = Schema::build(Query, Mutation::default(), Subscription::default())
         .data(hub.clone())
-        .data(database)
+        .data(database.clone())
         .finish();
     let app = graphex::axum::Endpoints::new(schema, hub.clone())
         .identity(|request| Viewer::of(request).identity())
@@ -99,6 +104,9 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             "/",
             get(|| async { Redirect::temporary("/graphql/client/") }),
         );
+    let app = app.merge(explain::router(hub.clone(), database));
+    #[cfg(feature = "metrics")]
+    let app = app.merge(metrics::router(hub.clone())?);
 
     let listener = listen().await?;
     let terminated = signals::terminated()?;

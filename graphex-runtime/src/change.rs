@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::cursor::Cursor;
+use crate::measure::Stamp;
 use crate::model::Model;
 use crate::value::Value;
 
@@ -154,6 +155,8 @@ pub struct Change {
     pub position: Option<u64>,
     /// Whether [`Hub::publish`](crate::Hub::publish) told it, not what was captured.
     pub published: bool,
+    /// When this process had it committed, or heard of it.
+    pub(crate) heard: Stamp,
 }
 
 impl Change {
@@ -167,6 +170,7 @@ impl Change {
             cursor: None,
             position: None,
             published: false,
+            heard: Stamp::now(),
         }
     }
 

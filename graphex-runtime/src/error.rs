@@ -51,6 +51,18 @@ pub(crate) enum Refusal {
         /// [`Limits::document_aliases`](crate::Limits::document_aliases).
         limit: usize,
     },
+    /// The client asks for a longer throttle than it may.
+    #[error("`throttle` must be a number of milliseconds from 0 to {limit}")]
+    ThrottleTooLong {
+        /// [`Limits::longest_throttle`](crate::Limits::longest_throttle).
+        limit: u128,
+    },
+    /// The channel subscribes too often.
+    #[error("too many subscriptions at once: this channel may make {limit} a second; try again")]
+    TooOften {
+        /// [`Limits::subscribes_per_second`](crate::Limits::subscribes_per_second).
+        limit: u32,
+    },
     /// The subscription is to go on in a log that is not there.
     #[error(
         "stream `{stream}` has no change log, so `{argument}` cannot be given: leave it out, and load \
@@ -103,7 +115,8 @@ impl Refusal {
             Self::InvalidId { .. }
             | Self::InvalidFilter(_)
             | Self::FiltersTooLarge { .. }
-            | Self::NoLog { .. } => "BAD_USER_INPUT",
+            | Self::NoLog { .. }
+            | Self::ThrottleTooLong { .. } => "BAD_USER_INPUT",
             Self::NoChannel(ConnectError::GoingAway | ConnectError::NoRandomness) => "UNAVAILABLE",
             Self::NoChannel(ConnectError::Revoked { .. }) => "FORBIDDEN",
             Self::NoChannel(ConnectError::Expired) => "UNAUTHENTICATED",
@@ -111,6 +124,7 @@ impl Refusal {
             | Self::TooMuchHeld { .. }
             | Self::SnapshotTooLarge(_)
             | Self::TooManyAliases { .. }
+            | Self::TooOften { .. }
             | Self::NoChannel(_) => "LIMIT_EXCEEDED",
             Self::Denied(_) | Self::Elsewhere(_) => "FORBIDDEN",
             Self::Unavailable | Self::NoAnswer | Self::OtherVersion => "UNAVAILABLE",

@@ -8,6 +8,7 @@ use async_graphql::{Context, Error, Result};
 use futures_util::FutureExt as _;
 
 use crate::error::Refusal;
+use crate::measure::{HookMeasures, HooksMeasures, Stamp};
 use crate::model::{Authorized, Model, RawArgs, ScopeValues as _, Scoped};
 use crate::predicate::Pins;
 
@@ -76,15 +77,33 @@ impl Hooks {
         model: &'static Model,
         ctx: &Context<'_>,
         args: RawArgs,
+        measures: &HooksMeasures,
     ) -> Result<Permit, Refusal> {
-        run(model, "authorize", || (self.authorize)(ctx, args.clone())).await?;
-        let scope = run(model, "scope", || (self.scope)(ctx, args)).await?;
+        let authorizing = run(model, "authorize", || (self.authorize)(ctx, args.clone()));
+        measured(&measures.authorize, authorizing).await?;
+        let scoping = run(model, "scope", || (self.scope)(ctx, args));
+        let scope = measured(&measures.scope, scoping).await?;
         Ok(Permit {
             model,
             scope,
             _made_here: (),
         })
     }
+}
+
+async fn measured<T>(
+    measures: &HookMeasures,
+    hook: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    let began = Stamp::now();
+    let outcome = hook.await;
+    measures.seconds.since(began);
+    match &outcome {
+        Ok(_) => {}
+        Err(Refusal::Denied(_)) => measures.denied.add(1),
+        Err(_) => measures.failed.add(1),
+    }
+    outcome
 }
 
 /// Runs a hook to its end; a panic in it is an internal failure of this operation alone.

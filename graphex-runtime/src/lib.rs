@@ -16,6 +16,7 @@ mod hub;
 mod layer;
 mod limits;
 mod lookup;
+mod measure;
 mod model;
 mod node;
 mod predicate;
@@ -72,7 +73,10 @@ pub use custom::LookupContext;
 pub use error::{CloseReason, ConnectError};
 pub use filters::Filters;
 pub use graphql::{DocumentGuard, ModelChanges, ModelSubscription, execute};
-pub use hub::{BuildError, ChannelId, Connection, Hub, HubBuilder, Identity, Stats};
+pub use hub::{
+    BuildError, ChannelId, Connection, Explained, Explanation, Hub, HubBuilder, Identity, Reason,
+    Stats, Term, TermKind,
+};
 pub use limits::{Limits, SlowReader};
 pub use lookup::Lookup;
 pub use model::{Authorized, ModelType, Scoped, TableName, UnreadableRow};

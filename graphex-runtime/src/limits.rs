@@ -82,6 +82,9 @@ pub struct Limits {
     /// Most subscriptions of one channel. `ALL_ACTIONS` on one `id` counts as one.
     /// Default: 100.
     pub subscriptions_per_channel: usize,
+    /// How often one channel may subscribe in a second, and at once, again and again too; zero is no
+    /// limit. Default: 200.
+    pub subscribes_per_second: u32,
     /// Most memory that the operands of one subscription's filters may take, in bytes: a number
     /// is 32, a text its length more. Default: 65,536 (64 KiB).
     pub filter_bytes: usize,
@@ -107,6 +110,9 @@ pub struct Limits {
     /// more is not tested, and its subscribers are told that they may have missed one. Default:
     /// 20,000,000, which is less than half of one processor.
     pub pattern_work: u64,
+    /// The longest time between two updates of one row that a client may ask for, with the argument
+    /// `throttle` of `MessageChanges`; zero takes none. Default: 60 s.
+    pub longest_throttle: Duration,
     /// Most changes that wait for the custom lookups and regular expressions of one
     /// [`Identity`](crate::Identity), or one anonymous channel, counted for each subscription
     /// that waits. When there are more, what waits for the same is dropped, and its subscribers
@@ -258,6 +264,8 @@ impl Default for Limits {
             lookups_at_once: 64,
             lookups_per_identity: 8,
             pattern_work: 20_000_000,
+            subscribes_per_second: 200,
+            longest_throttle: Duration::from_secs(60),
             decision_queue: 8192,
             decision_bytes: 64 * 1024 * 1024,
             channels: 20_000,

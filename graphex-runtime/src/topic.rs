@@ -172,6 +172,7 @@ mod tests {
             cursor: None,
             position: None,
             published: false,
+            heard: crate::measure::Stamp::now(),
         }
     }
 

@@ -167,6 +167,18 @@ pub(crate) async fn start() -> Fixture {
 }
 
 pub(crate) async fn start_with(limits: impl FnOnce(&mut Limits)) -> Fixture {
+    started(limits, |app| app).await
+}
+
+/// A server whose router is behind a layer.
+pub(crate) async fn start_behind(layer: impl FnOnce(axum::Router) -> axum::Router) -> Fixture {
+    started(|_| {}, layer).await
+}
+
+async fn started(
+    limits: impl FnOnce(&mut Limits),
+    layer: impl FnOnce(axum::Router) -> axum::Router,
+) -> Fixture {
     let hub = nodes::build(Hub::builder().model::<Note>().limits(limits));
     let (source, _) = broadcast::channel(16);
     let gate = Gate::default();
@@ -175,7 +187,7 @@ pub(crate) async fn start_with(limits: impl FnOnce(&mut Limits)) -> Fixture {
         .data(Source(source.clone()))
         .data(gate.clone())
         .finish();
-    let app = endpoints(schema, &hub).into_router();
+    let app = layer(endpoints(schema, &hub).into_router());
     let server = Server::start(app, hub).await;
     Fixture {
         server,

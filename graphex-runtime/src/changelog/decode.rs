@@ -11,6 +11,10 @@ use crate::value::Database;
 
 /// What a row of the log tells.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made"
+)]
 pub(super) enum Told {
     /// A change, or two where a primary key was changed: the old key is gone, the new one is there.
     Changes(Change, Option<Change>),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connection::Entry;
 use super::decode::{Decoder, Told};
@@ -32,6 +33,10 @@ impl Source for LogSource {
 
     fn is_ready(&self) -> bool {
         self.reader.is_ready()
+    }
+
+    fn lag(&self) -> Duration {
+        self.reader.lag()
     }
 
     fn past(&self) -> Result<Box<dyn Past>, OpenError> {

@@ -1,8 +1,12 @@
 //! The thread that follows a change log and hands over what it reads.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+mod shared;
+
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
+
+use shared::{Shared, Signals, Waited};
 
 use super::connection::Entry;
 use super::decode::{Decoder, Told};
@@ -43,60 +47,6 @@ pub(super) struct Reader {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     id: ThreadId,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    signals: Mutex<Signals>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Signals {
-    /// Somebody has committed.
-    woken: bool,
-    /// Those who wait for what they have committed.
-    flushings: Vec<Flushing>,
-    stopped: bool,
-    ended: bool,
-    /// The log is being followed.
-    following: bool,
-}
-
-/// Why a wait has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waited {
-    Stopped,
-    Woken,
-    Idle,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Signals> {
-        self.signals.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, set: impl FnOnce(&mut Signals)) {
-        set(&mut self.lock());
-        self.changed.notify_all();
-    }
-
-    /// Waits until woken, at most so long.
-    fn wait(&self, time: Duration) -> Waited {
-        let idle = |signals: &mut Signals| !signals.woken && !signals.stopped;
-        let waited = self.changed.wait_timeout_while(self.lock(), time, idle);
-        let (mut signals, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let woken = std::mem::take(&mut signals.woken);
-        match (signals.stopped, woken) {
-            (true, _) => Waited::Stopped,
-            (false, true) => Waited::Woken,
-            (false, false) => Waited::Idle,
-        }
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.lock().stopped
-    }
 }
 
 impl Reader {
@@ -146,6 +96,12 @@ impl Reader {
             }
             signals.woken = true;
         });
+    }
+
+    /// How long ago the end of the log was reached; nothing while it never was.
+    pub(super) fn lag(&self) -> Duration {
+        let caught_up = self.shared.lock().caught_up;
+        caught_up.map_or(Duration::ZERO, |at| at.elapsed())
     }
 
     /// Whether the log is being followed.
@@ -287,6 +243,7 @@ impl Following {
                     }
                 }
                 Read::End => {
+                    self.shared.lock().caught_up = Some(Instant::now());
                     let flushings = std::mem::take(&mut self.flushings).into_iter();
                     flushings.for_each(|flushing| self.sink.flush(flushing));
                     if !self.rest(log, idle)? {

@@ -136,6 +136,14 @@ impl Filters {
         filters.collect::<Option<_>>().map(Self::new)
     }
 
+    /// Each alone, with its key and operand.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &Value, Self)> {
+        self.0.iter().map(|filter| {
+            let alone = Self(Arc::from([filter.clone()]));
+            (filter.key.as_str(), &*filter.operand, alone)
+        })
+    }
+
     /// What they ask, with their operands.
     pub(crate) fn asked(&self) -> impl Iterator<Item = (&Asked, &Arc<Value>)> {
         self.0.iter().map(|filter| (&filter.asked, &filter.operand))

@@ -1,5 +1,7 @@
 //! The arguments of the generated fields.
 
+use std::time::Duration;
+
 use async_graphql::{Context, ServerError, ServerResult, Value};
 
 use super::filters::{SentFilters, parse_filters};
@@ -65,6 +67,15 @@ pub(super) fn begin(ctx: &Context<'_>) -> ServerResult<Begin> {
     })
 }
 
+/// The least time between two updates of one row, if the client asks for one.
+pub(super) fn throttle(ctx: &Context<'_>) -> ServerResult<Option<Duration>> {
+    let expected = "a number of milliseconds";
+    read(ctx, "throttle", expected, |value| match value {
+        Value::Number(number) => number.as_u64().map(Duration::from_millis),
+        _ => None,
+    })
+}
+
 /// The filters as the client sent them; async-graphql takes anything for an input object.
 pub(super) fn filters(ctx: &Context<'_>) -> ServerResult<Option<SentFilters>> {
     let expected = "an object, as `{field__lookup: value}`";
@@ -123,5 +134,6 @@ pub(super) fn subscription(
         filters: args.filters.clone(),
         actions: args.action.actions().to_vec(),
         id: id.map_err(|expected| Refusal::InvalidId { expected })?,
+        throttle: None,
     })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_graphql::registry::Registry;
 use async_graphql::{
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
 
 use super::arguments::{self, enum_value};
+use super::extent::Extent;
 use super::filters::SentFilters;
 use super::registry::{changes_root_name, register_changes};
 use super::selection::projection;
@@ -22,6 +24,7 @@ use crate::error::Refusal;
 use crate::filters::Filters;
 use crate::hooks::Hooks;
 use crate::hub::{Begin, Connection, Envelope, Identity, Operation, Place, Registration, Resumed};
+use crate::limits::Limits;
 use crate::model::{Model, ModelType, RawArgs};
 
 /// The events of a model for the standard protocols; `MessageChanges` is
@@ -29,7 +32,9 @@ use crate::model::{Model, ModelType, RawArgs};
 ///
 /// Its field streams an event for each change, with the fields that the client selected. It is
 /// served by every transport of async-graphql; the schema holds the hub (`.data(hub.clone())`).
-/// Equal subscribers share one plan: an event is encoded once for all of them.
+/// Equal subscribers share one plan: an event is encoded once for all of them. Where an extension of
+/// the schema puts a stream of its own around that of a subscription (`Extension::subscribe`), each
+/// event is made a response for it, and encoded again for that subscriber alone.
 pub struct ModelChanges<M>(PhantomData<fn() -> M>);
 
 impl<M> Default for ModelChanges<M> {
@@ -80,7 +85,8 @@ impl<M: ModelType> SubscriptionType for ModelChanges<M> {
 enum Source {
     /// The transport, which hands the frames of the joined operation out itself.
     Transport,
-    /// A channel of the field's own, under a transport that knows nothing of plans.
+    /// A channel of the field's own: under a transport that knows nothing of plans, or where an
+    /// extension of the schema has a say in what is streamed.
     Own(Connection, Operation),
 }
 
@@ -100,7 +106,8 @@ async fn subscribe(
     };
     let filters = arguments::filters(ctx)?;
     let begin = arguments::begin(ctx)?;
-    let joined = join(ctx, model, hooks, args, filters.as_ref(), begin).await;
+    let throttle = arguments::throttle(ctx)?;
+    let joined = join(ctx, model, hooks, args, filters.as_ref(), begin, throttle).await;
     joined.map_err(|refusal| {
         let error = async_graphql::Error::new(refusal.to_string());
         let error = error.extend_with(|_, extensions| extensions.set("code", refusal.code()));
@@ -115,6 +122,7 @@ async fn join(
     mut args: RawArgs,
     filters: Option<&SentFilters>,
     mut begin: Begin,
+    throttle: Option<Duration>,
 ) -> Result<Source, Refusal> {
     let hub = arguments::hub(ctx)?;
     let needed = match begin.place {
@@ -130,7 +138,12 @@ async fn join(
         begin.place = *place;
     }
     let (source, registration) = match ctx.data_opt::<Registration>() {
-        Some(registration) => (Source::Transport, registration.clone()),
+        Some(registration) if Extent::is_direct(ctx) => (Source::Transport, registration.clone()),
+        Some(registration) => {
+            let (connection, operation) = registration.branch()?;
+            let registration = operation.registration();
+            (Source::Own(connection, operation), registration)
+        }
         None => {
             let anonymous = Identity::anonymous();
             let identity = ctx.data_opt::<Identity>().unwrap_or(&anonymous);
@@ -142,13 +155,25 @@ async fn join(
         }
     };
     registration.check(model)?;
-    let subscription = arguments::subscription(model, &mut args, filters, hub.limits())?;
-    let permit = hooks.permit(model, ctx, args).await?;
+    let mut subscription = arguments::subscription(model, &mut args, filters, hub.limits())?;
+    subscription.throttle = allowed(throttle, hub.limits())?;
+    let permit = hooks.permit(model, ctx, args, hub.hook_measures()).await?;
     let projection = projection(model, ctx.field(), hub.limits())?;
     registration
         .join(permit, &subscription, &projection, begin)
         .await?;
     Ok(source)
+}
+
+/// The throttle that a client asks for, if it may.
+fn allowed(asked: Option<Duration>, limits: &Limits) -> Result<Option<Duration>, Refusal> {
+    let longest = limits.longest_throttle;
+    match asked.filter(|asked| !asked.is_zero()) {
+        Some(asked) if asked > longest => Err(Refusal::ThrottleTooLong {
+            limit: longest.as_millis(),
+        }),
+        asked => Ok(asked),
+    }
 }
 
 impl Source {
@@ -163,6 +188,8 @@ impl Source {
                             let responses: Vec<_> = frames.iter().map(response).collect();
                             Some((responses, Some((connection, operation))))
                         }
+                        // The transport has it closed with the client's, and says why.
+                        Err(_) if connection.is_branch() => std::future::pending().await,
                         Err(reason) => {
                             let mut error = ServerError::new(reason.to_string(), None);
                             let extensions = error.extensions.get_or_insert_default();

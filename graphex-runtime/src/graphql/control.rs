@@ -99,7 +99,9 @@ async fn carry_out(
     let subscription = arguments::subscription(model, args, filters, hub.limits())?;
     match args.operation {
         SubscriptionOperation::Subscribe => {
-            let permit = hooks.permit(model, ctx, args.clone()).await?;
+            let permit = hooks
+                .permit(model, ctx, args.clone(), hub.hook_measures())
+                .await?;
             let data = args.fields.as_deref();
             hub.subscribe_at(&place, permit, &subscription, data).await
         }

@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
+use async_graphql::parser::parse_query;
 use async_graphql::{Data, Executor, Name, Request, Response, ServerError, Value};
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, once};
 
+use super::extent::Extent;
 use super::guard::{Asked, Guarded, hub_in};
 use super::operation::Root;
 use crate::hub::Hub;
 
 /// What async-graphql answers to a valid subscription that it cannot stream.
 const NOT_HERE: &str = "Subscriptions are not supported on this transport.";
+
+/// What clients that send persisted queries take for a reason to send the whole document, from now on.
+pub(crate) const NOT_PERSISTED: &str = "PersistedQueryNotSupported";
 
 /// Most errors that an invalid document is answered with, as graphql-js has it: async-graphql
 /// finds one for each selection and more.
@@ -55,6 +60,7 @@ pub(crate) async fn answer<E: Executor>(schema: &E, guarded: Guarded) -> Respons
     let writer = matches!(asked, Ok(Asked::Mutation))
         .then(|| hub_in(&request.data).cloned())
         .flatten();
+    let is_persisted = is_persisted(&request);
     let response = match asked {
         Err(error) | Ok(Asked::Subscription(Err(error))) => Response::from_errors(vec![error]),
         Ok(Asked::Subscription(Ok(root))) if root.is_two_channel() => {
@@ -63,7 +69,7 @@ pub(crate) async fn answer<E: Executor>(schema: &E, guarded: Guarded) -> Respons
         Ok(Asked::Subscription(Ok(root))) => refuse_stream(schema, request, root.name()).await,
         Ok(Asked::Query | Asked::Mutation | Asked::Unknown) => schema.execute(request).await,
     };
-    written(writer.as_ref(), shortened(response)).await
+    written(writer.as_ref(), told(response, is_persisted)).await
 }
 
 /// The response of a mutation, with the position of the change log after what it has written.
@@ -81,13 +87,15 @@ async fn written(writer: Option<&Hub>, mut response: Response) -> Response {
     response
 }
 
-async fn confirm<E: Executor>(schema: &E, request: Request, root: &Root) -> Response {
+async fn confirm<E: Executor>(schema: &E, mut request: Request, root: &Root) -> Response {
     let unknown = hub_in(&request.data).and_then(|hub| root.unknown_filter(&request, hub));
     if let Some(error) = unknown {
         return Response::from_errors(vec![error]);
     }
+    // Where an extension's `subscribe` sees it, as with the other protocols.
+    let session = Arc::new(std::mem::take(&mut request.data));
     // A two-channel field ends after its one answer.
-    let mut answers = std::pin::pin!(schema.execute_stream(request, None));
+    let mut answers = std::pin::pin!(schema.execute_stream(request, Some(session)));
     answers.next().await.unwrap_or_else(|| {
         let message = "the subscription gave no answer: `@skip` or `@include` leaves its field out";
         Response::from_errors(vec![ServerError::new(message, None)])
@@ -107,7 +115,7 @@ pub(crate) struct Responses {
 /// other subscriptions.
 #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
 pub(crate) fn stream<E: Executor>(schema: &E, guarded: Guarded, session: Arc<Data>) -> Responses {
-    let Guarded { request, asked } = guarded;
+    let Guarded { mut request, asked } = guarded;
     let refusal = match &asked {
         Err(error) | Ok(Asked::Subscription(Err(error))) => Some(error.clone()),
         Ok(Asked::Subscription(Ok(root))) => {
@@ -126,8 +134,12 @@ pub(crate) fn stream<E: Executor>(schema: &E, guarded: Guarded, session: Arc<Dat
     let writer = matches!(asked, Ok(Asked::Mutation))
         .then(|| hub_in(&request.data).or_else(|| hub_in(&session)).cloned())
         .flatten();
+    let is_persisted = is_persisted(&request);
+    let extent = Extent::default();
+    request.data.insert(extent.clone());
     let responses = schema.execute_stream(request, Some(session));
-    let responses = responses.map(shortened);
+    extent.is_of(&*responses);
+    let responses = responses.map(move |response| told(response, is_persisted));
     let stream = match writer {
         None => responses.boxed(),
         Some(hub) => responses
@@ -143,8 +155,21 @@ pub(crate) fn stream<E: Executor>(schema: &E, guarded: Guarded, session: Arc<Dat
     }
 }
 
-/// A response that does not tell more of an invalid document than anybody reads.
-fn shortened(mut response: Response) -> Response {
+/// Whether the request names a document instead of having one.
+fn is_persisted(request: &Request) -> bool {
+    request.query.is_empty() && request.extensions.contains_key("persistedQuery")
+}
+
+/// A response as it is told: for a persisted query that no extension of the schema has brought a
+/// document of, that there are none here; otherwise no more of an invalid document than anybody
+/// reads.
+fn told(mut response: Response, is_persisted: bool) -> Response {
+    if is_persisted && matches!(&*response.errors, [error] if is_of_no_document(error)) {
+        let mut error = ServerError::new(NOT_PERSISTED, None);
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("code", "PERSISTED_QUERY_NOT_SUPPORTED");
+        return Response::from_errors(vec![error]);
+    }
     let errors = &mut response.errors;
     if errors.len() > ERRORS && errors.iter().all(|error| error.path.is_empty()) {
         let more = errors.len() - ERRORS;
@@ -152,6 +177,12 @@ fn shortened(mut response: Response) -> Response {
         errors.push(ServerError::new(format!("and {more} more errors"), None));
     }
     response
+}
+
+/// Whether this is what async-graphql says of an empty text.
+fn is_of_no_document(error: &ServerError) -> bool {
+    let parsed = parse_query("").map_err(ServerError::from);
+    parsed.is_err_and(|empty| empty.message == error.message)
 }
 
 /// Lets async-graphql say what else is wrong with the document; if nothing is, the field is

@@ -4,6 +4,7 @@ mod arguments;
 mod changes;
 mod control;
 mod execute;
+mod extent;
 mod filters;
 mod guard;
 mod operation;
@@ -17,7 +18,7 @@ pub use changes::ModelChanges;
 pub use control::ModelSubscription;
 pub use execute::execute;
 #[cfg(feature = "axum")]
-pub(crate) use execute::{Responses, answer, stream};
+pub(crate) use execute::{NOT_PERSISTED, Responses, answer, stream};
 pub use guard::DocumentGuard;
 #[cfg(feature = "axum")]
 pub(crate) use guard::{Guarded, hub_in};

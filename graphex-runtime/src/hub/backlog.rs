@@ -160,7 +160,12 @@ impl Backlog {
                 return;
             };
             let Undecided { question, listed } = undecided;
-            let Listed { plan, members, .. } = &**listed;
+            let Listed {
+                plan,
+                members,
+                throttle,
+                ..
+            } = &**listed;
             let mut asking = members.values();
             if asking.any(|member| member.is_asking(plan.action)) {
                 match engine.verdict(&budget, question, plan).await {
@@ -171,7 +176,15 @@ impl Backlog {
                             number: question.number,
                             passage,
                         };
-                        engine.tell(&telling, &mut spent, plan, members).await;
+                        if let Some(throttle) = throttle {
+                            // What is held back goes in a step of the lane too.
+                            let _turn = lane.delivering.lock().await;
+                            engine
+                                .tell_throttled(&telling, &mut spent, plan, members, throttle)
+                                .await;
+                        } else {
+                            engine.tell(&telling, &mut spent, plan, members).await;
+                        }
                     }
                     Some(Verdict::Nothing) => {}
                     Some(Verdict::Undecided) | None => tell_gap(members),

@@ -1,5 +1,8 @@
 //! Building a hub.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use async_graphql::Data;
 
 use super::Hub;
@@ -19,6 +22,7 @@ pub struct HubBuilder {
     layer: Setup,
     pub(super) source: Option<Open>,
     pub(super) recheck: Option<Recheck>,
+    throttles: HashMap<&'static str, Duration>,
 }
 
 impl std::fmt::Debug for HubBuilder {
@@ -35,6 +39,30 @@ impl HubBuilder {
     /// Serves the stream of this model.
     pub fn model<M: ModelType>(mut self) -> Self {
         self.models.push(M::MODEL);
+        self
+    }
+
+    /// Tells of the updates of one row of this model once in `interval` at most: of those in between
+    /// comes the newest, and the last always. Creates and deletes come at once, after what is held
+    /// back of their row, and so do updates that make a row one of the subscription's, or one no
+    /// longer. Default: every update is told.
+    ///
+    /// It is of all subscriptions to the stream, in both protocols. A client of `MessageChanges` may
+    /// ask for a longer one with the argument `throttle`, up to
+    /// [`Limits::longest_throttle`](crate::Limits::longest_throttle).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use graphex_runtime::{Hub, ModelType};
+    /// fn build<Position: ModelType>() -> Hub {
+    ///     Hub::builder()
+    ///         .model::<Position>()
+    ///         .throttle::<Position>(Duration::from_millis(100))
+    ///         .build()
+    /// }
+    /// ```
+    pub fn throttle<M: ModelType>(mut self, interval: Duration) -> Self {
+        self.throttles.insert(M::MODEL.stream, interval);
         self
     }
 
@@ -140,6 +168,7 @@ impl HubBuilder {
             data: self.data,
             layer: self.layer,
             recheck: self.recheck,
+            throttles: self.throttles,
         };
         let engine = Engine::new(&models, options);
         if let Some(open) = self.source {
@@ -162,6 +191,7 @@ impl Hub {
             layer: Setup::default(),
             source: None,
             recheck: None,
+            throttles: HashMap::new(),
         }
     }
 }

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 use super::connection::Subscription;
+use super::explain::Terms;
 use super::holdings::{Held, Holdings, Quota};
 use super::identity::Identity;
 use super::lock;
 use super::outbox::Outbox;
 use super::owner::Owner;
 use super::plan::Seat;
+use super::rate::Rate;
 use super::subscriber::Subscriber;
 use crate::change::Action;
 use crate::error::Refusal;
@@ -75,10 +77,16 @@ pub(crate) struct Channel {
     pub(crate) owner: Owner,
     pub(super) quota: Quota,
     /// The streams its endpoint serves; all of the hub's without a list.
-    served: Option<Arc<HashSet<String>>>,
+    pub(super) served: Option<Arc<HashSet<String>>>,
     pub(crate) outbox: Arc<Outbox>,
     /// When the right of its identity ends; a later end can be brought.
     pub(super) expires_at: Mutex<Option<Instant>>,
+    /// Whether it is beside the channel of its client, and ends with that.
+    pub(super) is_branch: bool,
+    /// What its protocol is called in the metrics.
+    pub(super) transport: &'static str,
+    /// Of its subscribing.
+    pub(super) rate: Arc<Rate>,
     /// Locked before the plans of a stream, never after.
     pub(super) subscriptions: Mutex<Subscriptions>,
 }
@@ -141,6 +149,8 @@ impl SubscriptionKey {
 #[derive(Debug)]
 pub(super) struct Joined {
     pub(super) subscriber: Arc<Subscriber>,
+    /// What its plans make one predicate of.
+    pub(super) terms: Terms,
     /// The seat for each action, by `action as usize`.
     pub(super) seats: [Option<Seat>; Action::ALL.len()],
 }
@@ -152,6 +162,7 @@ impl Channel {
         served: Option<Arc<HashSet<String>>>,
         outbox: Arc<Outbox>,
         holdings: &Arc<Holdings>,
+        transport: &'static str,
     ) -> Self {
         let owner = Owner::of(&identity, &id);
         let quota = holdings.quota(&identity, &id);
@@ -163,6 +174,9 @@ impl Channel {
             outbox,
             expires_at: Mutex::new(identity.expires_at()),
             identity,
+            is_branch: false,
+            transport,
+            rate: Arc::default(),
             subscriptions: Mutex::default(),
         }
     }
@@ -171,7 +185,8 @@ impl Channel {
     #[cfg(feature = "axum")]
     pub(super) fn of(&self, identity: Identity, holdings: &Arc<Holdings>) -> Self {
         let (served, outbox) = (self.served.clone(), Arc::clone(&self.outbox));
-        Self::new(self.id.clone(), identity, served, outbox, holdings)
+        let id = self.id.clone();
+        Self::new(id, identity, served, outbox, holdings, self.transport)
     }
 
     /// All subscribers, or those of one stream.
@@ -202,6 +217,11 @@ impl Channels {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Channel>> {
         self.0.values().map(|(channel, _)| channel)
+    }
+
+    /// Those that are clients of their own.
+    pub(super) fn clients(&self) -> impl Iterator<Item = &Arc<Channel>> {
+        self.iter().filter(|channel| !channel.is_branch)
     }
 
     pub(super) fn insert(&mut self, channel: Arc<Channel>, place: Held) {

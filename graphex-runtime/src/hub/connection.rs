@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -13,9 +14,9 @@ use super::identity::Identity;
 use super::outbox::{Outbox, Taken};
 use super::{Hub, lock};
 use crate::change::Action;
-use crate::error::{CloseReason, ConnectError, Refusal};
+use crate::error::{CloseReason, ConnectError};
 use crate::filters::Filters;
-use crate::model::Model;
+use crate::measure::Stamp;
 use crate::value::Value;
 
 /// An open channel, for transports: send its id to the client, then what [`Connection::take`]
@@ -39,12 +40,16 @@ pub struct Connection {
     pub(super) hub: Hub,
     pub(super) channel: Arc<Channel>,
     /// The channel's.
-    outbox: Arc<Outbox>,
+    pub(super) outbox: Arc<Outbox>,
     #[cfg_attr(
         not(feature = "axum"),
         allow(dead_code, reason = "counted for as long as it is held")
     )]
-    present: Present,
+    pub(super) present: Present,
+    /// The channel that this is beside of, if it is a [branch](Hub::branch).
+    pub(super) stem: Option<Arc<Channel>>,
+    /// When the process heard of what was taken first and is not sent.
+    pub(super) unsent: Option<Stamp>,
 }
 
 impl Connection {
@@ -61,7 +66,11 @@ impl Connection {
     /// Why the hub closed the channel; what waited is dropped, and it stays closed.
     pub async fn take(&mut self) -> Result<VecDeque<Bytes>, CloseReason> {
         loop {
-            let frames: VecDeque<_> = self.taken().await?.frames.collect();
+            let taken = self.taken().await;
+            if let (Err(reason), Some(stem)) = (&taken, &self.stem) {
+                stem.outbox.close(reason.clone());
+            }
+            let frames: VecDeque<_> = taken?.frames.collect();
             if !frames.is_empty() {
                 return Ok(frames);
             }
@@ -72,7 +81,17 @@ impl Connection {
     pub(crate) async fn taken(
         &mut self,
     ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
-        self.outbox.take().await
+        let taken = self.outbox.take().await?;
+        self.unsent = self.unsent.or(taken.heard);
+        Ok(taken)
+    }
+
+    /// What was taken is with the client's connection.
+    #[cfg(feature = "axum")]
+    pub(crate) fn sent(&mut self) {
+        if let Some(heard) = self.unsent.take() {
+            self.hub.engine.measures.delivered.since(heard);
+        }
     }
 
     /// Makes it a connection of this identity, on whom it is counted from now on. Nothing may have
@@ -138,12 +157,17 @@ impl Drop for Connection {
     }
 }
 
+/// What an application's own transport is called in the metrics.
+const OWN_TRANSPORT: &str = "own";
+
 /// What a client subscribes to, or ends.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) actions: Vec<Action>,
     pub(crate) id: Option<Value>,
     pub(crate) filters: Filters,
+    /// The least time between two updates of one row that it asks for.
+    pub(crate) throttle: Option<Duration>,
 }
 
 impl Hub {
@@ -156,7 +180,7 @@ impl Hub {
     /// no random bits.
     pub fn connect(&self, identity: Identity) -> Result<Connection, ConnectError> {
         let place = self.engine.holdings.channel(&identity)?;
-        self.open(identity, None, place)
+        self.open(identity, None, place, OWN_TRANSPORT)
     }
 
     /// Opens a channel for this identity, on which it can subscribe to these streams alone.
@@ -170,7 +194,13 @@ impl Hub {
         streams: Arc<HashSet<String>>,
     ) -> Result<Connection, ConnectError> {
         let place = self.engine.holdings.channel(&identity)?;
-        self.open(identity, Some(streams), place)
+        self.open(identity, Some(streams), place, OWN_TRANSPORT)
+    }
+
+    /// A place for a channel of this identity.
+    #[cfg(feature = "axum")]
+    pub(crate) fn place_of(&self, identity: &Identity) -> Result<Held, ConnectError> {
+        self.engine.holdings.channel(identity)
     }
 
     /// A place for a channel that is opened later, and one among those that wait for that.
@@ -193,12 +223,10 @@ impl Hub {
         identity: Identity,
         served: Option<Arc<HashSet<String>>>,
         place: Held,
+        transport: &'static str,
     ) -> Result<Connection, ConnectError> {
         self.engine.start();
-        let id = ChannelId::random(self.engine.node).map_err(|error| {
-            tracing::error!(%error, "no random bits for a channel id");
-            ConnectError::NoRandomness
-        })?;
+        let id = self.channel_id()?;
         let Engine {
             holdings,
             bounds,
@@ -206,7 +234,8 @@ impl Hub {
             ..
         } = &*self.engine;
         let outbox = Arc::new(Outbox::new(Arc::clone(bounds), Arc::clone(counters)));
-        let channel = Channel::new(id, identity, served, Arc::clone(&outbox), holdings);
+        let own = Arc::clone(&outbox);
+        let channel = Channel::new(id, identity, served, own, holdings, transport);
         let channel = Arc::new(channel);
         self.list(&channel, place)?;
         Ok(Connection {
@@ -214,6 +243,15 @@ impl Hub {
             channel,
             outbox,
             present: self.engine.drain.present(),
+            stem: None,
+            unsent: None,
+        })
+    }
+
+    pub(super) fn channel_id(&self) -> Result<ChannelId, ConnectError> {
+        ChannelId::random(self.engine.node).map_err(|error| {
+            tracing::error!(%error, "no random bits for a channel id");
+            ConnectError::NoRandomness
         })
     }
 
@@ -248,74 +286,6 @@ impl Hub {
         self.engine.rights.expire(&channel.id, later);
     }
 
-    /// The open channel with this id, if this identity opened it and it serves the model.
-    pub(crate) fn channel(
-        &self,
-        id: &str,
-        identity: &Identity,
-        model: &Model,
-    ) -> Result<Arc<Channel>, Refusal> {
-        let channel = self.find(id, identity)?;
-        self.check_served(&channel, model)?;
-        Ok(channel)
-    }
-
-    /// The open channel with this id, if this identity opened it.
-    pub(super) fn find(&self, id: &str, identity: &Identity) -> Result<Arc<Channel>, Refusal> {
-        let channels = lock(&self.engine.channels);
-        let channel = channels.get(id).cloned();
-        drop(channels);
-        let channel = channel.ok_or(Refusal::UnknownChannel)?;
-        if channel.identity != *identity {
-            self.tell_of_foreign(&channel, identity);
-            return Err(Refusal::UnknownChannel);
-        }
-        self.renew(&channel, identity);
-        Ok(channel)
-    }
-
-    /// The client is told no more than that there is no such channel.
-    fn tell_of_foreign(&self, channel: &Channel, identity: &Identity) {
-        let Some(kept_back) = self.engine.lines.identity.is_time() else {
-            return;
-        };
-        let name = |identity: &Identity| identity.name().unwrap_or("anonymous").to_owned();
-        tracing::warn!(
-            channel = ?channel.id,
-            opened_by = name(&channel.identity),
-            asked_by = name(identity),
-            kept_back,
-            "a request asks for a channel that another identity has opened, and is told that \
-             there is none. If both are one client, `Endpoints::identity` does not see the same \
-             in its requests and in the one that opened the WebSocket: a browser sends its \
-             cookies with both, but no headers with a WebSocket"
-        );
-    }
-
-    /// Whether the channel may have the model's stream.
-    pub(super) fn check_served(&self, channel: &Channel, model: &Model) -> Result<(), Refusal> {
-        self.check_known(model)?;
-        if !channel.serves(model.stream) {
-            let stream = model.stream;
-            return Err(Refusal::NotServed { stream });
-        }
-        Ok(())
-    }
-
-    /// Whether the hub has the model.
-    pub(super) fn check_known(&self, model: &Model) -> Result<(), Refusal> {
-        if self.has_model(model) {
-            return Ok(());
-        }
-        let (stream, model) = (model.stream, model.name);
-        tracing::error!(
-            model,
-            "a client asks for a model that the hub does not know; add `.model::<{model}>()` \
-             to `Hub::builder()`"
-        );
-        Err(Refusal::NotServed { stream })
-    }
-
     /// Closes the channel: it leaves everything, and nothing finds or joins it afterwards.
     #[expect(
         clippy::mutable_key_type,
@@ -324,6 +294,7 @@ impl Hub {
     fn close(&self, channel: &Channel) {
         let place = lock(&self.engine.channels).remove(channel);
         drop(place);
+        self.engine.measures.closed(channel);
         if let Some(at) = lock(&channel.expires_at).take() {
             self.engine.rights.forget(&channel.id, at);
         }

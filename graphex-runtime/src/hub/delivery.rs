@@ -59,7 +59,7 @@ impl<'d> Delivery<'d> {
 /// What is told of a change, by its number in the lane.
 pub(super) struct Telling<'t> {
     pub(super) lane: &'t Lane,
-    pub(super) change: &'t Change,
+    pub(super) change: &'t Arc<Change>,
     pub(super) number: u64,
     pub(super) passage: Passage,
 }
@@ -82,6 +82,7 @@ impl Engine {
             let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
             plans.candidates(topics, change)
         };
+        lane.measures.changes.add(1);
         let mut delivery = Delivery::new(lane, &delivered);
         self.deliver_to(&mut delivery, &mut spent, candidates.iter())
             .await;
@@ -122,6 +123,7 @@ impl Engine {
             plan,
             members,
             backlog,
+            throttle,
         } = &**listed;
         match (verdict, backlog) {
             (Verdict::Nothing, _) => {}
@@ -132,7 +134,13 @@ impl Engine {
                     number: *number,
                     passage,
                 };
-                self.tell(&telling, spent, plan, members).await;
+                match throttle {
+                    None => self.tell(&telling, spent, plan, members).await,
+                    Some(throttle) => {
+                        self.tell_throttled(&telling, spent, plan, members, throttle)
+                            .await;
+                    }
+                }
             }
             (Verdict::Undecided, backlog) => {
                 let question =
@@ -187,6 +195,7 @@ impl Engine {
             payload,
             cursor: change.cursor,
             position: change.position,
+            heard: change.heard,
         }))
     }
 
@@ -208,6 +217,7 @@ impl Engine {
             tell_gap(members);
             return;
         };
+        let mut queued = 0;
         for member in members.values() {
             let subscriber = &member.subscriber;
             let outbox = &subscriber.outbox;
@@ -215,6 +225,7 @@ impl Engine {
                 Pushed::Queued { is_first, is_due } => {
                     // Before anybody can have it.
                     self.counters.frames_queued.add(1);
+                    queued += 1;
                     if is_first {
                         lane.wake_later(subscriber);
                     }
@@ -235,6 +246,8 @@ impl Engine {
             lane.queued(cost);
             spent.spend(cost).await;
         }
+        lane.measures.frames.add(queued);
+        lane.measures.bytes.add(queued * frame.len());
     }
 }
 

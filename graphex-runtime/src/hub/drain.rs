@@ -121,7 +121,7 @@ impl Hub {
             // Whoever opens a channel looks under this lock: it is refused, or it is closed here.
             let channels = lock(&self.engine.channels);
             self.engine.drain.begin();
-            channels.iter().cloned().collect::<Vec<_>>()
+            channels.clients().cloned().collect::<Vec<_>>()
         };
         tracing::info!(
             channels = channels.len(),

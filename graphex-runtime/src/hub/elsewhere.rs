@@ -86,6 +86,7 @@ mod tests {
             actions: vec![Action::Create],
             id: None,
             filters: Filters::default(),
+            throttle: None,
         };
         let projection = Projection::notification(&MODEL, None);
         let joined = subscribers.subscribe(&connection.channel, permit, &subscription, &projection);

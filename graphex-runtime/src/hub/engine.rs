@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use async_graphql::Data;
 use tokio::task::{AbortHandle, JoinSet};
@@ -13,6 +14,7 @@ use super::drain::Drain;
 use super::holdings::Holdings;
 use super::lane::Lane;
 use super::lock;
+use super::measures::Measures;
 use super::outbox::Bounds;
 use super::past::Archive;
 use super::recheck::{Recheck, recheck};
@@ -36,6 +38,8 @@ pub(super) struct Options {
     pub(super) data: Data,
     pub(super) layer: Setup,
     pub(super) recheck: Option<Recheck>,
+    /// By stream.
+    pub(super) throttles: HashMap<&'static str, Duration>,
 }
 
 /// What the handles share.
@@ -71,6 +75,7 @@ pub(super) struct Engine {
     beside: Mutex<JoinSet<()>>,
     pub(super) counters: Arc<Counters>,
     pub(crate) lines: Lines,
+    pub(super) measures: Measures,
 }
 
 impl std::fmt::Debug for Engine {
@@ -105,12 +110,14 @@ impl Engine {
             data,
             layer,
             recheck,
+            throttles,
         } = options;
         let counters = Arc::<Counters>::default();
         let lanes: HashMap<_, _> = models
             .iter()
             .map(|model| {
-                let lane = Lane::new(model, &limits, &counters);
+                let throttle = throttles.get(model.stream).copied();
+                let lane = Lane::new(model, throttle, &limits, &counters);
                 (model.stream, Arc::new(lane))
             })
             .collect();
@@ -146,6 +153,7 @@ impl Engine {
                 tasks: Mutex::default(),
                 counters,
                 lines: Lines::default(),
+                measures: Measures::default(),
             }
         })
     }
@@ -248,6 +256,7 @@ impl Engine {
     pub(super) fn stats(&self) -> Stats {
         let channels: Vec<_> = lock(&self.channels).iter().cloned().collect();
         let held = |channel: &Arc<Channel>| lock(&channel.subscriptions).held.len();
+        let is_branch = |channel: &&Arc<Channel>| channel.is_branch;
         let (topics, plans) = self.lanes.values().fold((0, 0), |sum, lane| {
             let table = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
             let (topics, plans) = table.counts();
@@ -255,8 +264,12 @@ impl Engine {
         });
         let layer = self.layer.counts();
         Stats {
-            channels: channels.len(),
+            channels: channels
+                .iter()
+                .filter(|channel| !is_branch(channel))
+                .count(),
             subscriptions: channels.iter().map(held).sum(),
+            unshared: channels.iter().filter(is_branch).map(held).sum(),
             plans,
             topics,
             changes_waiting: self.lanes.values().map(|lane| lane.queue.waiting()).sum(),

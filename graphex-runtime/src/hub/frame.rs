@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::subscriber::Subscriber;
 use crate::change::Action;
 use crate::cursor::Cursor;
+use crate::measure::Stamp;
 use crate::projection::Signal;
 
 /// What a subscriber is told. Of a change all members of a plan share one.
@@ -18,6 +19,8 @@ pub(crate) enum Frame {
         cursor: Option<Cursor>,
         /// Of the change, in the log.
         position: Option<u64>,
+        /// When the process heard of the change.
+        heard: Stamp,
     },
     /// Encoded when it is written: few subscribers get one, each of its own projection.
     Signal(Signal, Option<Cursor>),
@@ -36,6 +39,14 @@ impl Frame {
     pub(super) fn position(&self) -> Option<u64> {
         match self {
             Self::Change { position, .. } => *position,
+            Self::Signal(..) => None,
+        }
+    }
+
+    /// When the process heard of its change.
+    pub(super) fn heard(&self) -> Option<Stamp> {
+        match self {
+            Self::Change { heard, .. } => Some(*heard),
             Self::Signal(..) => None,
         }
     }

@@ -1,6 +1,8 @@
 //! Joining and leaving streams.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
@@ -8,6 +10,7 @@ use super::begin::{Begin, Place};
 use super::catch_up::CatchUp;
 use super::channel::{Channel, Joined, SubscriptionKey};
 use super::connection::Subscription;
+use super::explain::Terms;
 use super::operation::Envelope;
 use super::plan::{Plan, Seat};
 use super::subscriber::Subscriber;
@@ -71,6 +74,11 @@ impl Hub {
             let stream = model.stream;
             return Err(Refusal::NotServed { stream });
         };
+        let limits = &self.engine.limits;
+        if !channel.rate.take(limits.subscribes_per_second) {
+            let limit = limits.subscribes_per_second;
+            return Err(Refusal::TooOften { limit });
+        }
         let mark = if self.is_logged(model) {
             scope.mark(model)
         } else {
@@ -80,8 +88,14 @@ impl Hub {
         begin.place = begin.place.within(mark);
         let id = subscription.id.clone();
         let id = id.map(|value| Pin::one(model.key, &Arc::new(value)));
+        let terms = Terms {
+            scope: scope.clone(),
+            id: id.clone(),
+            filters: subscription.filters.clone(),
+        };
         let predicate = Predicate::new(scope, id, &subscription.filters);
-        let limits = &self.engine.limits;
+        // The server's, or a longer one of the client's.
+        let throttle = milliseconds(lane.throttle.max(subscription.throttle));
         // Topics and plans are built before anything is locked.
         let joins = subscription.actions.iter().map(|&action| {
             let topics = Topic::listened(model, action, &predicate, limits.narrowed_topics);
@@ -90,6 +104,7 @@ impl Hub {
                 action,
                 predicate,
                 projection,
+                throttle,
             };
             (topics, plan)
         });
@@ -117,12 +132,24 @@ impl Hub {
         // A change is delivered by the plan that is replaced or by the new one, and when this
         // returns it is the new one: so no change is half delivered meanwhile. Nor may one be while
         // a subscriber is told where it stands.
-        let replaces = lock(&channel.subscriptions).held.contains_key(&key);
-        let _delivering = if replaces || (begin.ready && stands_at_once) {
+        let replaced: Vec<_> = {
+            let subscriptions = lock(&channel.subscriptions);
+            let held = subscriptions.held.get(&key);
+            let seats = held
+                .into_iter()
+                .flat_map(|held| held.seats.iter().flatten());
+            seats.map(|seat| seat.plan().clone()).collect()
+        };
+        let mut delivering = if (begin.ready && stands_at_once) || !replaced.is_empty() {
             Some(lane.delivering.lock().await)
         } else {
             None
         };
+        if let Some(spent) = &mut delivering {
+            for plan in replaced.iter().filter(|plan| plan.throttle.is_some()) {
+                self.engine.let_go(lane, spent, plan).await;
+            }
+        }
         let mut subscriptions = lock(&channel.subscriptions);
         subscriptions.has_room(&key, limits)?;
         let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);
@@ -131,9 +158,11 @@ impl Hub {
             let (channel, envelope) = (Arc::clone(channel), envelope.clone());
             Joined {
                 subscriber: Subscriber::new(channel, envelope, projection, lane.clock.clone()),
+                terms: terms.clone(),
                 seats: Default::default(),
             }
         });
+        held.terms = terms;
         let subscriber = Arc::clone(&held.subscriber);
         let (mut waiting_topics, mut waiting_plans) = (Vec::new(), Vec::new());
         for (topics, plan, listening) in joins {
@@ -224,4 +253,10 @@ impl Hub {
         }
         left
     }
+}
+
+/// A throttle as plans have it: in milliseconds, at least one.
+fn milliseconds(throttle: Option<Duration>) -> Option<NonZeroU32> {
+    let millis = throttle.filter(|throttle| !throttle.is_zero())?.as_millis();
+    NonZeroU32::new(u32::try_from(millis).unwrap_or(u32::MAX).max(1))
 }

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
 use super::clock::Clock;
 use super::lock;
+use super::measures::LaneMeasures;
 use super::plan::PlanTable;
 use super::publisher::{Batch, Queue};
 use super::recent::Recent;
@@ -29,6 +31,8 @@ const WRITE_BUDGET: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) model: &'static Model,
+    /// The least time between two updates of one row, for all subscriptions.
+    pub(super) throttle: Option<Duration>,
     pub(super) plans: RwLock<PlanTable>,
     /// From the writers of this process.
     pub(super) queue: Arc<Queue>,
@@ -42,6 +46,7 @@ pub(super) struct Lane {
     /// Whose channels' writers are to be woken when delivery rests.
     unwoken: Mutex<Vec<Arc<Subscriber>>>,
     unwritten: AtomicUsize,
+    pub(super) measures: LaneMeasures,
 }
 
 /// What a lane's deliveries have cost since other tasks had the processor.
@@ -70,10 +75,16 @@ impl Budget {
 }
 
 impl Lane {
-    pub(super) fn new(model: &'static Model, limits: &Limits, counters: &Arc<Counters>) -> Self {
+    pub(super) fn new(
+        model: &'static Model,
+        throttle: Option<Duration>,
+        limits: &Limits,
+        counters: &Arc<Counters>,
+    ) -> Self {
         let queue = Queue::new(limits.publisher_queue, Arc::clone(counters));
         Self {
             model,
+            throttle,
             plans: RwLock::default(),
             queue: Arc::new(queue),
             clock: Clock::default(),
@@ -82,6 +93,7 @@ impl Lane {
             catching_up: tokio::sync::Mutex::default(),
             unwoken: Mutex::default(),
             unwritten: AtomicUsize::new(0),
+            measures: LaneMeasures::default(),
         }
     }
 
@@ -121,11 +133,16 @@ impl Lane {
             };
             while !batch.changes.is_empty() {
                 let before = batch.changes.len();
+                // The one that has waited longest.
+                let heard = batch.changes.front().map(|change| change.heard);
                 let publishing = AssertUnwindSafe(layer.publish(&mut batch.changes));
                 // A panic costs the change it was about, not all that follows.
                 let panicked = publishing.catch_unwind().await.is_err();
                 let published = before - batch.changes.len() - usize::from(panicked);
                 counters.changes_published.add(published);
+                if let Some(heard) = heard.filter(|_| !panicked) {
+                    self.measures.published.since(heard);
+                }
                 self.queue.settled(before - batch.changes.len());
                 if panicked {
                     counters.changes_lost.add(1);

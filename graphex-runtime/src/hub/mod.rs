@@ -9,6 +9,7 @@
 
 mod backlog;
 mod begin;
+mod branch;
 mod budget;
 mod builder;
 mod catch_up;
@@ -21,6 +22,8 @@ mod drain;
 #[cfg(feature = "diesel")]
 mod elsewhere;
 mod engine;
+mod explain;
+mod find;
 mod flush;
 mod frame;
 mod holdings;
@@ -29,6 +32,9 @@ mod index;
 mod join;
 mod lane;
 mod lookups;
+mod measures;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod operation;
 mod outbox;
 mod owner;
@@ -44,6 +50,7 @@ mod plan;
     allow(dead_code, reason = "only capture from transactions reserves places")
 )]
 mod publisher;
+mod rate;
 mod recent;
 mod recheck;
 mod remote;
@@ -63,6 +70,7 @@ mod source;
 mod standing;
 mod stats;
 mod subscriber;
+mod throttle;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
 mod written;
@@ -78,6 +86,7 @@ pub use connection::Connection;
 pub(crate) use connection::Subscription;
 #[cfg(feature = "axum")]
 pub(crate) use drain::Present;
+pub use explain::{Explained, Explanation, Reason, Term, TermKind};
 #[cfg(feature = "diesel")]
 pub(crate) use flush::Flushing;
 #[cfg(feature = "axum")]

@@ -177,6 +177,15 @@ impl State {
 }
 
 impl Registration {
+    /// A channel beside the operation's own, for an operation whose events somebody else than the
+    /// transport hands out.
+    pub(crate) fn branch(&self) -> Result<(Connection, Operation), Refusal> {
+        let connection = self.0.hub.branch(&self.0.channel)?;
+        // The executor's memory is held by the operation that this is of.
+        let operation = Operation::new(&connection, Envelope::default(), 0)?;
+        Ok((connection, operation))
+    }
+
     /// Waits until a generated field has joined. The operation's frames come out of the
     /// connection from now on, and the stream that the executor gave has no more to say.
     #[cfg_attr(

@@ -19,6 +19,7 @@ use super::stats::Counters;
 use super::subscriber::{Currency, Member, Subscriber};
 use crate::change::Action;
 use crate::error::CloseReason;
+use crate::measure::Stamp;
 use crate::projection::Signal;
 
 /// What became of a pushed frame.
@@ -61,6 +62,8 @@ pub(crate) struct Outbox {
 pub(crate) struct Taken<F> {
     /// In order, each made when it is asked for.
     pub(crate) frames: F,
+    /// When the process heard of the first one's change, which has waited longest.
+    pub(super) heard: Option<Stamp>,
     /// Whether it was [notified](Outbox::notify) since it was asked last.
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
     pub(crate) notified: bool,
@@ -207,9 +210,14 @@ impl Outbox {
             if !taken.is_empty() || notified {
                 let sizes = taken.iter().map(Waiting::enveloped);
                 let mut buffer = BytesMut::with_capacity(sizes.sum());
+                let heard = taken.front().and_then(|waiting| waiting.frame.heard());
                 let frames = taken.into_iter();
                 let frames = frames.map(move |waiting| waiting.written(&mut buffer));
-                return Ok(Taken { frames, notified });
+                return Ok(Taken {
+                    frames,
+                    heard,
+                    notified,
+                });
             }
             let woken = self.wake.notified();
             match due {
@@ -244,6 +252,18 @@ impl Outbox {
             }
             self.wake.notified().await;
         }
+    }
+
+    /// Why it is closed, if it is.
+    pub(super) fn reason(&self) -> Option<CloseReason> {
+        lock(&self.state).closed.clone()
+    }
+
+    /// Frames and bytes that wait.
+    #[cfg(feature = "metrics")]
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let state = lock(&self.state);
+        (state.frames.len(), state.bytes)
     }
 
     /// What is there, and when there may be more by itself.

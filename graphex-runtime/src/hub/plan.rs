@@ -1,24 +1,29 @@
 //! Plans: equal subscribers share one, which is evaluated and encoded once per change.
 
+mod candidates;
+
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
+use candidates::Scanned;
 use indexmap::IndexMap;
-use smallvec::SmallVec;
 
 use super::backlog::Backlog;
 use super::budget::Budgets;
 use super::holdings::Held;
 use super::index::EqualityIndex;
 use super::owner::Owner;
-use super::slab::{Block, Slab};
+use super::slab::Slab;
 use super::subscriber::Member;
-use crate::change::{Action, Change};
+use super::throttle::Throttle;
+use crate::change::Action;
 use crate::layer::Listening;
 use crate::predicate::Predicate;
 use crate::projection::Projection;
-use crate::topic::{Topic, Topics};
+use crate::topic::Topic;
 
 /// One distinct predicate and projection of a stream. A clone is the same predicate and projection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +31,16 @@ pub(crate) struct Plan {
     pub(crate) action: Action,
     pub(crate) predicate: Predicate,
     pub(crate) projection: Projection,
+    /// The least time between two updates of one row, in milliseconds.
+    pub(crate) throttle: Option<NonZeroU32>,
+}
+
+impl Plan {
+    fn throttled(&self) -> Option<Throttled> {
+        let (predicate, projection) = (&self.predicate, &self.projection);
+        self.throttle
+            .map(|interval| (predicate.clone(), projection.clone(), interval))
+    }
 }
 
 /// The members of a plan, each by its [key](Member::key).
@@ -83,6 +98,8 @@ pub(crate) struct Listed {
     pub(crate) members: Members,
     /// Where what a row does not tell cheaply is decided.
     pub(crate) backlog: Option<Arc<Backlog>>,
+    /// What holds its updates back.
+    pub(crate) throttle: Option<Arc<Throttle>>,
 }
 
 /// The plans of one stream, found by the topics they listen on and the values they pin.
@@ -99,7 +116,12 @@ pub(crate) struct PlanTable {
     /// One for each predicate that has something to decide, and how many plans have it: their
     /// decisions come in the order of the changes.
     backlogs: HashMap<Predicate, (Arc<Backlog>, usize)>,
+    /// One for plans that differ in their action alone, and how many they are.
+    throttles: HashMap<Throttled, (Arc<Throttle>, usize)>,
 }
+
+/// What plans have in common that share a throttle.
+type Throttled = (Predicate, Projection, NonZeroU32);
 
 /// Where a plan is listed.
 #[derive(Debug)]
@@ -118,30 +140,6 @@ struct Listeners {
     index: EqualityIndex<usize>,
     /// All others.
     scanned: Slab<Scanned>,
-}
-
-/// A plan that each change on its topic is tested against.
-#[derive(Clone, Debug)]
-struct Scanned {
-    /// The plan's: most tests need no more of it.
-    predicate: Predicate,
-    listed: Arc<Listed>,
-}
-
-/// The plans that a row may match.
-#[derive(Debug, Default)]
-pub(crate) struct Candidates {
-    found: SmallVec<[Arc<Listed>; 4]>,
-    scanned: Vec<Arc<Block<Scanned>>>,
-}
-
-impl Candidates {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Predicate, &Arc<Listed>)> {
-        let found = self.found.iter();
-        let found = found.map(|listed| (&listed.plan.predicate, listed));
-        let scanned = self.scanned.iter().flat_map(|block| block.iter().flatten());
-        found.chain(scanned.map(|scanned| (&scanned.predicate, &scanned.listed)))
-    }
 }
 
 impl PlanTable {
@@ -189,10 +187,19 @@ impl PlanTable {
             *plans += 1;
             Arc::clone(backlog)
         });
+        let throttle = plan.throttled().map(|throttled| {
+            let interval = Duration::from_millis(u64::from(throttled.2.get()));
+            let shared = self.throttles.entry(throttled);
+            let (throttle, plans) =
+                shared.or_insert_with(|| (Arc::new(Throttle::new(interval)), 0));
+            *plans += 1;
+            Arc::clone(throttle)
+        });
         let listed = Arc::new(Listed {
             plan: plan.clone(),
             members: Members::default(),
             backlog,
+            throttle,
         });
         // What an index cannot find listens on the coarse topic alone: it does not pin all index
         // fields, or to more values than there may be topics.
@@ -241,6 +248,9 @@ impl PlanTable {
         if plan.predicate.is_costly() {
             release(&mut self.backlogs, &plan.predicate, |(_, plans)| plans);
         }
+        if let Some(throttled) = plan.throttled() {
+            release(&mut self.throttles, &throttled, |(_, plans)| plans);
+        }
     }
 
     fn listed(&mut self, plan: &Plan) -> Option<&mut Listed> {
@@ -255,6 +265,18 @@ impl PlanTable {
         Some(Arc::make_mut(listed))
     }
 
+    /// A plan as of now, if it has members.
+    pub(crate) fn current(&self, plan: &Plan) -> Option<&Arc<Listed>> {
+        let listing = self.plans.get(plan)?;
+        match &listing.scanned_on {
+            Some(topic) => {
+                let listeners = self.topics.get(topic)?;
+                Some(&listeners.scanned.get(listing.place)?.listed)
+            }
+            None => self.found.get(listing.place),
+        }
+    }
+
     /// The plan of this seat, with its member alone.
     pub(crate) fn alone(&mut self, seat: &Seat) -> Option<Arc<Listed>> {
         let listed = self.listed(&seat.plan)?;
@@ -265,6 +287,8 @@ impl PlanTable {
             plan,
             members,
             backlog,
+            // What it gets here is what it has missed.
+            throttle: None,
         }))
     }
 
@@ -297,30 +321,6 @@ impl PlanTable {
                 self.topics.remove(topic);
             }
         }
-    }
-
-    /// The plans on these topics that the change may concern, with their members as of now. A plan
-    /// listens on the coarse topic or on narrowed ones, and a row has one of each.
-    pub(crate) fn candidates(&self, topics: &[Topic], change: &Change) -> Candidates {
-        let mut candidates = Candidates::default();
-        let mut places = SmallVec::<[usize; 8]>::new();
-        for listeners in topics.iter().filter_map(|topic| self.topics.get(topic)) {
-            places.extend(listeners.index.find(&change.row));
-            candidates.scanned.extend(listeners.scanned.snapshot());
-        }
-        if let Some(before) = &change.before {
-            // What is scanned listens on the coarse topic, which is the same.
-            let topics: Topics = Topic::published_before(change, before).collect();
-            for listeners in topics.iter().filter_map(|topic| self.topics.get(topic)) {
-                places.extend(listeners.index.find(before));
-            }
-            places.sort_unstable();
-            places.dedup();
-        }
-        let found = places.into_iter();
-        let found = found.filter_map(|place| self.found.get(place).cloned());
-        candidates.found.extend(found);
-        candidates
     }
 
     /// Topics and plans listed.

@@ -23,6 +23,7 @@ use super::flush::Flushing;
 use super::lock;
 use super::stats::Counters;
 use crate::change::Change;
+use crate::measure::Stamp;
 
 /// The queue between the writers of one stream and the task that feeds the layer.
 #[derive(Debug)]
@@ -78,7 +79,10 @@ impl Queue {
 
     /// Reserves the place of a transaction that is about to commit.
     pub(super) fn reserve(&self, changes: Vec<Change>) -> u64 {
-        let changes: Changes = changes.into_iter().map(Arc::new).collect();
+        // Its `COMMIT` is about to run.
+        let heard = Stamp::now();
+        let begun = |change| Arc::new(Change { heard, ..change });
+        let changes: Changes = changes.into_iter().map(begun).collect();
         // All that grows with the transaction is done before the lock.
         let rows = self.rows(&changes);
         lock(&self.state).reserve(changes, rows)

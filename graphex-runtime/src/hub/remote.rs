@@ -283,6 +283,7 @@ impl Hub {
             actions: request.actions,
             id: request.id,
             filters: filters.ok_or(Refusal::OtherVersion)?,
+            throttle: None,
         };
         let Operation::Subscribe { scope, data } = request.operation else {
             return self.unsubscribe(&channel, model, &subscription);

@@ -275,7 +275,10 @@ impl Engine {
     /// Closes channels of this process.
     pub(super) fn close_where(&self, reason: &CloseReason, which: impl Fn(&Channel) -> bool) {
         let channels = lock(&self.channels);
-        let found: Vec<_> = channels.iter().filter(|channel| which(channel)).collect();
+        let found: Vec<_> = channels
+            .clients()
+            .filter(|channel| which(channel))
+            .collect();
         let found: Vec<_> = found.into_iter().cloned().collect();
         drop(channels);
         self.counters.rights_ended.add(found.len());

@@ -55,6 +55,10 @@ pub(crate) trait Source: Send + Sync {
     /// Whether it reads.
     fn is_ready(&self) -> bool;
 
+    /// How long ago it had read all that there was.
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "for the metrics"))]
+    fn lag(&self) -> Duration;
+
     /// Connects to read what was told before. Blocks.
     fn past(&self) -> Result<Box<dyn Past>, OpenError>;
 }

@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Hub;
+use crate::measure::HooksMeasures;
 #[cfg(feature = "axum")]
 use crate::rarely::Lines;
 
 /// A hub's state and counters at one moment, from [`Hub::stats`](crate::Hub::stats).
 ///
-/// The first six tell what is there now and return to zero when every client has left and nobody writes; the
+/// The first seven tell what is there now and return to zero when every client has left and nobody writes; the
 /// others only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,6 +18,9 @@ pub struct Stats {
     pub channels: usize,
     /// Subscriptions of all channels; `ALL_ACTIONS` on one `id` is one.
     pub subscriptions: usize,
+    /// Those of them whose events are encoded for each one, because an extension of the schema has a
+    /// stream of its own around theirs.
+    pub unshared: usize,
     /// Distinct plans that the subscriptions share.
     pub plans: usize,
     /// Topics that the plans listen on.
@@ -93,6 +97,11 @@ impl Hub {
     /// Counts a document that is not executed.
     pub(crate) fn count_refused_document(&self) {
         self.engine.counters.documents_refused.add(1);
+    }
+
+    /// What is measured of the application's hooks.
+    pub(crate) fn hook_measures(&self) -> &HooksMeasures {
+        &self.engine.measures.hooks
     }
 
     /// The lines of its log that are told rarely.

@@ -216,7 +216,7 @@ impl Member {
         let holdings = Holdings::new(&limits);
         let identity = Identity::anonymous();
         let outbox = Arc::new(Outbox::new(Arc::new(Bounds::new(&limits)), Arc::default()));
-        let channel = Channel::new(id, identity, None, outbox, &holdings);
+        let channel = Channel::new(id, identity, None, outbox, &holdings, "own");
         let clock = Clock::default();
         let mut template = Template::default();
         template.action();

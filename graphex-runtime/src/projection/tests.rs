@@ -27,6 +27,7 @@ fn filled(model: &'static Model, projection: &Projection) -> String {
         cursor: None,
         position: None,
         published: false,
+        heard: crate::measure::Stamp::now(),
     };
     let frame = projection
         .frame(&change, Passage::Stays, usize::MAX)

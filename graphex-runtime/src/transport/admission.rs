@@ -9,6 +9,7 @@ use axum::extract::ws::{OnFailedUpgrade, WebSocketUpgrade, close_code};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 
+use super::format::Format;
 use super::response::{Rejection, reject};
 use super::socket::{Close, End, Socket};
 use super::{IdentityOf, origin};
@@ -37,11 +38,14 @@ impl Admission {
     }
 
     /// Opens a connection of the hub, or says why not.
-    pub(super) fn connect(&self, identity: Identity) -> Result<Connection, ConnectError> {
-        match &self.streams {
-            Some(streams) => self.hub.connect_to(identity, Arc::clone(streams)),
-            None => self.hub.connect(identity),
-        }
+    pub(super) fn connect(
+        &self,
+        identity: Identity,
+        transport: &'static str,
+    ) -> Result<Connection, ConnectError> {
+        let place = self.hub.place_of(&identity)?;
+        self.hub
+            .open(identity, self.streams.clone(), place, transport)
     }
 
     /// The answer to a WebSocket for which no connection could be opened: what its client is to be
@@ -82,7 +86,9 @@ impl Admission {
         identity: Identity,
         place: Held,
     ) -> Result<Connection, ConnectError> {
-        self.hub.open(identity, self.streams.clone(), place)
+        let streams = self.streams.clone();
+        let transport = Format::NamedEvents.transport();
+        self.hub.open(identity, streams, place, transport)
     }
 }
 
@@ -124,5 +130,48 @@ fn status(error: &ConnectError) -> StatusCode {
 impl From<ConnectError> for Rejection {
     fn from(error: ConnectError) -> Self {
         reject(status(&error), error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rarely::logged;
+
+    /// What is told of a page is what its operator needs; that there were more, ten seconds later.
+    #[tokio::test(start_paused = true)]
+    async fn a_foreign_page_is_refused_and_told_of_once_in_a_while() {
+        let admission = Admission {
+            hub: Hub::builder().build(),
+            identity: Arc::new(|_| Identity::anonymous()),
+            allowed_origins: Arc::from(["https://app.example.com".to_owned()]),
+            streams: None,
+        };
+        let refused = |origin: &str| {
+            let request = ::http::Request::builder();
+            let request = request.header("host", "127.0.0.1:8000");
+            let request = request.header("origin", origin).body(()).unwrap();
+            let mut refused = None;
+            let lines = logged(|| refused = admission.refuse_origin(&request.into_parts().0));
+            (refused.map(|response| response.status()), lines)
+        };
+        let page = "https://example.com";
+        let (status, lines) = refused(page);
+        assert_eq!((status, lines.len()), (Some(StatusCode::FORBIDDEN), 1));
+        for part in [
+            "WARN",
+            r#"origin="https://example.com" host="127.0.0.1:8000" kept_back=0"#,
+            "`Endpoints::allowed_origins`",
+            "`proxy_set_header Host $host;`",
+        ] {
+            assert!(lines[0].contains(part), "{part} is not in {}", lines[0]);
+        }
+        for _ in 0..3 {
+            assert_eq!(refused(page), (Some(StatusCode::FORBIDDEN), vec![]));
+        }
+        assert_eq!(refused("https://app.example.com"), (None, vec![]));
+        tokio::time::advance(std::time::Duration::from_secs(11)).await;
+        let (_, lines) = refused(page);
+        assert!(lines[0].contains("kept_back=3"), "{lines:?}");
     }
 }

@@ -31,6 +31,15 @@ impl Format {
         }
     }
 
+    /// What the metrics call it.
+    pub(super) const fn transport(self) -> &'static str {
+        match self {
+            Self::Events => "sse",
+            Self::NamedEvents => "sse-single",
+            Self::Parts => "multipart",
+        }
+    }
+
     /// What goes out at once: not every browser takes headers without a body for an answer.
     pub(super) const fn opening(self) -> &'static str {
         match self {

@@ -221,28 +221,30 @@ impl<E: Executor> Http<E> {
         response
     }
 
-    async fn execute(&self, parts: &Parts, request: Guarded) -> GraphqlResponse {
-        answer(&self.schema, self.prepare(parts, request)).await
+    async fn execute(&self, parts: &Parts, mut request: Guarded) -> GraphqlResponse {
+        self.prepare(parts, request.data_mut());
+        answer(&self.schema, request).await
     }
 
-    /// The request with what resolvers and hooks find in its data.
-    fn prepare(&self, parts: &Parts, mut request: Guarded) -> Guarded {
+    /// What resolvers and hooks find, besides what is of the request alone.
+    fn prepare(&self, parts: &Parts, data: &mut Data) {
         let Admission { hub, identity, .. } = &self.admission;
-        let data = request.data_mut();
         data.insert(hub.clone());
         data.insert(identity(parts));
         (self.add_data)(parts, data);
-        request
     }
 
     /// Runs any operation on a connection of a stream.
-    fn run(&self, parts: &Parts, request: Guarded) -> Run {
+    fn run(&self, parts: &Parts, mut request: Guarded) -> Run {
         let bytes = request.executing_bytes();
-        let mut request = self.prepare(parts, request);
+        // As over a WebSocket, where an extension's `subscribe` sees it.
+        let mut session = Data::default();
+        self.prepare(parts, &mut session);
+        let session = Arc::new(session);
         let schema = self.schema.clone();
         let start = move |registration| {
             request.data_mut().insert(registration);
-            graphql::stream(&schema, request, Arc::new(Data::default()))
+            graphql::stream(&schema, request, session)
         };
         let start = Box::new(start);
         Run {
@@ -262,7 +264,9 @@ impl<E: Executor> Http<E> {
         if let (Format::Events, Some(place)) = (format, sse::resumed(&parts.headers)) {
             request.data_mut().insert(Resumed(place));
         }
-        let connection = self.admission.connect((self.admission.identity)(parts))?;
+        let connection = self
+            .admission
+            .connect((self.admission.identity)(parts), format.transport())?;
         let feed = Feed::new(format, connection, self.admission.hub.limits());
         let mut run = self.run(parts, request);
         run.goes_on = matches!(format, Format::Events) && sse::goes_on(parts);

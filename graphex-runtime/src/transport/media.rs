@@ -85,8 +85,9 @@ struct Rank {
 /// One media range of an `Accept` header.
 struct Range<'h> {
     name: &'h str,
-    /// The version of Apollo's subscriptions, without quotes.
-    subscriptions: Option<&'h str>,
+    /// Whether parts of this type may be those of Apollo's subscriptions: it says so, or does not
+    /// say of which protocol they are (`subscriptionSpec`, `deferSpec`, `incrementalSpec`).
+    takes_subscriptions: bool,
     quality: u16,
 }
 
@@ -94,10 +95,11 @@ impl<'h> Range<'h> {
     fn parse(text: &'h str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let name = parts.next().filter(|name| !name.is_empty())?;
-        let subscriptions = parts.clone().find_map(|part| {
-            let (key, version) = part.split_once('=')?;
-            let is_it = key.trim().eq_ignore_ascii_case("subscriptionSpec");
-            is_it.then(|| version.trim().trim_matches('"'))
+        let takes_subscriptions = parts.clone().all(|part| {
+            let (key, version) = part.split_once('=').unwrap_or((part, ""));
+            let (key, version) = (key.trim().to_ascii_lowercase(), version.trim());
+            !key.ends_with("spec")
+                || (key == "subscriptionspec" && version.trim_matches('"') == "1.0")
         });
         let quality = parts
             .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
@@ -107,13 +109,13 @@ impl<'h> Range<'h> {
         let quality = (quality * 1000.0) as u16;
         Some(Self {
             name,
-            subscriptions,
+            takes_subscriptions,
             quality,
         })
     }
 
     fn rank(&self, media: Media) -> Option<Rank> {
-        if media == Media::Multipart && self.subscriptions != Some("1.0") {
+        if media == Media::Multipart && !self.takes_subscriptions {
             return None;
         }
         let kind = media.name().split('/').next();
@@ -184,8 +186,9 @@ mod tests {
             "*/*",
             "text/*",
             "multipart/*",
-            "multipart/mixed",
             "multipart/mixed;deferSpec=20220824",
+            "multipart/mixed;incrementalSpec=v0.2",
+            "multipart/mixed;subscriptionSpec=2.0",
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, accept.parse().unwrap());
@@ -206,6 +209,8 @@ mod tests {
                 Media::Multipart,
             ),
             ("text/event-stream, multipart/mixed", Media::EventStream),
+            ("multipart/mixed", Media::Multipart),
+            ("multipart/mixed;boundary=graphql", Media::Multipart),
             (
                 "text/event-stream;q=0.5, multipart/mixed;subscriptionSpec=1.0",
                 Media::Multipart,

@@ -5,6 +5,7 @@
 mod admission;
 #[cfg(feature = "client")]
 mod client;
+mod cors;
 mod format;
 mod health;
 mod http;
@@ -18,6 +19,7 @@ mod request;
 mod reservations;
 mod response;
 mod router;
+mod routes;
 mod session;
 mod socket;
 mod sse;

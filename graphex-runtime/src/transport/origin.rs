@@ -1,4 +1,4 @@
-//! Which pages may open a WebSocket.
+//! Which pages may open a WebSocket, and whose pages are the application's.
 //!
 //! Browsers let any page open a WebSocket to any host, cookies included, and tell the page's
 //! origin in the `Origin` header (RFC 6455, section 10.2). Other clients send none.
@@ -21,7 +21,13 @@ pub(super) fn is_allowed(request: &Parts, listed: &[String]) -> bool {
     if origins.next().is_some() {
         return false;
     }
-    listed.iter().any(|listed| same_origin(listed, origin)) || is_same_host(request, origin)
+    is_listed(origin, listed) || is_same_host(request, origin)
+}
+
+/// Whether an origin is one of a list.
+pub(super) fn is_listed(origin: &str, listed: &[String]) -> bool {
+    let same = |listed: &String| listed.trim_end_matches('/').eq_ignore_ascii_case(origin);
+    listed.iter().any(same)
 }
 
 /// Says so when a listed origin can never match.
@@ -55,10 +61,6 @@ pub(super) fn tell_of_refused(request: &Parts, kept_back: u64) {
          have the proxy send the host that the browser asked for (nginx: `proxy_set_header Host \
          $host;`)"
     );
-}
-
-fn same_origin(listed: &str, origin: &str) -> bool {
-    listed.trim_end_matches('/').eq_ignore_ascii_case(origin)
 }
 
 /// Compares host and port. Not the scheme, which a server behind a proxy does not see.

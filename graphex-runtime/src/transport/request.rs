@@ -6,6 +6,8 @@ use axum::extract::Query;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::graphql::NOT_PERSISTED;
+
 /// A GraphQL request in a query string.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,11 +21,16 @@ struct GetParams {
 /// Reads a query string, or says what is wrong with it.
 pub(super) fn from_query(uri: &Uri) -> Result<Request, String> {
     let Query(params) = Query::<GetParams>::try_from_uri(uri).map_err(|error| error.body_text())?;
-    // An empty one would be a persisted query, of which a GET cannot tell that it only queries.
-    let query = params
-        .query
-        .filter(|query| !query.is_empty())
-        .ok_or("the request has no `query` parameter")?;
+    let query = params.query.filter(|query| !query.is_empty());
+    let Some(query) = query else {
+        let extensions = params.extensions.unwrap_or_default();
+        let extensions = serde_json::from_str::<Value>(&extensions).unwrap_or_default();
+        // Of a persisted one a GET cannot tell that it only queries.
+        return Err(match extensions.get("persistedQuery") {
+            Some(_) => NOT_PERSISTED.to_owned(),
+            None => "the request has no `query` parameter".to_owned(),
+        });
+    };
     let mut request = Request::new(query);
     request.operation_name = params.operation_name.filter(|name| !name.is_empty());
     if let Some(variables) = params.variables.filter(|text| !text.is_empty()) {

@@ -5,19 +5,12 @@ use std::sync::Arc;
 use ::http::request::Parts;
 use async_graphql::{Data, Executor, Result};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-#[cfg(feature = "client")]
-use axum::response::Redirect;
-use axum::response::Response;
-use axum::routing::{MethodRouter, any, get};
 use serde_json::Value;
 
 use super::admission::Admission;
 #[cfg(feature = "client")]
-use super::client::{Client, relative};
-use super::http::Http;
-use super::transport_ws::{TransportWs, is_upgrade};
-use super::{AddData, OnConnect, health, origin, two_channel};
+use super::client::Client;
+use super::{AddData, OnConnect, origin};
 use crate::hub::{Hub, Identity};
 
 /// Serves the schema on `/graphql`, over HTTP, graphql-transport-ws, SSE and multipart, and the
@@ -80,17 +73,17 @@ pub fn router<E: Executor>(schema: E, hub: Hub) -> Router {
 #[derive(Clone)]
 #[must_use = "call `into_router`, or `http` and `ws`"]
 pub struct Endpoints<E> {
-    schema: E,
-    add_data: AddData,
-    on_connect: Option<OnConnect>,
-    renews: bool,
-    graphiql: bool,
-    health: bool,
-    graphql_path: String,
-    ws_path: String,
-    admission: Admission,
+    pub(super) schema: E,
+    pub(super) add_data: AddData,
+    pub(super) on_connect: Option<OnConnect>,
+    pub(super) renews: bool,
+    pub(super) graphiql: bool,
+    pub(super) health: bool,
+    pub(super) graphql_path: String,
+    pub(super) ws_path: String,
+    pub(super) admission: Admission,
     #[cfg(feature = "client")]
-    client: Option<Client>,
+    pub(super) client: Option<Client>,
 }
 
 impl<E> std::fmt::Debug for Endpoints<E> {
@@ -206,9 +199,12 @@ impl<E: Executor> Endpoints<E> {
         self
     }
 
-    /// Pages of these origins, as `https://app.example.com`, may open the WebSocket too. An
-    /// origin is a scheme, a host and perhaps a port; there is no wildcard.
-    /// Default: only pages of the same host.
+    /// Pages of these origins, as `https://app.example.com`, may open the WebSockets too, and read
+    /// what the HTTP endpoint answers (CORS), with the cookies of its host. An origin is a scheme,
+    /// a host and perhaps a port; there is no wildcard. Default: only pages of the same host.
+    ///
+    /// A layer of yours that answers CORS for the whole application, such as tower-http's
+    /// `CorsLayer`, has the last word over HTTP.
     pub fn allowed_origins<O: Into<String>>(
         mut self,
         origins: impl IntoIterator<Item = O>,
@@ -270,77 +266,5 @@ impl<E: Executor> Endpoints<E> {
     pub fn ws_path(mut self, path: impl Into<String>) -> Self {
         self.ws_path = path.into();
         self
-    }
-
-    /// The GraphQL endpoint alone: POST and GET per the GraphQL-over-HTTP specification,
-    /// graphql-transport-ws for a WebSocket, GraphQL over SSE and Apollo's multipart
-    /// subscriptions for a client that accepts them, and GraphiQL for a browser.
-    pub fn http(&self) -> MethodRouter {
-        let hub = &self.admission.hub;
-        let http = Http {
-            schema: self.schema.clone(),
-            admission: self.admission.clone(),
-            add_data: Arc::clone(&self.add_data),
-            graphiql: self.graphiql,
-            reservations: Arc::default(),
-        };
-        let sockets = TransportWs {
-            schema: self.schema.clone(),
-            add_data: Arc::clone(&self.add_data),
-            on_connect: self.on_connect.clone(),
-            renews: self.renews,
-            admission: self.admission.clone(),
-        };
-        let handle = async move |request: Request| -> Response {
-            if is_upgrade(&request) {
-                sockets.clone().handle(request).await
-            } else {
-                http.clone().handle(request).await
-            }
-        };
-        any(handle).layer(DefaultBodyLimit::max(hub.limits().http_body))
-    }
-
-    /// The WebSocket endpoint of the two-channel protocol alone.
-    pub fn ws(&self) -> MethodRouter {
-        let admission = self.admission.clone();
-        any(move |request: Request| two_channel::handle(admission.clone(), request))
-    }
-
-    /// The endpoints on their paths, and the browser page.
-    ///
-    /// # Panics
-    ///
-    /// As [`Router::route`], when a path is not one axum accepts or both are the same.
-    pub fn into_router(self) -> Router {
-        let router = Router::new()
-            .route(&self.graphql_path, self.http())
-            .route(&self.ws_path, self.ws());
-        #[cfg(feature = "client")]
-        let router = self.with_client(router);
-        if !self.health {
-            return router;
-        }
-        let hub = self.admission.hub;
-        router
-            .route("/health/live", get(async || "live"))
-            .route("/health/ready", get(async move || health::ready(&hub)))
-    }
-
-    #[cfg(feature = "client")]
-    fn with_client(&self, router: Router) -> Router {
-        let Some(page) = self.client.clone() else {
-            return router;
-        };
-        let bare = format!("{}/client", self.graphql_path.trim_end_matches('/'));
-        let path = format!("{bare}/");
-        let page = page.paths(
-            relative(&path, &self.ws_path),
-            relative(&path, &self.graphql_path),
-        );
-        router
-            .route(&path, page.into_method_router())
-            // Relative, so that it holds behind `nest` and proxies too.
-            .route(&bare, any(|| async { Redirect::permanent("client/") }))
     }
 }

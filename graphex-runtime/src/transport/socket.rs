@@ -13,7 +13,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, close_code};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::sync::mpsc::{self, error::TryRecvError};
-use tokio::time::{Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::timing::{period, write_timeout};
@@ -27,6 +27,10 @@ const FORBIDDEN: u16 = 4403;
 
 /// What the client sent that may wait for the session.
 const INBOUND_QUEUE: usize = 16;
+
+/// Time for a close frame to arrive where nothing can be read any more: closing a connection with
+/// unread data resets it, and what is on the way with it.
+const ARRIVAL: Duration = Duration::from_millis(500);
 
 /// Why the server closes, with a code of RFC 6455, section 7.4, or of a subprotocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,9 +192,11 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         };
         tokio::select! {
             biased;
-            sent = sending => sent.ok_or(End::Gone),
-            reason = connection.closed() => Err(reason.into()),
+            sent = sending => sent.ok_or(End::Gone)?,
+            reason = connection.closed() => return Err(reason.into()),
         }
+        connection.sent();
+        Ok(())
     }
 
     /// Says goodbye as `end` says, for who was present so long. Called when the session has left
@@ -213,15 +219,14 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
             reason: short(&reason).into(),
         };
         self.inbound.close();
-        let unreadable = [close_code::SIZE, close_code::INVALID, close_code::PROTOCOL];
-        let unreadable = unreadable.contains(&code);
+        let unreadable =
+            [close_code::SIZE, close_code::INVALID, close_code::PROTOCOL].contains(&code);
         let closing = async {
             if self.sink.send(Message::Close(Some(frame))).await.is_err() {
                 return;
             }
             if unreadable {
-                // The client's answer cannot be read, but ours has to arrive.
-                std::future::pending::<()>().await;
+                return sleep(ARRIVAL).await;
             }
             let _ = (&mut self.reader).await;
         };
@@ -309,42 +314,4 @@ pub(super) fn text(frame: Bytes) -> Option<Message> {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::{sink, stream};
-    use tokio::sync::Notify;
-
-    use super::*;
-
-    /// Whatever notified, it is heard at once, for nothing notifies again: a full queue and its end.
-    #[tokio::test]
-    async fn one_look_hears_a_full_queue_and_the_end_of_the_client() {
-        for sent in [0, 1, INBOUND_QUEUE] {
-            let messages = (0..sent).map(|_| Ok::<_, std::fmt::Error>(Message::text("a")));
-            let limits = Limits::default();
-            let notified = Arc::new(Notify::new());
-            let notify = Arc::clone(&notified);
-            let mut socket = Socket::new(
-                sink::drain(),
-                stream::iter(messages.collect::<Vec<_>>()),
-                move || notify.notify_one(),
-                &limits,
-            );
-            while !socket.reader.is_finished() {
-                notified.notified().await;
-                tokio::task::yield_now().await;
-            }
-            // A session ends at the first error.
-            let heard: Vec<_> = socket.inbound().take(sent + 1).collect();
-            assert_eq!(heard.len(), sent + 1);
-            assert!(heard[..sent].iter().all(Result::is_ok));
-            assert!(matches!(heard[sent], Err(End::Closed)));
-        }
-    }
-
-    #[test]
-    fn a_reason_is_cut_between_characters() {
-        assert_eq!(short("short"), "short");
-        assert_eq!(short(&"a".repeat(200)).len(), 123);
-        assert_eq!(short(&"ä".repeat(100)).len(), 122);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 
 use ::http::request::Parts;
 use ::http::{HeaderMap, Method};
-use async_graphql::Response;
+use async_graphql::{Response, Value as GraphqlValue};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -27,7 +27,21 @@ pub(super) fn next(id: Option<&str>, response: &Response) -> String {
         None => encode(&payload),
         Some(id) => encode(&Named { id, payload }),
     };
-    format!("event: next\ndata: {data}\n\n")
+    match cursor(response).filter(|_| id.is_none()) {
+        Some(cursor) => format!("event: next\ndata: {data}\nid: {cursor}\n\n"),
+        None => format!("event: next\ndata: {data}\n\n"),
+    }
+}
+
+/// The cursor of an event that did not come as a frame.
+fn cursor(response: &Response) -> Option<&str> {
+    let Some(GraphqlValue::Object(ours)) = response.extensions.get("graphex") else {
+        return None;
+    };
+    match ours.get("cursor") {
+        Some(GraphqlValue::String(cursor)) => Some(cursor),
+        _ => None,
+    }
 }
 
 /// What makes the payload of a response a `next` event. Its `id` is the cursor, by which the one
@@ -66,5 +80,24 @@ pub(super) fn complete(id: Option<&str>) -> String {
     match id {
         None => "event: complete\ndata: \n\n".to_owned(),
         Some(id) => format!("event: complete\ndata: {{\"id\":{}}}\n\n", Value::from(id)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an extension of the schema has handed on can be gone on from, as a frame can.
+    #[test]
+    fn the_cursor_of_a_response_is_the_id_of_its_event() {
+        let mut response = Response::new(1);
+        let plain = "event: next\ndata: {\"data\":1}\n\n";
+        assert_eq!(next(None, &response), plain);
+        let ours = async_graphql::value!({"cursor": "v1.a.7.b"});
+        response.extensions.insert("graphex".to_owned(), ours);
+        let event = next(None, &response);
+        assert!(event.ends_with("}}}\nid: v1.a.7.b\n\n"), "{event}");
+        // One text cannot say where many operations are.
+        assert!(!next(Some("a"), &response).contains("\nid:"));
     }
 }

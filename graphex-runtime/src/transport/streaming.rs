@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -171,6 +171,7 @@ impl Feed {
                     if passed.is_none() {
                         return End::Gone;
                     }
+                    self.connection.sent();
                 }
                 () = gone(self.out.as_ref()) => return End::Gone,
                 () = sleep_until(self.deadline), if waits => return End::Gone,
@@ -330,13 +331,12 @@ async fn frames(connection: &mut Connection, take: bool) -> Result<VecDeque<Byte
     }
 }
 
-/// A body of these chunks, which keeps something as long as it is there.
+/// A body of these chunks, which keeps something as long as it is there. What compresses a body
+/// asks it again after its end.
 fn body(chunks: mpsc::Receiver<Bytes>, kept: impl Send + 'static) -> Body {
-    Body::from_stream(stream::unfold(
-        (chunks, kept),
-        |(mut chunks, kept)| async move {
-            let chunk = chunks.recv().await?;
-            Some((Ok::<_, Infallible>(chunk), (chunks, kept)))
-        },
-    ))
+    let chunks = stream::unfold((chunks, kept), |(mut chunks, kept)| async move {
+        let chunk = chunks.recv().await?;
+        Some((Ok::<_, Infallible>(chunk), (chunks, kept)))
+    });
+    Body::from_stream(chunks.fuse())
 }

@@ -27,7 +27,7 @@ pub(super) async fn handle(admission: Admission, request: Request) -> Response {
 fn upgrade(admission: Admission, websocket: WebSocketUpgrade, request: &Parts) -> Response {
     // Opened before the upgrade, so that a refusal is a plain HTTP answer. If the upgrade
     // fails the connection is dropped with the closure that holds it.
-    let connection = match admission.connect((admission.identity)(request)) {
+    let connection = match admission.connect((admission.identity)(request), "two-channel") {
         Ok(connection) => connection,
         Err(error) => return admission.refuse(websocket, &error),
     };

@@ -71,6 +71,8 @@ pub(in crate::graphql) fn register_changes(
             "Whether an event `READY` tells when the subscription stands: what is read from then on is younger.",
         )
     };
+    let what = "The least time between two updates of one row, in milliseconds: of those in between comes the newest, and the last always.";
+    let throttle = input("throttle", "Int", what);
     let what = "Where to go on: the cursor of the last event that was seen.";
     let after = model.may_have_log().then(|| input("after", CURSOR, what));
     let snapshot = model.may_have_log().then(|| MetaInputValue {
@@ -83,7 +85,7 @@ pub(in crate::graphql) fn register_changes(
     });
     let args = [actions, id].into_iter();
     let args = args.chain(register_filters(registry, model, rust_name));
-    let args = args.chain(after).chain(snapshot).chain([ready]);
+    let args = args.chain(after).chain(snapshot).chain([ready, throttle]);
     let events = MetaField {
         args: args.map(|arg| (arg.name.clone(), arg)).collect(),
         ..field(

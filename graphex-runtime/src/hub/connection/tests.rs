@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Refusal;
 use crate::rarely::logged;
 
 #[test]

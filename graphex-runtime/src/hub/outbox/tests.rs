@@ -12,6 +12,7 @@ fn frame(payload: &'static str) -> Arc<Frame> {
         payload: payload.into(),
         cursor: None,
         position: None,
+        heard: Stamp::now(),
     })
 }
 
@@ -278,6 +279,7 @@ fn logged(position: u64) -> Arc<Frame> {
             token,
         }),
         position: Some(position),
+        heard: Stamp::now(),
     })
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::change::Change;
 use crate::change::Row;
 use crate::filters::Filters;
 use crate::hub::operation::Envelope;
@@ -25,6 +26,7 @@ fn join(table: &mut PlanTable, room: i64, data: &[usize]) -> Seat {
 
 fn join_pinned(table: &mut PlanTable, pins: Pins, data: &[usize]) -> Seat {
     let plan = Plan {
+        throttle: None,
         action: Action::Create,
         predicate: Predicate::new(pins, None, &Filters::default()),
         projection: Projection::notification(&MODEL, Some(data)),

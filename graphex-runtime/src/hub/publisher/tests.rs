@@ -18,6 +18,7 @@ fn change(id: i64) -> Change {
         cursor: None,
         position: None,
         published: false,
+        heard: Stamp::now(),
     }
 }
 

@@ -116,6 +116,7 @@ mod tests {
             cursor: None,
             position: None,
             published: false,
+            heard: crate::measure::Stamp::now(),
         })
     }
 

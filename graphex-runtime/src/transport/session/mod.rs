@@ -36,7 +36,9 @@ async fn deliver<S: Sink<Message> + Unpin>(
     let handshake = format!("{{\"channel_id\": \"{id}\", \"connect\": \"success\"}}");
     socket.send([Message::text(handshake)], connection).await?;
     loop {
-        let Taken { frames, notified } = connection.taken().await?;
+        let Taken {
+            frames, notified, ..
+        } = connection.taken().await?;
         let mut messages: Vec<_> = frames.filter_map(text).collect();
         if notified {
             for inbound in socket.inbound() {

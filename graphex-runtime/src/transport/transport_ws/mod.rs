@@ -68,7 +68,7 @@ impl<E: Executor> TransportWs<E> {
             return self.admission.close(upgrade, SUBPROTOCOL_NOT_ACCEPTABLE);
         }
         let identity = (self.admission.identity)(&parts);
-        let connection = match self.admission.connect(identity.clone()) {
+        let connection = match self.admission.connect(identity.clone(), SUBPROTOCOL) {
             Ok(connection) => connection,
             Err(error) => return self.admission.refuse(upgrade, &error),
         };

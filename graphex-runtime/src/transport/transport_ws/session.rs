@@ -107,7 +107,7 @@ impl<E: Executor> Session<'_, E> {
             let runs = self.operations.is_running();
             tokio::select! {
                 taken = connection.taken() => {
-                    let Taken { frames, notified } = taken?;
+                    let Taken { frames, notified, .. } = taken?;
                     self.outgoing.extend(frames.filter_map(text));
                     if notified {
                         for inbound in socket.inbound() {
