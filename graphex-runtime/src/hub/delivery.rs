@@ -42,6 +42,20 @@ impl<'d> Delivery<'d> {
         }
     }
 
+    /// The next of these plans that the change is something to, or with which enough was spent for other
+    /// tasks to run.
+    fn next<'c>(
+        &self,
+        spent: &mut Budget,
+        candidates: &mut impl Iterator<Item = (&'c Predicate, &'c Arc<Listed>)>,
+    ) -> Option<(Verdict, bool, &'c Arc<Listed>)> {
+        candidates.find_map(|(predicate, listed)| {
+            let verdict = self.verdict(predicate, listed);
+            let is_spent = spent.is_spent_with(COST_OF_A_TEST + self.subjects.take_cost());
+            (is_spent || verdict != Verdict::Nothing).then_some((verdict, is_spent, listed))
+        })
+    }
+
     /// What the change is to a plan that it may match, as far as its rows tell. Most plans that are
     /// tested are not matched, and nothing of them is read but the predicate.
     #[inline]
@@ -89,15 +103,14 @@ impl Engine {
     }
 
     /// Delivers a change to those of these plans that it matches.
-    pub(super) async fn deliver_to(
+    pub(super) async fn deliver_to<'c>(
         &self,
         delivery: &mut Delivery<'_>,
         spent: &mut Budget,
-        candidates: impl Iterator<Item = (&Predicate, &Arc<Listed>)>,
+        mut candidates: impl Iterator<Item = (&'c Predicate, &'c Arc<Listed>)>,
     ) {
-        for (predicate, listed) in candidates {
-            let verdict = delivery.verdict(predicate, listed);
-            if spent.is_spent_with(COST_OF_A_TEST + delivery.subjects.take_cost()) {
+        while let Some((verdict, is_spent, listed)) = delivery.next(spent, &mut candidates) {
+            if is_spent {
                 spent.rest().await;
             }
             if verdict != Verdict::Nothing {
