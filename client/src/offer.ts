@@ -23,8 +23,9 @@ export class Offer {
     return this.streams.filter((stream) => fits(stream, typed.protocol))
   }
 
-  async learn(): Promise<void> {
-    this.known = await introspect(this.post)
+  /** Takes what the server tells of itself, which may be asked for already. */
+  async learn(asked = introspect(this.post)): Promise<void> {
+    this.known = await asked
     this.streams = this.schema ? streams(this.schema) : []
     this.onLearned()
   }

@@ -113,12 +113,10 @@ describe('the page', () => {
       return { paint, ready }
     }
     await figures()
-    // The best of some: what else the machine does is not the page's.
-    const all = []
-    const best = (name) => Math.min(...all.map((one) => one[name]))
-    const isWithin = () => best('paint') < 1_000 && best('ready') < 1_000
-    while (all.length < 3 || (all.length < 10 && !isWithin())) all.push(await figures())
+    // The best of three: what else the machine does is not the page's.
+    const all = [await figures(), await figures(), await figures()]
     context.diagnostic(JSON.stringify(all))
+    const best = (name) => Math.min(...all.map((one) => one[name]))
     const size = await compressedSize(server.page)
     context.diagnostic(`${size} bytes compressed`)
     assert.ok(size > 0 && size < 600 * 1024, `${size} bytes`)
