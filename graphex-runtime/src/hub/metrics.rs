@@ -133,83 +133,48 @@ impl Hub {
             counter!(name).absolute(count);
         }
         let closes = &self.engine.measures.closes;
-        for (name, reason, count) in [
-            (
-                "graphex_changes_lost_total",
-                "queue_full",
-                stats.changes_lost,
-            ),
-            (
-                "graphex_changes_lost_total",
-                "unregistered",
-                stats.changes_unregistered,
-            ),
-            ("graphex_gaps_total", "overflow", stats.overflows),
-            (
-                "graphex_gaps_total",
-                "decisions_full",
-                stats.decisions_dropped,
-            ),
-            ("graphex_gaps_total", "budget_spent", stats.budgets_spent),
-            ("graphex_gaps_total", "lookup_failed", stats.lookups_failed),
-            (
-                "graphex_gaps_total",
-                "frame_too_large",
-                stats.frames_too_large,
-            ),
-            (
-                "graphex_messages_lost_total",
-                "unreadable",
-                stats.messages_unreadable,
-            ),
-            (
-                "graphex_messages_lost_total",
-                "repeated",
-                stats.messages_repeated,
-            ),
-            (
-                "graphex_messages_lost_total",
-                "queue_full",
-                stats.messages_dropped,
-            ),
-            (
-                "graphex_messages_lost_total",
-                "refused",
-                stats.messages_refused,
-            ),
-            (
-                "graphex_channels_closed_total",
-                "client",
-                closes.by_client.get(),
-            ),
-            (
-                "graphex_channels_closed_total",
-                "slow_reader",
-                closes.slow_reader.get(),
-            ),
-            (
-                "graphex_channels_closed_total",
-                "going_away",
-                closes.going_away.get(),
-            ),
-            (
-                "graphex_channels_closed_total",
-                "revoked",
-                closes.revoked.get(),
-            ),
-            (
-                "graphex_channels_closed_total",
-                "rescoped",
-                closes.rescoped.get(),
-            ),
-            (
-                "graphex_channels_closed_total",
-                "expired",
-                closes.expired.get(),
-            ),
-        ] {
-            counter!(name, "reason" => reason).absolute(count);
-        }
+        let by_reason = |name: &'static str, counts: &[(&'static str, u64)]| {
+            for (reason, count) in counts {
+                counter!(name, "reason" => *reason).absolute(*count);
+            }
+        };
+        by_reason(
+            "graphex_changes_lost_total",
+            &[
+                ("queue_full", stats.changes_lost),
+                ("unregistered", stats.changes_unregistered),
+            ],
+        );
+        by_reason(
+            "graphex_gaps_total",
+            &[
+                ("overflow", stats.overflows),
+                ("decisions_full", stats.decisions_dropped),
+                ("budget_spent", stats.budgets_spent),
+                ("lookup_failed", stats.lookups_failed),
+                ("frame_too_large", stats.frames_too_large),
+            ],
+        );
+        by_reason(
+            "graphex_messages_lost_total",
+            &[
+                ("unreadable", stats.messages_unreadable),
+                ("repeated", stats.messages_repeated),
+                ("queue_full", stats.messages_dropped),
+                ("refused", stats.messages_refused),
+            ],
+        );
+        by_reason(
+            "graphex_channels_closed_total",
+            &[
+                ("client", closes.by_client.get()),
+                ("slow_reader", closes.slow_reader.get()),
+                ("going_away", closes.going_away.get()),
+                ("revoked", closes.revoked.get()),
+                ("rescoped", closes.rescoped.get()),
+                ("expired", closes.expired.get()),
+            ],
+        );
     }
 }
 
