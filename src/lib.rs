@@ -87,6 +87,7 @@
 //! |---|---|---|
 //! | `axum` | yes | the router: HTTP, GraphiQL, WebSockets, SSE and multipart |
 //! | `diesel` | yes | `.broadcast()`, `hub.attach`, `hub.customizer()`, the change log |
+//! | `diesel-async` | | the same on the connections of diesel-async: `AsyncPgConnection`, SQLite by its wrapper, pools |
 //! | `postgres` | | readers of a change log are woken by other processes, on Diesel's `PgConnection`; needs libpq, as that does |
 //! | `redis` | | several processes as one service, over Redis; TLS included |
 //! | `redis-cluster` | | the same over a Redis Cluster, with sharded publish/subscribe |

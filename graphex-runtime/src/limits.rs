@@ -183,6 +183,11 @@ pub struct Limits {
     /// [`Stats::changes_lost`](crate::Stats::changes_lost) and logged, and every subscription of
     /// the stream is told that it may have missed changes. Default: 65,536.
     pub publisher_queue: usize,
+    /// Time in which the end of a `COMMIT` is heard on a connection of diesel-async's, whose future may
+    /// have been dropped. After it all subscribers of what was changed are told to load again; and again,
+    /// if it is heard later that it took place. Where it is known that nobody will hear the end, they
+    /// are told at once, and once more after this time. Default: 10 s.
+    pub commit_time: Duration,
     /// Time that a layer has for confirming that a process listens to the topics of a new
     /// subscription; then the client is told to try again. Default: 3 s.
     pub join_time: Duration,
@@ -288,6 +293,7 @@ impl Default for Limits {
             resync: true,
             resync_interval: Duration::from_secs(1),
             publisher_queue: 65_536,
+            commit_time: Duration::from_secs(10),
             join_time: Duration::from_secs(3),
             leave_grace: Duration::from_secs(5),
             answer_time: Duration::from_secs(5),

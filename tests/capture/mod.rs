@@ -68,15 +68,32 @@ impl Query {
     }
 }
 
-/// A hub with a subscriber to everything.
+/// A subscriber may have missed changes.
+pub(crate) fn resync() -> Told {
+    Told {
+        action: "resync",
+        id: 0,
+        text: String::new(),
+    }
+}
+
+/// A hub with a subscriber to everything, on a runtime of its own.
 pub(crate) struct Feed {
     pub(crate) hub: Hub,
-    connection: Connection,
+    listener: Listener,
     runtime: tokio::runtime::Runtime,
+}
+
+/// The same on the runtime of its test.
+pub(crate) struct Listener {
+    pub(crate) hub: Hub,
+    connection: Connection,
 }
 
 /// Marks the end of what was published so far.
 const SENTINEL: i64 = i64::MIN;
+/// Below are sentinels alone.
+const SENTINELS: i64 = i64::MIN + 1_000_000;
 
 impl Feed {
     pub(crate) fn new() -> Self {
@@ -84,13 +101,35 @@ impl Feed {
             .enable_time()
             .build()
             .unwrap();
-        let _entered = runtime.enter();
+        let listener = runtime.block_on(Listener::new());
+        let hub = listener.hub.clone();
+        Self {
+            hub,
+            listener,
+            runtime,
+        }
+    }
+
+    /// Everything published since the last call, in order.
+    pub(crate) fn told(&mut self) -> Vec<Told> {
+        self.runtime.block_on(self.listener.told())
+    }
+}
+
+impl Listener {
+    pub(crate) async fn new() -> Self {
+        Self::with_commit_time(Duration::from_secs(60)).await
+    }
+
+    pub(crate) async fn with_commit_time(time: Duration) -> Self {
         let hub = Hub::builder()
             .model::<Note>()
             .limits(|limits| {
                 limits.outbox_frames = 1_000_000;
                 limits.outbox_bytes = 1_000_000_000;
                 limits.publisher_queue = 1_000_000;
+                limits.resync_interval = Duration::ZERO;
+                limits.commit_time = time;
             })
             .build();
         let schema = Schema::build(Query, EmptyMutation, NoteSubscription::default())
@@ -103,33 +142,43 @@ impl Feed {
              operation: SUBSCRIBE) {{ ok }} }}",
             connection.id().as_str()
         );
-        let answer = runtime.block_on(execute(&schema, Request::new(subscribe).data(identity)));
+        let answer = execute(&schema, Request::new(subscribe).data(identity)).await;
         assert_eq!(answer.data.to_string(), "{noteSubscription: {ok: true}}");
-        drop(_entered);
-        Self {
-            hub,
-            connection,
-            runtime,
-        }
+        Self { hub, connection }
+    }
+
+    /// What comes next.
+    pub(crate) async fn next(&mut self) -> Vec<Told> {
+        let next = tokio::time::timeout(Duration::from_secs(60), self.connection.take());
+        let frames = next.await.expect("nothing came").unwrap();
+        frames.iter().map(|frame| read(frame)).collect()
     }
 
     /// Everything published since the last call, in order.
-    pub(crate) fn told(&mut self) -> Vec<Told> {
-        self.hub.publish(Action::Create, &Note::new(SENTINEL, ""));
+    pub(crate) async fn told(&mut self) -> Vec<Told> {
         let mut all = Vec::new();
+        let mut sentinel = SENTINEL;
+        self.hub.publish(Action::Create, &Note::new(sentinel, ""));
         let reading = async {
             loop {
                 for frame in self.connection.take().await.unwrap() {
                     let one = read(&frame);
-                    if one.id == SENTINEL {
+                    if one.id == sentinel {
                         return;
                     }
-                    all.push(one);
+                    // The gap may have taken the sentinel along.
+                    if one == resync() {
+                        sentinel += 1;
+                        self.hub.publish(Action::Create, &Note::new(sentinel, ""));
+                    }
+                    if one.id >= SENTINELS {
+                        all.push(one);
+                    }
                 }
             }
         };
-        self.runtime
-            .block_on(async { tokio::time::timeout(Duration::from_secs(60), reading).await })
+        tokio::time::timeout(Duration::from_secs(60), reading)
+            .await
             .expect("the sentinel did not arrive");
         all
     }
@@ -138,6 +187,9 @@ impl Feed {
 fn read(frame: &[u8]) -> Told {
     let frame: serde_json::Value = serde_json::from_slice(frame).unwrap();
     let payload = &frame["payload"];
+    if payload["action"] == "resync" {
+        return resync();
+    }
     let actions = [Action::Create, Action::Update, Action::Delete];
     let action = actions
         .into_iter()

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use diesel::RunQueryDsl;
-use diesel::connection::{AnsiTransactionManager, Connection};
+use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager as _};
 use diesel::query_builder::Query;
 use diesel::query_builder::{DeleteStatement, InsertStatement, ReturningClause, UpdateStatement};
 use diesel::query_dsl::methods::LoadQuery;
@@ -12,15 +12,16 @@ use diesel::query_source::{QuerySource, Table};
 use diesel::r2d2::{ManageConnection, PoolTransactionManager, PooledConnection, R2D2Connection};
 use diesel::result::{Error, QueryResult};
 
-use super::reading::{Executable, Reading};
+use super::reading::{Executable, Reading, Rows};
 use super::returning::{AlsoReturning, Returns};
 use super::statement::{Kind, Statement};
 use super::tracker::{Tracker, depth};
+use super::way::{Blocking, On, Way};
 use crate::change::Change;
 use crate::model::{BroadcastTable, ModelType};
 
 /// Adds [`broadcast`](Self::broadcast) to Diesel's insert, update and delete statements.
-pub trait BroadcastDsl<K>: Sized {
+pub trait BroadcastDsl<K, Conn, W>: Sized {
     /// Tells the subscribers of `M` which rows the statement changes, once its transaction
     /// has committed.
     ///
@@ -29,7 +30,7 @@ pub trait BroadcastDsl<K>: Sized {
     /// `.broadcast::<Message>()` where a table has several models.
     fn broadcast<M>(self) -> M::Broadcast
     where
-        M: Chosen<Self, K>,
+        M: Chosen<Self, K, Conn, W>,
         Self: Statement<K, Table: BroadcastTable<M>>,
     {
         M::broadcast(self)
@@ -39,7 +40,7 @@ pub trait BroadcastDsl<K>: Sized {
 /// A model, known. As long as it is not (a table with two models), the type of
 /// `.broadcast()` has no name, so that the compiler asks for it there and then instead of
 /// searching on behalf of all models there could be.
-pub trait Chosen<S, K>: ModelType {
+pub trait Chosen<S, K, Conn, W>: ModelType {
     /// The statement, broadcast to this model.
     type Broadcast;
 
@@ -47,10 +48,10 @@ pub trait Chosen<S, K>: ModelType {
     fn broadcast(statement: S) -> Self::Broadcast;
 }
 
-impl<S, K, M: ModelType> Chosen<S, K> for M {
-    type Broadcast = Broadcast<S, M, K>;
+impl<S, K, Conn, W, M: ModelType> Chosen<S, K, Conn, W> for M {
+    type Broadcast = Broadcast<S, M, K, Conn, W>;
 
-    fn broadcast(statement: S) -> Broadcast<S, M, K> {
+    fn broadcast(statement: S) -> Broadcast<S, M, K, Conn, W> {
         Broadcast {
             statement,
             _marker: PhantomData,
@@ -58,9 +59,9 @@ impl<S, K, M: ModelType> Chosen<S, K> for M {
     }
 }
 
-impl<K, T: QuerySource, U, Op, Ret> BroadcastDsl<K> for InsertStatement<T, U, Op, Ret> {}
-impl<K, T: QuerySource, U, V, Ret> BroadcastDsl<K> for UpdateStatement<T, U, V, Ret> {}
-impl<K, T: QuerySource, U, Ret> BroadcastDsl<K> for DeleteStatement<T, U, Ret> {}
+impl<K, C, W, T: QuerySource, U, Op, Ret> BroadcastDsl<K, C, W> for InsertStatement<T, U, Op, Ret> {}
+impl<K, C, W, T: QuerySource, U, V, Ret> BroadcastDsl<K, C, W> for UpdateStatement<T, U, V, Ret> {}
+impl<K, C, W, T: QuerySource, U, Ret> BroadcastDsl<K, C, W> for DeleteStatement<T, U, Ret> {}
 
 /// A statement whose changes reach the subscribers of `M`; from
 /// [`broadcast`](BroadcastDsl::broadcast).
@@ -68,21 +69,27 @@ impl<K, T: QuerySource, U, Ret> BroadcastDsl<K> for DeleteStatement<T, U, Ret> {
 /// It runs in a transaction: the one that is open, else one of its own, in which case
 /// nothing is written if it fails. A statement that changes many rows tells of all of them,
 /// also when `get_result` returns only the first.
+///
+/// On a connection of diesel-async's each of its methods returns a future.
 #[must_use = "a statement does nothing until it is run with `execute`, `get_result` or `load`"]
-pub struct Broadcast<S, M, K> {
+pub struct Broadcast<S, M, K, Conn, W> {
     statement: S,
-    _marker: PhantomData<fn() -> (M, K)>,
+    _marker: PhantomData<fn() -> Running<M, K, Conn, W>>,
 }
 
-impl<S: fmt::Debug, M, K> fmt::Debug for Broadcast<S, M, K> {
+/// What of a statement's types follows from elsewhere: the model from its table, the kind from
+/// the statement, the way from the connection that it is run on.
+type Running<M, K, Conn, W> = (M, K, *const Conn, W);
+
+impl<S: fmt::Debug, M, K, Conn, W> fmt::Debug for Broadcast<S, M, K, Conn, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Broadcast").field(&self.statement).finish()
     }
 }
 
-impl<S, M, K> Broadcast<S, M, K> {
+impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
     /// Returns this expression for each changed row, instead of the model.
-    pub fn returning<E>(self, returns: E) -> Broadcast<S::Returning, M, K>
+    pub fn returning<E>(self, returns: E) -> Broadcast<S::Returning, M, K, Conn, W>
     where
         S: Returning<E>,
     {
@@ -94,18 +101,60 @@ impl<S, M, K> Broadcast<S, M, K> {
 
     /// Runs the statement and returns how many rows it changed.
     ///
-    /// The other ways to run it (`get_result`, `get_results`, `load`) are those of Diesel's
-    /// [`RunQueryDsl`].
-    ///
     /// # Errors
     ///
     /// Those of the statement. A [`CaptureError`](crate::CaptureError) before it runs.
-    pub fn execute<'query, Conn>(self, conn: &mut Conn) -> QueryResult<usize>
+    pub fn execute<'conn, 'query>(self, conn: &'conn mut Conn) -> W::Ran<'conn, usize>
     where
+        // First, so that the way is known and the compiler says what a statement lacks on it.
+        Conn: On<W>,
         S: Returns<Reading: Executable<M>>,
-        S: Run<'query, Conn, M, K, <S::Reading as Executable<M>>::Counted>,
+        S: Run<'conn, 'query, Conn, M, K, <S::Reading as Executable<M>>::Counted, W>,
     {
-        Ok(self.statement.run(conn)?.len())
+        self.statement.run(conn, |rows| Ok(rows.len()))
+    }
+
+    /// Runs the statement and returns its first row.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute); [`Error::NotFound`] where no row changed.
+    pub fn get_result<'conn, 'query, U: 'conn>(self, conn: &'conn mut Conn) -> W::Ran<'conn, U>
+    where
+        Conn: On<W>,
+        S: Run<'conn, 'query, Conn, M, K, U, W>,
+    {
+        let first = |rows: Vec<U>| rows.into_iter().next().ok_or(Error::NotFound);
+        self.statement.run(conn, first)
+    }
+
+    /// Runs the statement and returns its rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    pub fn get_results<'conn, 'query, U: 'conn>(
+        self,
+        conn: &'conn mut Conn,
+    ) -> W::Ran<'conn, Vec<U>>
+    where
+        Conn: On<W>,
+        S: Run<'conn, 'query, Conn, M, K, U, W>,
+    {
+        self.statement.run(conn, Ok)
+    }
+
+    /// Runs the statement and returns its rows, as [`get_results`](Self::get_results) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    pub fn load<'conn, 'query, U: 'conn>(self, conn: &'conn mut Conn) -> W::Ran<'conn, Vec<U>>
+    where
+        Conn: On<W>,
+        S: Run<'conn, 'query, Conn, M, K, U, W>,
+    {
+        self.statement.run(conn, Ok)
     }
 }
 
@@ -188,11 +237,12 @@ where
 /// The connection that statements of this one run on.
 type Bare<Conn> = <<Conn as Connection>::TransactionManager as Reach<Conn>>::Bare;
 
-impl<S, M, K, Conn> RunQueryDsl<Conn> for Broadcast<S, M, K> {}
+impl<S, M, K, Conn> RunQueryDsl<Conn> for Broadcast<S, M, K, Conn, Blocking> {}
 
-impl<'query, S, M, K, Conn, U> LoadQuery<'query, Conn, U> for Broadcast<S, M, K>
+impl<'query, S, M, K, Conn, U> LoadQuery<'query, Conn, U> for Broadcast<S, M, K, Conn, Blocking>
 where
-    S: Run<'query, Conn, M, K, U>,
+    U: 'static,
+    S: for<'conn> Run<'conn, 'query, Conn, M, K, U, Blocking>,
 {
     type RowIter<'conn>
         = std::iter::Map<std::vec::IntoIter<U>, fn(U) -> QueryResult<U>>
@@ -200,17 +250,21 @@ where
         Conn: 'conn;
 
     fn internal_load(self, conn: &mut Conn) -> QueryResult<Self::RowIter<'_>> {
-        Ok(self.statement.run(conn)?.into_iter().map(Ok))
+        self.statement
+            .run(conn, |rows| Ok(rows.into_iter().map(Ok as fn(U) -> _)))
     }
 }
 
 /// A statement of kind `K` that can run on `Conn`, tell of `M` and return `U`.
-pub trait Run<'query, Conn, M, K, U> {
-    /// Runs it and records its changes.
-    fn run(self, conn: &mut Conn) -> QueryResult<Vec<U>>;
+pub trait Run<'conn, 'query, Conn, M, K, U, W: Way>: Sized {
+    /// Runs it, records its changes and makes the outcome of its rows.
+    fn run<T: 'conn>(self, conn: &'conn mut Conn, outcome: Outcome<U, T>) -> W::Ran<'conn, T>;
 }
 
-impl<'query, S, Conn, M, K, U> Run<'query, Conn, M, K, U> for S
+/// What a method returns for the rows of a statement.
+pub(super) type Outcome<U, T> = fn(Vec<U>) -> QueryResult<T>;
+
+impl<'conn, 'query, S, Conn, M, K, U> Run<'conn, 'query, Conn, M, K, U, Blocking> for S
 where
     Conn: Connection<TransactionManager: Reach<Conn>>,
     M: ModelType,
@@ -219,10 +273,10 @@ where
     S::Reading: Reading<K, M, Conn::Backend, U>,
     S::Query: LoadQuery<'query, Bare<Conn>, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
 {
-    fn run(self, conn: &mut Conn) -> QueryResult<Vec<U>> {
+    fn run<T: 'conn>(self, conn: &'conn mut Conn, outcome: Outcome<U, T>) -> QueryResult<T> {
         let query = self.also_returning(K::selection());
         let conn = Conn::TransactionManager::bare(conn);
-        run::<_, M, _, _, _>(conn, query, S::Reading::read)
+        outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read)?)
     }
 }
 
@@ -239,8 +293,8 @@ where
     M: ModelType,
     Q: LoadQuery<'query, C, R>,
 {
-    Tracker::of::<_, M>(conn)?;
-    if depth(conn)? == 0 {
+    Tracker::of::<M>(conn.instrumentation())?;
+    if depth_of(conn)? == 0 {
         conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read))
     } else {
         record::<_, M, _, _, _>(conn, query, read)
@@ -257,33 +311,14 @@ where
     M: ModelType,
     Q: LoadQuery<'query, C, R>,
 {
-    let (mut changes, mut returned) = (Vec::new(), Vec::new());
-    let mut unread = None;
+    let mut rows = Rows::new(read);
     for row in query.internal_load(conn)? {
-        match row.map(read) {
-            Ok((change, value)) => {
-                changes.push(change);
-                returned.push(value);
-            }
-            // The row is changed all the same, and there may be more.
-            Err(Error::DeserializationError(error)) => unread = unread.or(Some(error)),
-            // The database has taken the statement back.
-            Err(error) => return Err(error),
-        }
+        rows.add(row)?;
     }
-    let depth = depth(conn)?;
-    Tracker::of::<_, M>(conn)?.record(depth, changes);
-    match unread {
-        None => Ok(returned),
-        Some(error) => {
-            // A transaction of the user's can still commit, if this error is ignored.
-            tracing::error!(
-                model = M::MODEL.name,
-                %error,
-                "a changed row cannot be read; if its transaction commits, subscribers do not \
-                 hear of it"
-            );
-            Err(Error::DeserializationError(error))
-        }
-    }
+    let depth = depth_of(conn)?;
+    rows.record::<M>(Tracker::of::<M>(conn.instrumentation())?, depth)
+}
+
+fn depth_of<C: Connection>(conn: &mut C) -> QueryResult<u32> {
+    depth(C::TransactionManager::transaction_manager_status_mut(conn))
 }

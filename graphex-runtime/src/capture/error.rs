@@ -26,7 +26,8 @@ pub enum CaptureError {
     /// No hub listens to this connection.
     #[error(
         "nobody would hear of this change of `{model}`: the connection is not attached to a \
-         hub; call `hub.attach(&mut conn)` once, or build the pool with `hub.customizer()`"
+         hub; call `hub.attach(&mut conn)` once, or build the pool with `hub.customizer()` (one of \
+         diesel-async's with `hub.manager_config()`)"
     )]
     NotAttached {
         /// The model whose row was to be written.
@@ -38,6 +39,17 @@ pub enum CaptureError {
          `Hub::builder()`"
     )]
     UnknownModel {
+        /// The model whose row was to be written.
+        model: &'static str,
+    },
+    /// A transaction's command (`BEGIN`, `COMMIT`, `ROLLBACK`, a savepoint) was given up before
+    /// its end: the future that waited for it was dropped.
+    #[error(
+        "a change of `{model}` was not written: the future of a transaction was dropped while \
+         its `BEGIN`, `COMMIT` or `ROLLBACK` ran, so nobody knows whether this connection is in \
+         it; drop the connection and take another"
+    )]
+    GivenUp {
         /// The model whose row was to be written.
         model: &'static str,
     },

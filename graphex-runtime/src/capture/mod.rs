@@ -6,7 +6,10 @@
 //! `SAVEPOINT` and `ROLLBACK` from Diesel and publishes what has been committed, when it has
 //! been: plain `conn.transaction(…)` needs no wrapper.
 
+#[cfg(feature = "diesel-async")]
+mod awaited;
 mod broadcast;
+mod committing;
 mod error;
 mod pool;
 mod reading;
@@ -14,14 +17,15 @@ mod returning;
 mod statement;
 mod tracker;
 mod uncommitted;
+mod way;
 
-use diesel::connection::{Connection, Instrumentation};
+use diesel::connection::Instrumentation;
 
 pub use broadcast::{Broadcast, BroadcastDsl};
 pub use error::{AttachError, CaptureError};
 pub use pool::HubCustomizer;
 
-use tracker::Tracker;
+use way::Attach;
 
 use crate::hub::Hub;
 
@@ -76,6 +80,10 @@ use crate::hub::Hub;
 ///   know, fails before anything is written; see [`CaptureError`].
 /// * Nothing is published from Diesel's test transactions: they never commit.
 ///
+/// With the feature `diesel-async` the same holds on its connections: `attach` and the methods that
+/// run a statement return futures there. One that is dropped while a `COMMIT` runs leaves its
+/// outcome unknown: the subscribers of what it changed are told to load again.
+///
 /// Of a model with a change log only the log tells: `.broadcast()` checks and returns the same, and
 /// makes the log be read at once.
 ///
@@ -86,10 +94,14 @@ use crate::hub::Hub;
 /// * `BEGIN`, `COMMIT`, `SAVEPOINT` and `ROLLBACK` as SQL text through `sql_query` or
 ///   `batch_execute`, and what SQLite does for `ON CONFLICT ROLLBACK` and `ON CONFLICT FAIL`.
 ///   Use Diesel's transactions.
-/// * A `COPY … TO` of PostgreSQL that breaks off halfway and whose error is ignored, and whether
-///   a `COMMIT` took place during which the connection broke.
-/// * A row that changed but cannot be read as the model, or as what `returning` asks for, when
-///   that error is ignored and the transaction commits. It is logged.
+/// * A `COPY … TO` of PostgreSQL that breaks off halfway and whose error is ignored.
+/// * On diesel-async and PostgreSQL, an error among the rows of the last query of a transaction
+///   (`load`, `get_result`), when it is ignored: diesel-async tells of the query's end before. The
+///   `COMMIT` then rolls back, and the changes before are told nonetheless.
+///
+/// A row that changed but cannot be read as the model, or as what `returning` asks for, when that
+/// error is ignored and the transaction commits, and a `COMMIT` during which the connection broke
+/// are told as a gap: subscribers load again.
 impl Hub {
     /// Hears of the changes that `.broadcast()` statements make on this connection, once for
     /// the connection's life. An instrumentation that came from Diesel's
@@ -104,13 +116,8 @@ impl Hub {
     /// When the connection has an instrumentation of its own, which cannot be moved: see
     /// [`attach_with`](Self::attach_with). When it is attached to another hub and has
     /// uncommitted changes.
-    pub fn attach<C: Connection>(&self, conn: &mut C) -> Result<(), AttachError>
-    where
-        C::Backend: 'static,
-    {
-        Tracker::attach(conn, self)?;
-        self.set_up(conn);
-        Ok(())
+    pub fn attach<'a, C: Attach<W>, W>(&'a self, conn: &'a mut C) -> C::Attached<'a> {
+        conn.attach(self)
     }
 
     /// Like [`attach`](Self::attach), and calls this instrumentation for every event, instead
@@ -137,25 +144,12 @@ impl Hub {
     /// # Errors
     ///
     /// When the connection is attached to another hub and has uncommitted changes.
-    pub fn attach_with<C: Connection>(
-        &self,
-        conn: &mut C,
+    pub fn attach_with<'a, C: Attach<W>, W>(
+        &'a self,
+        conn: &'a mut C,
         instrumentation: impl Instrumentation,
-    ) -> Result<(), AttachError>
-    where
-        C::Backend: 'static,
-    {
-        Tracker::attach_with(conn, self, instrumentation)?;
-        self.set_up(conn);
-        Ok(())
-    }
-
-    fn set_up<C: Connection>(&self, conn: &mut C) {
-        if let Some(sql) = self.writers_run()
-            && let Err(error) = conn.batch_execute(sql)
-        {
-            tracing::error!(%error, sql, "an attached connection could not be set up for the change log");
-        }
+    ) -> C::Attached<'a> {
+        conn.attach_with(self, Box::new(instrumentation))
     }
 
     /// Attaches every connection of an r2d2 pool.

@@ -1,6 +1,9 @@
 //! Reading a returned row: once as a change, once as what the user gets.
 
+use diesel::result::{Error, QueryResult};
+
 use super::statement::Kind;
+use super::tracker::Tracker;
 use crate::change::Change;
 use crate::model::ModelType;
 
@@ -53,4 +56,66 @@ pub trait Executable<M> {
 
 impl<M> Executable<M> for Alone {
     type Counted = M;
+}
+
+/// The returned rows of one statement.
+pub(super) struct Rows<R, U> {
+    read: fn(R) -> (Change, U),
+    changes: Vec<Change>,
+    returned: Vec<U>,
+    /// Why a row could not be read.
+    unread: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl<R, U> Rows<R, U> {
+    pub(super) fn new(read: fn(R) -> (Change, U)) -> Self {
+        Self {
+            read,
+            changes: Vec::new(),
+            returned: Vec::new(),
+            unread: None,
+        }
+    }
+
+    /// Adds the next row. An error is the database's, which has taken the statement back.
+    pub(super) fn add(&mut self, row: QueryResult<R>) -> QueryResult<()> {
+        match row.map(self.read) {
+            Ok((change, value)) => {
+                self.changes.push(change);
+                self.returned.push(value);
+                Ok(())
+            }
+            // The row is changed all the same, and there may be more.
+            Err(Error::DeserializationError(error)) => {
+                self.unread.get_or_insert(error);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The statement has ended, at this depth: records its changes, and gives what it returned.
+    pub(super) fn record<M: ModelType>(
+        self,
+        tracker: &mut Tracker,
+        depth: u32,
+    ) -> QueryResult<Vec<U>> {
+        tracker.record(depth, self.changes);
+        if self.unread.is_some() {
+            tracker.miss(depth, M::MODEL);
+        }
+        match self.unread {
+            None => Ok(self.returned),
+            Some(error) => {
+                // A transaction of the user's can still commit, if this error is ignored.
+                tracing::error!(
+                    model = M::MODEL.name,
+                    %error,
+                    "a changed row cannot be read; if its transaction commits, subscribers are \
+                     told to load again"
+                );
+                Err(Error::DeserializationError(error))
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What the events of a connection do to changes that are not committed yet.
 
 use crate::change::Change;
+use crate::model::Model;
 
 /// How a query ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,15 @@ pub(super) struct Uncommitted {
     aborts_on_error: bool,
     aborted: bool,
     query_runs: bool,
+    /// What is sent next is a transaction's command.
+    is_control: bool,
+    /// A transaction's command runs: what state the connection is in, is not known.
+    control_runs: bool,
+    /// Queries that ran beside the one that aborted the transaction, on a shared connection:
+    /// their ends, which may be heard later, say nothing of its state.
+    before_abort: u32,
+    /// Queries of which no end was heard.
+    running: u32,
     /// The depth of the savepoint that the running query releases.
     releasing: Option<u32>,
 }
@@ -31,7 +41,28 @@ pub(super) struct Uncommitted {
 #[derive(Debug)]
 struct Recorded {
     depth: u32,
-    change: Change,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Change(Change),
+    /// A row of this model changed, and is not known.
+    Missed(&'static Model),
+}
+
+/// What a transaction publishes if its `COMMIT` succeeds.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) changes: Vec<Change>,
+    /// The models of rows that changed and are not known.
+    pub(super) missed: Vec<&'static Model>,
+}
+
+impl Outcome {
+    pub(super) fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.missed.is_empty()
+    }
 }
 
 impl Uncommitted {
@@ -41,8 +72,18 @@ impl Uncommitted {
             aborts_on_error,
             aborted: false,
             query_runs: false,
+            is_control: false,
+            control_runs: false,
+            before_abort: 0,
+            running: 0,
             releasing: None,
         }
+    }
+
+    /// Whether a transaction's command was sent whose end was not heard. On a connection of
+    /// Diesel's that is so while it runs only.
+    pub(super) fn control_runs(&self) -> bool {
+        self.control_runs
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -52,9 +93,32 @@ impl Uncommitted {
     /// Adds changes made at this transaction depth, which is at least 1.
     pub(super) fn record(&mut self, depth: u32, changes: impl IntoIterator<Item = Change>) {
         self.forget_from(depth + 1);
-        let changes = changes.into_iter();
+        let all = changes.into_iter().map(What::Change);
         self.changes
-            .extend(changes.map(|change| Recorded { depth, change }));
+            .extend(all.map(|what| Recorded { depth, what }));
+    }
+
+    /// A row of this model changed at this depth and is not known.
+    pub(super) fn miss(&mut self, depth: u32, model: &'static Model) {
+        self.forget_from(depth + 1);
+        let what = What::Missed(model);
+        self.changes.push(Recorded { depth, what });
+    }
+
+    /// The database refused what runs.
+    pub(super) fn refuse(&mut self) {
+        if self.aborts_on_error {
+            self.aborted = true;
+            self.before_abort = self.running;
+        }
+    }
+
+    /// The transaction was given up, and whoever did so has ended it.
+    pub(super) fn give_up(&mut self) {
+        self.enter_control();
+        self.forget_from(1);
+        self.is_control = false;
+        self.aborted = false;
     }
 
     /// A transaction or savepoint of this depth is about to begin: what is still there from
@@ -67,20 +131,25 @@ impl Uncommitted {
 
     /// A transaction or savepoint of this depth is about to be committed. Gives what the
     /// transaction publishes if its `COMMIT` succeeds.
-    pub(super) fn commit(&mut self, depth: u32) -> Vec<Change> {
+    pub(super) fn commit(&mut self, depth: u32) -> Outcome {
         self.enter_control();
+        let mut outcome = Outcome::default();
         if depth > 1 {
             self.releasing = Some(depth);
-            return Vec::new();
+            return outcome;
         }
-        let changes = std::mem::take(&mut self.changes);
+        let recorded = std::mem::take(&mut self.changes);
         if self.aborted {
-            return Vec::new();
+            return outcome;
         }
-        changes
-            .into_iter()
-            .map(|recorded| recorded.change)
-            .collect()
+        outcome.changes.reserve_exact(recorded.len());
+        for Recorded { what, .. } in recorded {
+            match what {
+                What::Change(change) => outcome.changes.push(change),
+                What::Missed(model) => outcome.missed.push(model),
+            }
+        }
+        outcome
     }
 
     /// A transaction or savepoint of this depth is about to be rolled back.
@@ -91,19 +160,27 @@ impl Uncommitted {
 
     pub(super) fn start_query(&mut self) {
         self.query_runs = true;
+        self.running += 1;
+        self.control_runs |= std::mem::take(&mut self.is_control);
     }
 
     /// Whether this ends the query that runs: Diesel may report one twice.
     pub(super) fn finish_query(&mut self, finish: Finish) -> bool {
-        self.aborted |= self.aborts_on_error && finish == Finish::Refused;
+        self.running = self.running.saturating_sub(1);
+        let ran_before_abort = self.before_abort > 0;
+        self.before_abort = self.before_abort.saturating_sub(1);
+        if finish == Finish::Refused && !self.aborted {
+            self.refuse();
+        }
         let ended = std::mem::take(&mut self.query_runs);
         if !ended {
             return false;
         }
+        self.control_runs = false;
         let released = self.releasing.take();
         if finish == Finish::Done {
             // An aborted transaction refuses whatever does not end it or recover it.
-            self.aborted = false;
+            self.aborted &= ran_before_abort;
             if let Some(depth) = released {
                 self.hand_down(depth);
             }
@@ -112,7 +189,12 @@ impl Uncommitted {
     }
 
     fn enter_control(&mut self) {
+        // Nothing else runs then: a command has the connection for itself.
         self.query_runs = false;
+        self.is_control = true;
+        self.control_runs = false;
+        self.running = 0;
+        self.before_abort = 0;
         self.releasing = None;
     }
 
@@ -135,121 +217,4 @@ impl Uncommitted {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::change::{Action, Row};
-    use crate::model::{Model, Payload};
-    use crate::value::{Field as _, Value};
-
-    static MODEL: Model = Model::sample(Payload::IdOnly, &[i64::TYPE.named("id", "ID")], &[]);
-
-    fn change(id: i64) -> Change {
-        Change {
-            model: &MODEL,
-            action: Action::Create,
-            row: Row::from([Value::Int(id.into())]),
-            before: None,
-            cursor: None,
-            position: None,
-            published: false,
-            heard: crate::measure::Stamp::now(),
-        }
-    }
-
-    fn ids(changes: &[Change]) -> Vec<Value> {
-        changes.iter().map(|change| change.key().clone()).collect()
-    }
-
-    fn run(uncommitted: &mut Uncommitted, finish: Finish) {
-        uncommitted.start_query();
-        assert!(uncommitted.finish_query(finish));
-    }
-
-    fn begin(uncommitted: &mut Uncommitted, depth: u32) {
-        uncommitted.begin(depth);
-        run(uncommitted, Finish::Done);
-    }
-
-    #[test]
-    fn a_released_savepoint_shares_the_fate_of_what_is_around_it() {
-        let mut uncommitted = Uncommitted::new(true);
-        begin(&mut uncommitted, 1);
-        uncommitted.record(1, [change(1)]);
-        begin(&mut uncommitted, 2);
-        uncommitted.record(2, [change(2)]);
-        begin(&mut uncommitted, 3);
-        uncommitted.record(3, [change(3)]);
-        uncommitted.commit(3);
-        run(&mut uncommitted, Finish::Done);
-        uncommitted.rollback(2);
-        run(&mut uncommitted, Finish::Done);
-        uncommitted.record(1, [change(4)]);
-        assert_eq!(ids(&uncommitted.commit(1)), [Value::Int(1), Value::Int(4)]);
-    }
-
-    #[test]
-    fn a_release_that_fails_hands_nothing_down() {
-        let mut uncommitted = Uncommitted::new(true);
-        begin(&mut uncommitted, 1);
-        begin(&mut uncommitted, 2);
-        uncommitted.record(2, [change(1)]);
-        uncommitted.commit(2);
-        run(&mut uncommitted, Finish::Refused);
-        uncommitted.rollback(2);
-        run(&mut uncommitted, Finish::Done);
-        assert!(uncommitted.commit(1).is_empty());
-    }
-
-    #[test]
-    fn an_aborted_transaction_publishes_nothing() {
-        for (aborts_on_error, published) in [(true, 0), (false, 1)] {
-            let mut uncommitted = Uncommitted::new(aborts_on_error);
-            begin(&mut uncommitted, 1);
-            uncommitted.record(1, [change(1)]);
-            run(&mut uncommitted, Finish::Refused);
-            assert_eq!(uncommitted.commit(1).len(), published);
-        }
-    }
-
-    #[test]
-    fn an_error_of_the_client_aborts_nothing() {
-        let mut uncommitted = Uncommitted::new(true);
-        begin(&mut uncommitted, 1);
-        uncommitted.record(1, [change(1)]);
-        run(&mut uncommitted, Finish::Failed);
-        assert_eq!(uncommitted.commit(1).len(), 1);
-    }
-
-    #[test]
-    fn a_second_report_of_a_refused_query_heals_nothing() {
-        let mut uncommitted = Uncommitted::new(true);
-        begin(&mut uncommitted, 1);
-        uncommitted.record(1, [change(1)]);
-        run(&mut uncommitted, Finish::Refused);
-        assert!(!uncommitted.finish_query(Finish::Done));
-        assert!(uncommitted.commit(1).is_empty());
-    }
-
-    #[test]
-    fn a_savepoint_recovers_the_transaction_around_it() {
-        let mut uncommitted = Uncommitted::new(true);
-        begin(&mut uncommitted, 1);
-        uncommitted.record(1, [change(1)]);
-        begin(&mut uncommitted, 2);
-        run(&mut uncommitted, Finish::Refused);
-        uncommitted.rollback(2);
-        run(&mut uncommitted, Finish::Done);
-        assert_eq!(uncommitted.commit(1).len(), 1);
-    }
-
-    #[test]
-    fn a_transaction_that_ended_unheard_is_forgotten_by_the_next() {
-        let mut uncommitted = Uncommitted::new(true);
-        begin(&mut uncommitted, 1);
-        uncommitted.record(1, [change(1)]);
-        run(&mut uncommitted, Finish::Refused);
-        begin(&mut uncommitted, 1);
-        uncommitted.record(1, [change(2)]);
-        assert_eq!(ids(&uncommitted.commit(1)), [Value::Int(2)]);
-    }
-}
+mod tests;

@@ -77,7 +77,7 @@ mod tests {
         let write = |hub: &Hub| {
             let row = Row::from([Value::Int(5)]);
             let change = Change::unlogged(&MODEL, Action::Create, row);
-            logged(|| hub.reserve(vec![change]).commit())
+            logged(|| hub.reserve(vec![change], &[]).commit())
         };
         assert!(write(&writers).is_empty());
         let connection = subscribers.connect(Identity::anonymous()).unwrap();

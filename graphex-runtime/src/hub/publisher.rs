@@ -101,6 +101,27 @@ impl Queue {
         drop(dropped);
     }
 
+    /// Whether the place's transaction has committed is not known.
+    #[cfg(feature = "diesel")]
+    pub(super) fn doubt(&self, number: u64) {
+        let mut state = lock(&self.state);
+        let dropped = state.withdraw(number);
+        self.tell_gap(state, dropped.map_or(0, |changes| changes.len()));
+    }
+
+    /// A committed change is not known.
+    pub(super) fn miss(&self) {
+        self.tell_gap(lock(&self.state), 1);
+    }
+
+    /// So many changes are lost, of which their writer said more than a full queue would.
+    fn tell_gap(&self, mut state: std::sync::MutexGuard<'_, State>, changes: usize) {
+        let lost = self.is_fed().then(|| changes + state.gap());
+        drop(state);
+        self.wake.notify_one();
+        self.counters.changes_lost.add(lost.unwrap_or_default());
+    }
+
     /// Changes that were taken from the queue reached nobody.
     pub(crate) fn lose(&self, changes: usize) {
         let mut state = lock(&self.state);

@@ -33,7 +33,8 @@ pub struct Stats {
     /// Changes handed to the layer.
     pub changes_published: u64,
     /// Changes dropped because
-    /// [`Limits::publisher_queue`](crate::Limits::publisher_queue) was full. Every subscription of
+    /// [`Limits::publisher_queue`](crate::Limits::publisher_queue) was full, because nobody heard
+    /// whether they were committed, or because they could not be read. Every subscription of
     /// the stream, in every process, is told that it may have missed changes.
     pub changes_lost: u64,
     /// Changes dropped because their model was not registered with the hub.

@@ -35,15 +35,21 @@ pub fn url() -> String {
 ///
 /// Those of the server.
 pub fn enter(conn: &mut PgConnection, schema: &str) -> QueryResult<()> {
+    conn.batch_execute(&entering(schema))
+}
+
+/// What makes a connection use the schema of this name.
+#[must_use]
+pub fn entering(schema: &str) -> String {
     // Two connections that create one schema at once would fail on each other.
-    conn.batch_execute(&format!(
+    format!(
         "SELECT pg_advisory_lock(1); \
          SET client_min_messages = warning; \
          CREATE SCHEMA IF NOT EXISTS {schema}; \
          SET search_path = {schema}; \
          CREATE TABLE IF NOT EXISTS notes (id BIGINT PRIMARY KEY, text TEXT NOT NULL); \
          SELECT pg_advisory_unlock(1)"
-    ))
+    )
 }
 
 /// A database of its own, for as long as this is there.

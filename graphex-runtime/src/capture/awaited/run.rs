@@ -1,0 +1,145 @@
+//! Running a statement and recording what it changed, across awaits.
+
+use std::marker::PhantomData;
+
+use diesel::result::QueryResult;
+use diesel_async::AsyncConnection;
+use diesel_async::methods::LoadQuery;
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+
+use super::Awaited;
+use super::own::{Own, depth_of};
+use crate::capture::broadcast::{Outcome, Run};
+use crate::capture::reading::{Reading, Rows};
+use crate::capture::returning::AlsoReturning;
+use crate::capture::statement::Kind;
+use crate::capture::tracker::Tracker;
+use crate::change::Change;
+use crate::model::ModelType;
+
+impl<'conn, 'query, S, Conn, M, K, U> Run<'conn, 'query, Conn, M, K, U, Awaited> for S
+where
+    Conn: AsyncConnection,
+    M: ModelType,
+    K: Kind<M, Conn::Backend>,
+    U: Send + 'conn,
+    S: AlsoReturning<K::Selection>,
+    S::Reading: Reading<K, M, Conn::Backend, U>,
+    <S::Reading as Reading<K, M, Conn::Backend, U>>::Row: Send + 'conn,
+    S::Query: Send
+        + 'conn
+        + LoadQuery<'query, Conn, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
+{
+    fn run<T: 'conn>(
+        self,
+        conn: &'conn mut Conn,
+        outcome: Outcome<U, T>,
+    ) -> BoxFuture<'conn, QueryResult<T>> {
+        let query = self.also_returning(K::selection());
+        Box::pin(async move { outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read).await?) })
+    }
+}
+
+/// Runs a statement in a transaction, as on Diesel's connections.
+async fn run<'query, C, M, Q, R, U>(
+    conn: &mut C,
+    query: Q,
+    read: fn(R) -> (Change, U),
+) -> QueryResult<Vec<U>>
+where
+    C: AsyncConnection,
+    M: ModelType,
+    Q: LoadQuery<'query, C, R>,
+{
+    Tracker::of::<M>(conn.instrumentation())?;
+    let depth = depth_of(conn)?;
+    if depth > 0 {
+        return record::<_, M, _, _, _>(conn, depth, query, read).await;
+    }
+    let mut own = Own::begin(conn).await?;
+    match record::<_, M, _, _, _>(own.conn(), 1, query, read).await {
+        Ok(rows) => {
+            own.commit().await?;
+            Ok(rows)
+        }
+        Err(error) => {
+            own.roll_back().await;
+            Err(error)
+        }
+    }
+}
+
+async fn record<'query, C, M, Q, R, U>(
+    conn: &mut C,
+    depth: u32,
+    query: Q,
+    read: fn(R) -> (Change, U),
+) -> QueryResult<Vec<U>>
+where
+    C: AsyncConnection,
+    M: ModelType,
+    Q: LoadQuery<'query, C, R>,
+{
+    let mut sent = Sent::<_, M>::new(conn, depth);
+    let read = read_rows(sent.conn, query, read).await;
+    sent.has_ended = true;
+    let tracker = Tracker::of::<M>(sent.conn.instrumentation())?;
+    match read {
+        Ok(rows) => rows.record::<M>(tracker, depth),
+        Err(error) => {
+            // PostgreSQL may say so among the rows, after diesel-async has told of the end.
+            tracker.fail(&error);
+            Err(error)
+        }
+    }
+}
+
+async fn read_rows<'query, C, Q, R, U>(
+    conn: &mut C,
+    query: Q,
+    read: fn(R) -> (Change, U),
+) -> QueryResult<Rows<R, U>>
+where
+    C: AsyncConnection,
+    Q: LoadQuery<'query, C, R>,
+{
+    let mut rows = Rows::new(read);
+    let mut stream = std::pin::pin!(query.internal_load(conn).await?);
+    while let Some(row) = stream.next().await {
+        rows.add(row)?;
+    }
+    Ok(rows)
+}
+
+/// A statement that is sent. If its future is dropped it runs nonetheless, and its transaction
+/// may commit: then its rows are missed.
+struct Sent<'c, C: AsyncConnection, M: ModelType> {
+    conn: &'c mut C,
+    depth: u32,
+    has_ended: bool,
+    _model: PhantomData<fn() -> M>,
+}
+
+impl<'c, C: AsyncConnection, M: ModelType> Sent<'c, C, M> {
+    fn new(conn: &'c mut C, depth: u32) -> Self {
+        Self {
+            conn,
+            depth,
+            has_ended: false,
+            _model: PhantomData,
+        }
+    }
+}
+
+impl<C: AsyncConnection, M: ModelType> Drop for Sent<'_, C, M> {
+    fn drop(&mut self) {
+        // After a panic of the driver's, its connection may not be asked.
+        if self.has_ended || std::thread::panicking() {
+            return;
+        }
+        if let Some(tracker) = self.conn.instrumentation().downcast_mut::<Tracker>() {
+            tracker.miss(self.depth, M::MODEL);
+        }
+    }
+}
