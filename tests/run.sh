@@ -64,6 +64,32 @@ test_with() {
     cargo test "$@" 2>&1 | tee -a "$tested"
 }
 
+# The test programs of a package, or of all others.
+programs() {
+    cargo metadata --no-deps --format-version 1 | python3 -c '
+import json, sys
+mine, others = set(), set()
+for package in json.load(sys.stdin)["packages"]:
+    names = {target["name"] for target in package["targets"] if "test" in target["kind"]}
+    (mine if package["name"] == "graphex" else others).update(names)
+print("\n".join(sorted(mine if sys.argv[1] == "graphex" else others - mine)))' "$1"
+}
+
+# All test programs, with those that have servers, which they often wait for, beside the others.
+test_everything() {
+    local own servers beside
+    mapfile -t own < <(programs graphex)
+    mapfile -t servers < <(programs others)
+    [ ${#own[@]} -gt 50 ] && [ ${#servers[@]} -gt 20 ] || fail 'the test programs are not to be found'
+    beside=$(mktemp "$target/beside.XXXXXX")
+    cargo test "${everything[@]}" "${servers[@]/#/--test=}" >"$beside" 2>&1 &
+    test_with "${everything[@]}" --lib --bins --examples "${own[@]/#/--test=}" || { kill $!; return 1; }
+    wait $! || { cat "$beside"; return 1; }
+    tee -a "$tested" <"$beside"
+    rm "$beside"
+    test_with "${everything[@]}" --doc
+}
+
 table() {
     printf '\nseconds, step\n'
     printf '%s\n' "${steps[@]}" | sort -rn | sed 's/^\([0-9]*\) /\1\t/'
@@ -284,18 +310,46 @@ features_of() { sed -n '/^\[features\]$/,/^$/s/^\([a-z-]*\) = .*/\1/p' "$1"; }
 # Nothing but the crate, and so no features of it that others ask for. All features of the parts are
 # features of `graphex`.
 each_feature() {
-    local feature features
-    features=$(features_of Cargo.toml
+    local features half beside
+    mapfile -t features < <({
+        features_of Cargo.toml
         features_of graphex-runtime/Cargo.toml
-        features_of graphex-macros/Cargo.toml)
-    [ "$(wc -l <<<"$features")" -gt 20 ] || fail 'the features are not to be found'
+        features_of graphex-macros/Cargo.toml
+    } | sort -u)
+    [ ${#features[@]} -gt 12 ] || fail 'the features are not to be found'
     # Without any once with only what it asks for of its dependencies; with the default features so
     # are the packages.
     cargo check --package graphex --no-default-features
-    for feature in $(sort -u <<<"$features"); do
+    half=$((${#features[@]} / 2))
+    beside=$(mktemp "$target/beside.XXXXXX")
+    second_target
+    CARGO_TARGET_DIR=$target/second check_features "${features[@]:0:half}" >"$beside" 2>&1 &
+    check_features "${features[@]:half}" || { kill $!; return 1; }
+    wait $! || { cat "$beside"; return 1; }
+    cat "$beside"
+    rm "$beside"
+}
+
+check_features() {
+    local feature
+    for feature in "$@"; do
         printf -- '--features %s\n' "$feature"
-        cargo check --package graphex "${dependencies[@]}" --no-default-features --features "graphex/$feature"
+        cargo check --package graphex "${dependencies[@]}" --no-default-features --features "graphex/$feature" ||
+            return 1
     done
+}
+
+# A target directory of its own for a second cargo, since one builds at a time in each, with the
+# dependencies that are built in the first.
+second_target() {
+    local second=$target/second/debug
+    [ ! -d "$second" ] || return 0
+    mkdir -p "$second/deps"
+    find "$target/debug/deps" -maxdepth 1 -name 'lib*' ! -name 'libgraphex*' -print0 |
+        xargs -0 cp -al -t "$second/deps"
+    find "$target/debug/deps" -maxdepth 1 -name '*.d' ! -name 'lib*' -print0 |
+        xargs -0 cp -a -t "$second/deps"
+    cp -a "$target/debug/.fingerprint" "$target/debug/build" "$second"
 }
 
 # `clippy::incompatible_msrv` holds our code to the Rust version of Cargo.toml; this, the
@@ -412,7 +466,7 @@ step 'packages, as they would be published' packages
 step 'npm clients' install_clients
 step 'Django' install_django
 step 'build for tests' build
-step 'tests: all features, PostgreSQL, Redis, npm clients' test_with "${everything[@]}"
+step 'tests: all features, PostgreSQL, Redis, npm clients' test_everything
 step 'tests with 2 HTTP processes and 1 WebSocket process' test_processes 2+1
 step 'tests with 1 HTTP process and 3 WebSocket processes' test_processes 1+3
 step 'changes through Redis, beside what it publishes' bench
