@@ -54,7 +54,8 @@ impl<S, K, Conn, W, M: ModelType> Chosen<S, K, Conn, W> for M {
     fn broadcast(statement: S) -> Broadcast<S, M, K, Conn, W> {
         Broadcast {
             statement,
-            _marker: PhantomData,
+            _told: PhantomData,
+            _run: PhantomData,
         }
     }
 }
@@ -74,12 +75,11 @@ impl<K, C, W, T: QuerySource, U, Ret> BroadcastDsl<K, C, W> for DeleteStatement<
 #[must_use = "a statement does nothing until it is run with `execute`, `get_result` or `load`"]
 pub struct Broadcast<S, M, K, Conn, W> {
     statement: S,
-    _marker: PhantomData<fn() -> Running<M, K, Conn, W>>,
+    /// The model follows from the table, the kind from the statement.
+    _told: PhantomData<fn() -> (M, K)>,
+    /// The way follows from the connection.
+    _run: PhantomData<fn(&mut Conn) -> W>,
 }
-
-/// What of a statement's types follows from elsewhere: the model from its table, the kind from
-/// the statement, the way from the connection that it is run on.
-type Running<M, K, Conn, W> = (M, K, *const Conn, W);
 
 impl<S: fmt::Debug, M, K, Conn, W> fmt::Debug for Broadcast<S, M, K, Conn, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,7 +95,8 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
     {
         Broadcast {
             statement: self.statement.returning(returns),
-            _marker: PhantomData,
+            _told: PhantomData,
+            _run: PhantomData,
         }
     }
 
