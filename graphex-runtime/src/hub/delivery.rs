@@ -182,11 +182,14 @@ impl Engine {
             Queued::Waits { start: true } => self.work_off(lane, backlog),
             Queued::Dropped(dropped) => {
                 self.counters.decisions_dropped.add(dropped.len());
-                tracing::warn!(
-                    stream = lane.model.stream,
-                    "too many changes wait for the custom lookups or regular expressions of one \
-                     subscriber, who is told of a gap; see `Limits::decision_queue`"
-                );
+                if let Some(kept_back) = self.lines.decisions.is_time() {
+                    tracing::warn!(
+                        stream = lane.model.stream,
+                        kept_back,
+                        "too many changes wait for the custom lookups or regular expressions of \
+                         one subscriber, who is told of a gap; see `Limits::decision_queue`"
+                    );
+                }
                 dropped.iter().for_each(|one| tell_gap(&one.listed.members));
             }
         }
@@ -202,11 +205,14 @@ impl Engine {
         let limit = self.limits.outbox_bytes;
         let Some(payload) = plan.projection.frame(change, passage, limit) else {
             self.counters.frames_too_large.add(1);
-            tracing::warn!(
-                stream = change.model.stream,
-                "a subscription repeats a large value so often that its frame is larger than \
-                 `Limits::outbox_bytes`; it is told of a gap"
-            );
+            if let Some(kept_back) = self.lines.frame.is_time() {
+                tracing::warn!(
+                    stream = change.model.stream,
+                    kept_back,
+                    "a subscription repeats a large value so often that its frame is larger than \
+                     `Limits::outbox_bytes`; it is told of a gap"
+                );
+            }
             return None;
         };
         self.counters.frames_encoded.add(1);
@@ -258,7 +264,10 @@ impl Engine {
                 Pushed::Overflowed { closed: false } => self.counters.overflows.add(1),
                 Pushed::Overflowed { closed: true } => {
                     self.counters.slow_readers_closed.add(1);
-                    tracing::warn!(channel = ?subscriber.channel.id, "a slow reader is closed");
+                    if let Some(kept_back) = self.lines.slow_reader.is_time() {
+                        let channel = &subscriber.channel.id;
+                        tracing::warn!(?channel, kept_back, "a slow reader is closed");
+                    }
                 }
             }
             let cost = COST_OF_A_FRAME + frame.len();

@@ -86,7 +86,9 @@ impl CatchUp {
                 });
                 held.inspect_err(|refusal| {
                     let stream = self.lane.model.stream;
-                    tracing::warn!(%refusal, stream, "a subscription has to go on without the snapshot that it asked for");
+                    if let Some(kept_back) = engine.lines.snapshot.is_time() {
+                        tracing::warn!(%refusal, stream, kept_back, "a subscription has to go on without the snapshot that it asked for");
+                    }
                 })
                 .ok()?
             };
