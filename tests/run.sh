@@ -6,8 +6,8 @@
 #     ./tests/run.sh --long    proofs ten times as long, benches as the README gives their figures
 #
 # Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), PostgreSQL's
-# server and client library, Redis, OpenSSL, Python, and Node.js, npm and Chromium for the browser page. As
-# root on Debian or Ubuntu it installs what is missing, Rust apart; otherwise it says what to
+# server and client library, Redis, OpenSSL, nginx, HAProxy, Caddy, Python, and Node.js, npm and Chromium for the
+# browser page. As root on Debian or Ubuntu it installs what is missing, Rust apart; otherwise it says what to
 # install, all at once and before anything is built.
 #
 # Dependencies are built once, and once more for clippy: all that can be is built with the features
@@ -111,6 +111,10 @@ has_postgres() { postgres_bin >/dev/null; }
 has_sqlite_shell() { command -v sqlite3 >/dev/null; }
 has_redis() { command -v redis-server >/dev/null; }
 has_redis_tools() { command -v redis-cli >/dev/null && command -v redis-benchmark >/dev/null; }
+# Debian keeps them where only root looks.
+has_nginx() { PATH=$PATH:/usr/sbin command -v nginx >/dev/null; }
+has_haproxy() { PATH=$PATH:/usr/sbin command -v haproxy >/dev/null; }
+has_caddy() { command -v caddy >/dev/null; }
 has_openssl() { command -v openssl >/dev/null; }
 has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
@@ -136,6 +140,9 @@ look_for_packages() {
     unless has_redis redis-server
     unless has_redis_tools redis-tools
     unless has_openssl openssl
+    unless has_nginx nginx
+    unless has_haproxy haproxy
+    unless has_caddy caddy
     unless has_node nodejs
     unless has_npm npm
     unless has_python python3-venv

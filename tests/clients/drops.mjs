@@ -4,13 +4,13 @@
 // Input: {"client": "<a module in resuming/>", "server": "<the chat>", "drops": <how often>}.
 // Output: how many were written, what was wrong with those that came, and the RESYNCs before and
 // after the log was emptied.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
+import { ask, serverOf } from "./server.mjs";
 
 const input = JSON.parse(await text(process.stdin));
 const { connect } = await import(`./resuming/${input.client}.mjs`);
@@ -19,30 +19,8 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const directory = mkdtempSync(join(tmpdir(), "graphex-drops-"));
 const database = join(directory, "chat.sqlite");
-let server;
-process.on("exit", () => {
-  server?.kill("SIGKILL");
-  rmSync(directory, { recursive: true, force: true });
-});
-for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));
-
-const start = async (port) => {
-  const env = { ...process.env, PORT: String(port), DATABASE_URL: database };
-  server = spawn(input.server, { env, stdio: ["ignore", "pipe", "inherit"] });
-  for await (const line of createInterface({ input: server.stdout })) {
-    const address = /http:\/\/[\d.]+:(\d+)/.exec(line);
-    if (address) {
-      server.stdout.resume();
-      return Number(address[1]);
-    }
-  }
-  throw new Error("the server did not start");
-};
-const stop = async () => {
-  const gone = new Promise((resolve) => server.once("exit", resolve));
-  server.kill("SIGKILL");
-  await gone;
-};
+const { start, stop } = serverOf(input.server, { DATABASE_URL: database });
+process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
 
 // What the client connects to; it cuts everybody off when it is told to.
 const port = await start(0);
@@ -67,14 +45,7 @@ const cutOff = () => sockets.forEach((socket) => socket.destroy());
 let written = 0;
 const write = async (count) => {
   const texts = Array.from({ length: count }, (_, at) => `"${written + at + 1}"`);
-  const query = `mutation { createMessages(room: 1, texts: [${texts}]) { id } }`;
-  const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...viewer },
-    body: JSON.stringify({ query }),
-  });
-  const { errors } = await response.json();
-  if (errors) throw new Error(JSON.stringify(errors));
+  await ask(port, viewer, `mutation { createMessages(room: 1, texts: [${texts}]) { id } }`);
   written += count;
 };
 
