@@ -67,6 +67,7 @@ mod snapshot;
     allow(dead_code, reason = "a change log is read through Diesel")
 )]
 mod source;
+mod spans;
 mod standing;
 mod stats;
 mod subscriber;
@@ -102,6 +103,7 @@ pub(crate) use snapshot::{NoSnapshot, Snapshot, Wanted};
 pub use source::BuildError;
 #[cfg(feature = "diesel")]
 pub(crate) use source::{OpenError, Opened, Sink, Source};
+pub(crate) use spans::subscribed;
 pub use stats::Stats;
 #[cfg(feature = "diesel")]
 pub(crate) use ticket::Ticket;

@@ -172,7 +172,7 @@ impl State {
 }
 
 impl Engine {
-    /// Tells the members of a plan of a change, now or when its throttle lets it go.
+    /// Tells the members of a plan of a change, now or when its throttle lets it go; how many now.
     pub(super) async fn tell_throttled(
         &self,
         telling: &Telling<'_>,
@@ -180,15 +180,16 @@ impl Engine {
         plan: &Plan,
         members: &Members,
         throttle: &Arc<Throttle>,
-    ) {
+    ) -> usize {
         match throttle.take(telling, plan) {
-            Going::Waits { start: false } => {}
+            Going::Waits { start: false } => 0,
             Going::Waits { start: true } => {
                 let (throttle, engine) = (Arc::clone(throttle), self.handle());
                 let lane = self.lanes.get(telling.lane.model.stream).cloned();
                 if let Some(lane) = lane {
                     self.run_beside(throttle.run(lane, engine));
                 }
+                0
             }
             Going::Goes(held, cursor) => {
                 if let Some(held) = held {
@@ -200,7 +201,7 @@ impl Engine {
                     change: change.as_ref().unwrap_or(telling.change),
                     ..*telling
                 };
-                self.tell(&telling, spent, plan, members).await;
+                self.tell(&telling, spent, plan, members).await
             }
         }
     }
