@@ -366,17 +366,23 @@ install_clients() {
         fail 'the npm packages of tests/clients could not be installed'
 }
 
-# An application of another language that writes to the same table.
-install_django() {
-    local python=$target/django/bin/python wanted=tests/postgres/django/requirements.txt
-    cmp -s "$wanted" "$target/django/requirements.txt" || {
-        rm -rf "$target/django"
-        python3 -m venv "$target/django"
-        "$python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted" ||
-            fail 'Django could not be installed'
-        cp "$wanted" "$target/django/requirements.txt"
+# install_python <name> <requirements>: a Python of its own below target/, with these packages.
+install_python() {
+    local home=$target/$1 wanted=$2
+    cmp -s "$wanted" "$home/requirements.txt" || {
+        rm -rf "$home"
+        python3 -m venv "$home"
+        "$home/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted" ||
+            fail "the packages of $wanted could not be installed"
+        cp "$wanted" "$home/requirements.txt"
     }
-    export GRAPHEX_DJANGO_PYTHON=$python
+}
+
+# An application of another language that writes to the same table, and a client of another language.
+install_pythons() {
+    install_python django tests/postgres/django/requirements.txt
+    install_python gql tests/clients/gql/requirements.txt
+    export GRAPHEX_DJANGO_PYTHON=$target/django/bin/python GRAPHEX_GQL_PYTHON=$target/gql/bin/python
 }
 
 # What would be published, unpacked and checked without anything else of the repository, with the
@@ -417,7 +423,7 @@ step 'each feature alone' each_feature
 step 'packages, as they would be published' packages
 
 step 'npm clients' install_clients
-step 'Django' install_django
+step 'Python packages' install_pythons
 step 'build for tests' build
 step 'tests: all features, PostgreSQL, Redis, npm clients' test_with "${everything[@]}"
 step 'tests with 2 HTTP processes and 1 WebSocket process' test_processes 2+1

@@ -3,16 +3,16 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
 /** `program`, with `environment` beside that of the script. Whatever happens, it does not stay behind. */
-export const serverOf = (program, environment = {}) => {
+export const serverOf = (program, environment = {}, given = []) => {
   let server;
   process.on("exit", () => server?.kill("SIGKILL"));
   return {
     /** The port on which it listens; 0 takes a free one. */
     async start(port) {
       const env = { ...process.env, ...environment, PORT: String(port) };
-      server = spawn(program, { env, stdio: ["ignore", "pipe", "inherit"] });
+      server = spawn(program, given, { env, stdio: ["ignore", "pipe", "inherit"] });
       for await (const line of createInterface({ input: server.stdout })) {
-        const address = /http:\/\/[\d.]+:(\d+)/.exec(line);
+        const address = /127\.0\.0\.1:(\d+)/.exec(line);
         if (address) {
           server.stdout.resume();
           return Number(address[1]);

@@ -9,7 +9,7 @@ const input = JSON.parse(await text(process.stdin));
 const { connect } = await import(`./clients/${input.client}.mjs`);
 
 const viewer = { "x-user": "1" };
-const query = "subscription Watch { messageChanges { action id data { room text } } }";
+const query = "subscription hearSubscription { messageChanges { action id data { room text } } }";
 
 const { start, stop } = serverOf(input.server);
 const port = await start(0);
