@@ -74,6 +74,7 @@ mod subscriber;
 mod throttle;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
+mod turns;
 mod written;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
