@@ -13,6 +13,7 @@ use super::outbox::Pushed;
 use super::passage::{Subjects, Verdict};
 use super::plan::{Candidate, Listed, Members, Plan};
 use super::recent::Delivered;
+use super::spans;
 use crate::change::{Change, Passage};
 use crate::layer::{BoxFuture, Inbox};
 use crate::model::Model;
@@ -29,6 +30,9 @@ pub(super) struct Delivery<'d> {
     delivered: &'d Delivered,
     subjects: Subjects<'d>,
     question: Option<Arc<Question>>,
+    /// Plans that it was something to, and frames that were queued to their members.
+    plans: usize,
+    frames: usize,
 }
 
 impl<'d> Delivery<'d> {
@@ -38,6 +42,8 @@ impl<'d> Delivery<'d> {
             delivered,
             subjects: Subjects::new(&delivered.change.row, delivered.change.before.as_ref()),
             question: None,
+            plans: 0,
+            frames: 0,
         }
     }
 
@@ -103,9 +109,11 @@ impl Engine {
             plans.candidates(topics, change)
         };
         lane.measures.changes.add(1);
+        let span = lane.spans.delivery(change);
         let mut delivery = Delivery::new(lane, &delivered);
         self.deliver_to(&mut delivery, &mut spent, candidates.iter())
             .await;
+        spans::delivered(&span, delivery.plans, delivery.frames);
     }
 
     /// Delivers a change to those of these plans that it matches.
@@ -120,6 +128,7 @@ impl Engine {
                 spent.rest().await;
             }
             if verdict != Verdict::Nothing {
+                delivery.plans += 1;
                 self.deliver_as(verdict, delivery, spent, listed).await;
             }
         }
@@ -136,6 +145,7 @@ impl Engine {
             lane,
             delivered: Delivered { change, number },
             question,
+            frames,
             ..
         } = delivery;
         let Listed {
@@ -153,13 +163,13 @@ impl Engine {
                     number: *number,
                     passage,
                 };
-                match throttle {
+                *frames += match throttle {
                     None => self.tell(&telling, spent, plan, members).await,
                     Some(throttle) => {
                         self.tell_throttled(&telling, spent, plan, members, throttle)
-                            .await;
+                            .await
                     }
-                }
+                };
             }
             (Verdict::Undecided, backlog) => {
                 let question =
@@ -224,14 +234,14 @@ impl Engine {
         }))
     }
 
-    /// Queues the plan's frame of a change to the plan's members.
+    /// Queues the plan's frame of a change to the plan's members; to how many.
     pub(super) async fn tell(
         &self,
         telling: &Telling<'_>,
         spent: &mut Budget,
         plan: &Plan,
         members: &Members,
-    ) {
+    ) -> usize {
         let Telling {
             lane,
             change,
@@ -240,7 +250,7 @@ impl Engine {
         } = *telling;
         let Some(frame) = self.frame(plan, change, passage) else {
             tell_gap(members);
-            return;
+            return 0;
         };
         let mut queued = 0;
         for member in members.values() {
@@ -276,6 +286,7 @@ impl Engine {
         }
         lane.measures.frames.add(queued);
         lane.measures.bytes.add(queued * frame.len());
+        queued
     }
 }
 

@@ -115,7 +115,10 @@ impl Hub {
         let is_new = begin.snapshot && begin.place == Place::Now;
         let snapshot = match joins.first().filter(|_| is_new) {
             Some((_, plan)) => {
-                let snapshot = self.engine.snapshot(model, &plan.predicate).await?;
+                let snapshot = self
+                    .engine
+                    .snapshot(&channel.owner, model, &plan.predicate)
+                    .await?;
                 let held = channel.quota.hold(snapshot.bytes)?;
                 Some((snapshot, held))
             }

@@ -67,12 +67,14 @@ mod snapshot;
     allow(dead_code, reason = "a change log is read through Diesel")
 )]
 mod source;
+mod spans;
 mod standing;
 mod stats;
 mod subscriber;
 mod throttle;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
+mod turns;
 mod written;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -102,6 +104,7 @@ pub(crate) use snapshot::{NoSnapshot, Snapshot, Wanted};
 pub use source::BuildError;
 #[cfg(feature = "diesel")]
 pub(crate) use source::{OpenError, Opened, Sink, Source};
+pub(crate) use spans::subscribed;
 pub use stats::Stats;
 #[cfg(feature = "diesel")]
 pub(crate) use ticket::Ticket;

@@ -79,7 +79,8 @@ impl CatchUp {
                 let engine = engine.upgrade()?;
                 let (_, plan) = self.plans.first()?;
                 let wanted = (self.lane.model, plan.predicate.clone());
-                let snapshot = engine.snapshot(wanted.0, &wanted.1).await;
+                let owner = &self.subscriber.channel.owner;
+                let snapshot = engine.snapshot(owner, wanted.0, &wanted.1).await;
                 let held = snapshot.and_then(|snapshot| {
                     let held = self.subscriber.channel.quota.hold(snapshot.bytes)?;
                     Ok((snapshot, held))
