@@ -76,6 +76,7 @@
 //! * `.broadcast()`, [`Hub::attach`] and [`Hub::customizer`]: capture what Diesel writes, and
 //!   deliver it on commit. [`Hub::publish`] is for other writes that the program knows of.
 //! * [`ChangeLog`] and [`LogSchema`]: hear what anybody commits, from a log in the database.
+//! * [`Hub::subscribe`]: the same changes in the process itself, as Rust values.
 //! * [`axum::router`] and [`axum::Endpoints`]: the HTTP and WebSocket endpoints. [`execute`] is for
 //!   handlers of your own.
 //! * `HubBuilder::layer` (feature `redis`): makes several processes one service.
@@ -105,6 +106,13 @@ pub use graphex_runtime::*;
 
 #[doc(hidden)]
 pub use graphex_runtime::__private;
+
+/// The examples of the guide are compiled and run.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../guide/listening.md")]
+    struct Listening;
+}
 
 /// What almost every user of graphex needs.
 pub mod prelude {

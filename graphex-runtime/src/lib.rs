@@ -74,8 +74,8 @@ pub use error::{CloseReason, ConnectError};
 pub use filters::Filters;
 pub use graphql::{DocumentGuard, ModelChanges, ModelSubscription, execute};
 pub use hub::{
-    BuildError, ChannelId, Connection, Explained, Explanation, Hub, HubBuilder, Identity, Reason,
-    Stats, Term, TermKind,
+    BuildError, ChannelId, Connection, Explained, Explanation, FieldError, Heard, Hub, HubBuilder,
+    Identity, ListenError, Listener, Reason, Stats, Subscribing, Term, TermKind, TypedChange,
 };
 pub use limits::{Limits, SlowReader};
 pub use lookup::Lookup;

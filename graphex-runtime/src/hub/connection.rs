@@ -291,7 +291,7 @@ impl Hub {
         clippy::mutable_key_type,
         reason = "filters are told apart by their keys and operands, not by compiled patterns"
     )]
-    fn close(&self, channel: &Channel) {
+    pub(super) fn close(&self, channel: &Channel) {
         let place = lock(&self.engine.channels).remove(channel);
         drop(place);
         self.engine.measures.closed(channel);
