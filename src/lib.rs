@@ -96,6 +96,7 @@
 //! | `uuid` | | `uuid::Uuid` as a field or primary key |
 //! | `decimal`, `bigdecimal` | | fields of type `rust_decimal::Decimal`, `bigdecimal::BigDecimal` |
 //! | `metrics` | | `hub.record_metrics()`: what a hub holds and does, for Prometheus and others |
+//! | `testing` | | `graphex::testing`: clients without sockets, what a test transaction would tell, a layer with faults; for `[dev-dependencies]` |
 //! | `serialize-data` | | models without `serialize_data` send the whole row instead of its id |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -112,6 +113,9 @@ pub use graphex_runtime::__private;
 mod guide {
     #[doc = include_str!("../guide/listening.md")]
     struct Listening;
+    #[cfg(all(feature = "testing", feature = "diesel"))]
+    #[doc = include_str!("../guide/testing.md")]
+    struct Testing;
 }
 
 /// What almost every user of graphex needs.

@@ -57,6 +57,10 @@ pub mod redis {
     pub use crate::layer::redis::{LayerError, RedisLayer};
 }
 
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;

@@ -15,7 +15,7 @@ use diesel::result::{Error, QueryResult};
 use super::reading::{Executable, Reading};
 use super::returning::{AlsoReturning, Returns};
 use super::statement::{Kind, Statement};
-use super::tracker::{Tracker, depth};
+use super::tracker::{Tracker, depth, is_test_transaction};
 use crate::change::Change;
 use crate::model::{BroadcastTable, ModelType};
 
@@ -272,7 +272,8 @@ where
         }
     }
     let depth = depth(conn)?;
-    Tracker::of::<_, M>(conn)?.record(depth, changes);
+    let is_test = is_test_transaction(conn, depth);
+    Tracker::of::<_, M>(conn)?.record(depth, is_test, changes);
     match unread {
         None => Ok(returned),
         Some(error) => {

@@ -10,6 +10,8 @@ mod broadcast;
 mod error;
 mod pool;
 mod reading;
+#[cfg(feature = "testing")]
+mod rehearsal;
 mod returning;
 mod statement;
 mod tracker;
@@ -20,6 +22,8 @@ use diesel::connection::{Connection, Instrumentation};
 pub use broadcast::{Broadcast, BroadcastDsl};
 pub use error::{AttachError, CaptureError};
 pub use pool::HubCustomizer;
+#[cfg(feature = "testing")]
+pub use rehearsal::{tell_uncommitted, uncommitted};
 
 use tracker::Tracker;
 
@@ -74,7 +78,8 @@ use crate::hub::Hub;
 ///   of its own.
 /// * A `.broadcast()` on a connection that is not attached, or of a model that its hub does not
 ///   know, fails before anything is written; see [`CaptureError`].
-/// * Nothing is published from Diesel's test transactions: they never commit.
+/// * Nothing is published from Diesel's test transactions: they never commit. A line in the log says
+///   so; with the feature `testing`, `testing::uncommitted` gives what would have been told.
 ///
 /// Of a model with a change log only the log tells: `.broadcast()` checks and returns the same, and
 /// makes the log be read at once.

@@ -27,6 +27,8 @@ pub(super) struct Tracker {
     committing: Option<Ticket>,
     /// Whether the `COMMIT` of a transaction runs.
     commits: bool,
+    /// Whether it was said that a test transaction publishes nothing.
+    is_test_told: bool,
     inner: Inner,
 }
 
@@ -50,6 +52,7 @@ impl Tracker {
             uncommitted: Uncommitted::new(aborts_on_error),
             committing: None,
             commits: false,
+            is_test_told: false,
             inner,
         });
     }
@@ -106,11 +109,52 @@ impl Tracker {
         }
     }
 
+    /// The connection's tracker, if it is attached.
+    #[cfg(feature = "testing")]
+    pub(super) fn there<C: Connection>(conn: &mut C) -> Option<&mut Self> {
+        conn.instrumentation().downcast_mut()
+    }
+
     /// Adds changes made at this transaction depth.
-    pub(super) fn record(&mut self, depth: u32, mut changes: Vec<Change>) {
-        // Of what is logged only the log tells, so that nothing is told twice.
-        changes.retain(|change| !self.hub.is_logged(change.model));
+    pub(super) fn record(&mut self, depth: u32, is_test: bool, mut changes: Vec<Change>) {
+        if is_test {
+            self.say_that_tests_tell_nothing();
+        } else {
+            self.drop_logged(&mut changes);
+        }
         self.uncommitted.record(depth, changes);
+    }
+
+    /// Of what is logged only the log tells, so that nothing is told twice.
+    fn drop_logged(&self, changes: &mut Vec<Change>) {
+        changes.retain(|change| !self.hub.is_logged(change.model));
+    }
+
+    fn say_that_tests_tell_nothing(&mut self) {
+        if !std::mem::replace(&mut self.is_test_told, true) {
+            tracing::warn!(
+                "a change in a test transaction is told to nobody, for that is never committed; \
+                 graphex's feature `testing` has `testing::uncommitted(&mut conn)` to see what \
+                 would be told, and `testing::tell_uncommitted(&mut conn)` to tell it"
+            );
+        }
+    }
+
+    /// What the transaction tells if it is committed now.
+    #[cfg(feature = "testing")]
+    pub(super) fn to_be_told(&self) -> impl Iterator<Item = &Change> {
+        self.uncommitted.settled()
+    }
+
+    /// Tells it, and how many changes it is.
+    #[cfg(feature = "testing")]
+    pub(super) fn tell_now(&mut self) -> usize {
+        let changes = self.uncommitted.take_settled();
+        let told = changes.len();
+        if told > 0 {
+            self.hub.reserve(changes).commit();
+        }
+        told
     }
 
     fn leave(&mut self) -> Result<Inner, AttachError> {
@@ -132,7 +176,10 @@ impl Tracker {
             // its place after this one.
             InstrumentationEvent::CommitTransaction { depth, .. } => {
                 self.commits = depth.get() == 1;
-                let changes = self.uncommitted.commit(depth.get());
+                let mut changes = self.uncommitted.commit(depth.get());
+                if self.is_test_told {
+                    self.drop_logged(&mut changes);
+                }
                 self.committing = (!changes.is_empty()).then(|| self.hub.reserve(changes));
             }
             InstrumentationEvent::RollbackTransaction { depth, .. } => {
@@ -194,6 +241,12 @@ fn take_known(there: &mut dyn Instrumentation) -> Option<Inner> {
 
 fn type_of(instrumentation: &dyn Instrumentation) -> TypeId {
     instrumentation.as_any().type_id()
+}
+
+/// Whether the transaction that is open is one of Diesel's test transactions, which it does not take
+/// for a broken connection.
+pub(super) fn is_test_transaction<C: Connection>(conn: &mut C, depth: u32) -> bool {
+    depth > 0 && !C::TransactionManager::is_broken_transaction_manager(conn)
 }
 
 /// The connection's transaction depth; 0 outside of a transaction.

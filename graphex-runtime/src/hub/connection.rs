@@ -133,6 +133,12 @@ impl Connection {
         Notifier(Arc::clone(&self.outbox))
     }
 
+    /// The hub that it is a channel of.
+    #[cfg(feature = "testing")]
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// Waits until the hub closes the channel.
     pub async fn closed(&mut self) -> CloseReason {
         self.outbox.closed().await

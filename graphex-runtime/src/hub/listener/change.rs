@@ -75,6 +75,12 @@ impl<M> fmt::Debug for TypedChange<M> {
 }
 
 impl<M> TypedChange<M> {
+    /// A change that nobody has told yet.
+    #[cfg(all(feature = "testing", feature = "diesel"))]
+    pub(crate) fn of(change: Change) -> Self {
+        Self::new(Arc::new(change), Passage::Stays)
+    }
+
     pub(super) fn new(change: Arc<Change>, passage: Passage) -> Self {
         Self {
             change,
