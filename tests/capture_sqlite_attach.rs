@@ -239,3 +239,38 @@ fn a_table_with_two_models_is_told_to_the_chosen_one() {
     let left = insert().broadcast::<Left>().get_result(&mut conn).unwrap();
     assert_eq!(left.id, 1);
 }
+
+#[test]
+fn nothing_is_written_in_a_transaction_that_was_begun_as_text() {
+    let (mut conn, mut feed) = (connect(), Feed::new());
+    feed.hub.attach(&mut conn).unwrap();
+    let begin: [fn(&mut Conn); 3] = [
+        |conn| {
+            diesel::sql_query("BEGIN").execute(conn).unwrap();
+        },
+        |conn| conn.batch_execute("SELECT 1; BEGIN IMMEDIATE").unwrap(),
+        |conn| conn.batch_execute("SAVEPOINT a").unwrap(),
+    ];
+    for (id, begin) in (1..).zip(begin) {
+        begin(&mut conn);
+        let refused = capture_error(insert(&mut conn, id));
+        assert_eq!(refused, CaptureError::TransactionAsText { model: "Note" });
+        assert!(refused.to_string().contains("use `conn.transaction(…)`"));
+        diesel::sql_query("ROLLBACK").execute(&mut conn).unwrap();
+        assert_eq!(count(&mut conn), 0);
+        // It was not harmed by that.
+        insert(&mut conn, id).unwrap();
+        assert_eq!(feed.told(), [created(id, "new")]);
+        diesel::delete(notes::table).execute(&mut conn).unwrap();
+    }
+    // A text that begins none, or whose transaction is over.
+    conn.batch_execute("BEGIN; INSERT INTO notes VALUES (7, 'plain'); COMMIT")
+        .unwrap();
+    diesel::sql_query("BEGIN BEGIN")
+        .execute(&mut conn)
+        .unwrap_err();
+    insert(&mut conn, 8).unwrap();
+    conn.transaction(|conn| insert(conn, 9)).unwrap();
+    insert(&mut conn, 10).unwrap();
+    assert_eq!(feed.told(), [8, 9, 10].map(|id| created(id, "new")));
+}

@@ -12,6 +12,7 @@ use diesel::query_source::{QuerySource, Table};
 use diesel::r2d2::{ManageConnection, PoolTransactionManager, PooledConnection, R2D2Connection};
 use diesel::result::{Error, QueryResult};
 
+use super::error::CaptureError;
 use super::reading::{Executable, Reading};
 use super::returning::{AlsoReturning, Returns};
 use super::statement::{Kind, Statement};
@@ -239,8 +240,12 @@ where
     M: ModelType,
     Q: LoadQuery<'query, C, R>,
 {
-    Tracker::of::<_, M>(conn)?;
+    let spoken = Tracker::of::<_, M>(conn)?.is_spoken_open();
     if depth(conn)? == 0 {
+        if spoken {
+            let model = M::MODEL.name;
+            return Err(CaptureError::TransactionAsText { model }.into());
+        }
         conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read))
     } else {
         record::<_, M, _, _, _>(conn, query, read)

@@ -13,6 +13,7 @@ mod reading;
 #[cfg(feature = "testing")]
 mod rehearsal;
 mod returning;
+mod spoken;
 mod statement;
 mod tracker;
 mod uncommitted;
@@ -76,8 +77,9 @@ use crate::hub::Hub;
 /// * The changes of one transaction arrive in the order they were made, and those of one row in
 ///   the order of their commits. For this a `.broadcast()` outside of a transaction runs in one
 ///   of its own.
-/// * A `.broadcast()` on a connection that is not attached, or of a model that its hub does not
-///   know, fails before anything is written; see [`CaptureError`].
+/// * A `.broadcast()` on a connection that is not attached, of a model that its hub does not know, or
+///   in a transaction that was begun as SQL text, fails before anything is written; see
+///   [`CaptureError`].
 /// * Nothing is published from Diesel's test transactions: they never commit. A line in the log says
 ///   so; with the feature `testing`, `testing::uncommitted` gives what would have been told.
 ///
@@ -88,8 +90,8 @@ use crate::hub::Hub;
 ///
 /// * Writes without `.broadcast()`, by triggers, by `ON DELETE CASCADE` and by other processes.
 ///   Use [`Hub::publish`], or a [`ChangeLog`](crate::ChangeLog), which hears all of them.
-/// * `BEGIN`, `COMMIT`, `SAVEPOINT` and `ROLLBACK` as SQL text through `sql_query` or
-///   `batch_execute`, and what SQLite does for `ON CONFLICT ROLLBACK` and `ON CONFLICT FAIL`.
+/// * `COMMIT`, `SAVEPOINT` and `ROLLBACK` as SQL text through `sql_query` or `batch_execute` within a
+///   transaction of Diesel's, `PREPARE TRANSACTION` and its `COMMIT PREPARED`, and what SQLite does for `ON CONFLICT ROLLBACK` and `ON CONFLICT FAIL`.
 ///   Use Diesel's transactions.
 /// * A `COPY … TO` of PostgreSQL that breaks off halfway and whose error is ignored, and whether
 ///   a `COMMIT` took place during which the connection broke.

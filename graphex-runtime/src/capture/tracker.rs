@@ -11,6 +11,7 @@ use diesel::pg::Pg;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
 use super::error::{AttachError, CaptureError};
+use super::spoken::{Heard, Spoken};
 use super::uncommitted::{Finish, Uncommitted};
 use crate::change::Change;
 use crate::hub::{Hub, Ticket};
@@ -27,6 +28,15 @@ pub(super) struct Tracker {
     committing: Option<Ticket>,
     /// Whether the `COMMIT` of a transaction runs.
     commits: bool,
+    /// What SQL text says of transactions outside of those of Diesel's, and after the text that
+    /// runs.
+    spoken: Spoken,
+    heard: Option<Heard>,
+    /// Whether a transaction of Diesel's is open, or about to be, and whether the statement that runs
+    /// begins or ends it.
+    is_in_transaction: bool,
+    begins: bool,
+    ends: bool,
     /// Whether it was said that a test transaction publishes nothing.
     is_test_told: bool,
     inner: Inner,
@@ -52,6 +62,11 @@ impl Tracker {
             uncommitted: Uncommitted::new(aborts_on_error),
             committing: None,
             commits: false,
+            spoken: Spoken::default(),
+            heard: None,
+            is_in_transaction: false,
+            begins: false,
+            ends: false,
             is_test_told: false,
             inner,
         });
@@ -115,6 +130,11 @@ impl Tracker {
         conn.instrumentation().downcast_mut()
     }
 
+    /// Whether a transaction is open that was begun as SQL text. Asked outside of one of Diesel's.
+    pub(super) fn is_spoken_open(&self) -> bool {
+        self.spoken.is_open()
+    }
+
     /// Adds changes made at this transaction depth.
     pub(super) fn record(&mut self, depth: u32, is_test: bool, mut changes: Vec<Change>) {
         if is_test {
@@ -165,9 +185,32 @@ impl Tracker {
         }
     }
 
+    /// The text that ran was carried out, or has failed.
+    fn finish_text(&mut self, is_done: bool) {
+        let heard = self.heard.take();
+        if let Some(spoken) = heard.and_then(|heard| heard.finished(is_done)) {
+            self.spoken = spoken;
+        }
+    }
+
+    /// The statement that ran may have begun or ended a transaction of Diesel's.
+    fn finish_control(&mut self, finish: Finish) {
+        if std::mem::take(&mut self.begins) {
+            self.is_in_transaction = finish == Finish::Done;
+        }
+        if std::mem::take(&mut self.ends) {
+            // Where a COMMIT has failed the transaction is over, or rolled back next.
+            self.is_in_transaction = false;
+            // It ends whatever was begun before it, too.
+            self.spoken = Spoken::default();
+        }
+    }
+
     fn hear(&mut self, event: &InstrumentationEvent<'_>) {
         match event {
             InstrumentationEvent::BeginTransaction { depth, .. } => {
+                self.is_in_transaction = true;
+                (self.begins, self.ends) = (depth.get() == 1, false);
                 self.committing = None;
                 self.commits = false;
                 self.uncommitted.begin(depth.get());
@@ -176,6 +219,7 @@ impl Tracker {
             // its place after this one.
             InstrumentationEvent::CommitTransaction { depth, .. } => {
                 self.commits = depth.get() == 1;
+                (self.begins, self.ends) = (false, depth.get() == 1);
                 let mut changes = self.uncommitted.commit(depth.get());
                 if self.is_test_told {
                     self.drop_logged(&mut changes);
@@ -185,12 +229,24 @@ impl Tracker {
             InstrumentationEvent::RollbackTransaction { depth, .. } => {
                 self.committing = None;
                 self.commits = false;
+                (self.begins, self.ends) = (false, depth.get() == 1);
                 self.uncommitted.rollback(depth.get());
             }
-            InstrumentationEvent::StartQuery { .. } => self.uncommitted.start_query(),
+            InstrumentationEvent::StartQuery { query, .. } => {
+                self.uncommitted.start_query();
+                self.heard = if self.is_in_transaction {
+                    None
+                } else {
+                    self.spoken.after(query)
+                };
+            }
             InstrumentationEvent::FinishQuery { error, .. } => {
                 let finish = error.map_or(Finish::Done, finish_of);
+                self.finish_text(error.is_none());
                 let ended = self.uncommitted.finish_query(finish);
+                if ended {
+                    self.finish_control(finish);
+                }
                 if ended && std::mem::take(&mut self.commits) && finish == Finish::Done {
                     self.hub.committed();
                 }
