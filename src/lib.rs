@@ -111,6 +111,9 @@ pub use graphex_runtime::__private;
 /// The examples of the guide are compiled and run.
 #[cfg(doctest)]
 mod guide {
+    #[cfg(feature = "diesel")]
+    #[doc = include_str!("../guide/generic-code.md")]
+    struct GenericCode;
     #[doc = include_str!("../guide/listening.md")]
     struct Listening;
     #[cfg(all(feature = "testing", feature = "diesel"))]

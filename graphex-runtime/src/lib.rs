@@ -66,7 +66,10 @@ pub mod testing;
 pub mod __private;
 
 #[cfg(feature = "diesel")]
-pub use capture::{AttachError, Broadcast, BroadcastDsl, CaptureError, HubCustomizer};
+pub use capture::{
+    AttachError, Broadcast, BroadcastConnection, BroadcastDsl, BroadcastQuery, BroadcastStatement,
+    CaptureError, HubCustomizer,
+};
 pub use change::{Action, Row, SubscriptionAction, SubscriptionOperation};
 #[cfg(feature = "diesel")]
 pub use changelog::{

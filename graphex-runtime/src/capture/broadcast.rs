@@ -4,14 +4,14 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use diesel::RunQueryDsl;
-use diesel::connection::{AnsiTransactionManager, Connection};
+use diesel::connection::Connection;
 use diesel::query_builder::Query;
 use diesel::query_builder::{DeleteStatement, InsertStatement, ReturningClause, UpdateStatement};
 use diesel::query_dsl::methods::LoadQuery;
 use diesel::query_source::{QuerySource, Table};
-use diesel::r2d2::{ManageConnection, PoolTransactionManager, PooledConnection, R2D2Connection};
 use diesel::result::{Error, QueryResult};
 
+use super::bare::BroadcastConnection;
 use super::error::CaptureError;
 use super::reading::{Executable, Reading};
 use super::returning::{AlsoReturning, Returns};
@@ -156,39 +156,6 @@ where
     }
 }
 
-/// The way to the connection inside of a pool's: Diesel runs SQLite's batches on a bare
-/// connection only. Told apart by the transaction manager, since both are connections.
-pub trait Reach<Conn: Connection> {
-    /// The bare connection.
-    type Bare: Connection<Backend = Conn::Backend>;
-
-    /// Borrows it.
-    fn bare(conn: &mut Conn) -> &mut Self::Bare;
-}
-
-impl<Conn: Connection> Reach<Conn> for AnsiTransactionManager {
-    type Bare = Conn;
-
-    fn bare(conn: &mut Conn) -> &mut Conn {
-        conn
-    }
-}
-
-impl<Manager, T> Reach<PooledConnection<Manager>> for PoolTransactionManager<T>
-where
-    Manager: ManageConnection,
-    Manager::Connection: R2D2Connection + Send + 'static,
-{
-    type Bare = Manager::Connection;
-
-    fn bare(conn: &mut PooledConnection<Manager>) -> &mut Manager::Connection {
-        conn
-    }
-}
-
-/// The connection that statements of this one run on.
-type Bare<Conn> = <<Conn as Connection>::TransactionManager as Reach<Conn>>::Bare;
-
 impl<S, M, K, Conn> RunQueryDsl<Conn> for Broadcast<S, M, K> {}
 
 impl<'query, S, M, K, Conn, U> LoadQuery<'query, Conn, U> for Broadcast<S, M, K>
@@ -213,16 +180,16 @@ pub trait Run<'query, Conn, M, K, U> {
 
 impl<'query, S, Conn, M, K, U> Run<'query, Conn, M, K, U> for S
 where
-    Conn: Connection<TransactionManager: Reach<Conn>>,
+    Conn: BroadcastConnection,
     M: ModelType,
     K: Kind<M, Conn::Backend>,
     S: AlsoReturning<K::Selection>,
     S::Reading: Reading<K, M, Conn::Backend, U>,
-    S::Query: LoadQuery<'query, Bare<Conn>, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
+    S::Query: LoadQuery<'query, Conn::Bare, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
 {
     fn run(self, conn: &mut Conn) -> QueryResult<Vec<U>> {
         let query = self.also_returning(K::selection());
-        let conn = Conn::TransactionManager::bare(conn);
+        let conn = conn.bare();
         run::<_, M, _, _, _>(conn, query, S::Reading::read)
     }
 }

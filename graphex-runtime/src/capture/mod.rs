@@ -6,8 +6,10 @@
 //! `SAVEPOINT` and `ROLLBACK` from Diesel and publishes what has been committed, when it has
 //! been: plain `conn.transaction(…)` needs no wrapper.
 
+mod bare;
 mod broadcast;
 mod error;
+mod generic;
 mod pool;
 mod reading;
 #[cfg(feature = "testing")]
@@ -20,8 +22,10 @@ mod uncommitted;
 
 use diesel::connection::{Connection, Instrumentation};
 
+pub use bare::BroadcastConnection;
 pub use broadcast::{Broadcast, BroadcastDsl};
 pub use error::{AttachError, CaptureError};
+pub use generic::{BroadcastQuery, BroadcastStatement};
 pub use pool::HubCustomizer;
 #[cfg(feature = "testing")]
 pub use rehearsal::{tell_uncommitted, uncommitted};

@@ -56,7 +56,7 @@ impl Tracker {
     where
         C::Backend: 'static,
     {
-        let aborts_on_error = TypeId::of::<C::Backend>() == TypeId::of::<Pg>();
+        let aborts_on_error = aborts_on_error(conn);
         conn.set_instrumentation(Self {
             hub: hub.clone(),
             uncommitted: Uncommitted::new(aborts_on_error),
@@ -297,6 +297,23 @@ fn take_known(there: &mut dyn Instrumentation) -> Option<Inner> {
 
 fn type_of(instrumentation: &dyn Instrumentation) -> TypeId {
     instrumentation.as_any().type_id()
+}
+
+/// Whether a statement that the database refuses aborts its transaction, as on PostgreSQL. The one
+/// of several databases that a `MultiConnection` has is asked.
+fn aborts_on_error<C: Connection>(conn: &mut C) -> bool
+where
+    C::Backend: 'static,
+{
+    let backend = TypeId::of::<C::Backend>();
+    backend == TypeId::of::<Pg>()
+        || (!is_single(std::any::type_name::<C::Backend>())
+            && conn.batch_execute("SELECT pg_backend_pid()").is_ok())
+}
+
+/// Whether this is one of Diesel's own backends: the others are several in one.
+fn is_single(backend: &str) -> bool {
+    backend.starts_with("diesel::")
 }
 
 /// Whether the transaction that is open is one of Diesel's test transactions, which it does not take
