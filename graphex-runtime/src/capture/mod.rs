@@ -11,6 +11,7 @@ mod broadcast;
 mod error;
 mod generic;
 mod pool;
+mod publish;
 mod reading;
 #[cfg(feature = "testing")]
 mod rehearsal;

@@ -130,6 +130,11 @@ impl Tracker {
         conn.instrumentation().downcast_mut()
     }
 
+    /// Whether it hands over to this hub.
+    pub(super) fn is_of(&self, hub: &Hub) -> bool {
+        self.hub.is(hub)
+    }
+
     /// Whether a transaction is open that was begun as SQL text. Asked outside of one of Diesel's.
     pub(super) fn is_spoken_open(&self) -> bool {
         self.spoken.is_open()
@@ -145,9 +150,10 @@ impl Tracker {
         self.uncommitted.record(depth, changes);
     }
 
-    /// Of what is logged only the log tells, so that nothing is told twice.
+    /// Of what is logged only the log tells, so that nothing is told twice; what was published is
+    /// beside it.
     fn drop_logged(&self, changes: &mut Vec<Change>) {
-        changes.retain(|change| !self.hub.is_logged(change.model));
+        changes.retain(|change| change.published || !self.hub.is_logged(change.model));
     }
 
     fn say_that_tests_tell_nothing(&mut self) {
