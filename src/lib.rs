@@ -101,6 +101,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+/// The async-graphql whose schemas graphex extends.
+pub use async_graphql;
 pub use graphex_macros::ModelType;
 #[doc(inline)]
 pub use graphex_runtime::*;
