@@ -20,7 +20,7 @@ use super::lock;
 use super::outbox::Pushed;
 use super::passage::Verdict;
 use super::past::{Page, Then};
-use super::plan::{Plan, Seat};
+use super::plan::{Candidate, Plan, Seat};
 use super::recent::{Delivered, Reached};
 use super::snapshot::Snapshot;
 use super::subscriber::{Member, Subscriber};
@@ -304,7 +304,7 @@ impl CatchUp {
             let mut delivery = Delivery::new(&self.lane, delivered);
             let action = delivered.change.action;
             let of_action = listed.iter().filter(|listed| listed.plan.action == action);
-            let candidates = of_action.map(|listed| (&listed.plan.predicate, listed));
+            let candidates = of_action.map(Candidate::from);
             engine.deliver_to(&mut delivery, spent, candidates).await;
         }
         if self.begin.ready {

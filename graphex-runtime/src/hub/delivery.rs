@@ -11,12 +11,11 @@ use super::lane::{Budget, Lane};
 use super::lock;
 use super::outbox::Pushed;
 use super::passage::{Subjects, Verdict};
-use super::plan::{Listed, Members, Plan};
+use super::plan::{Candidate, Listed, Members, Plan};
 use super::recent::Delivered;
 use crate::change::{Change, Passage};
 use crate::layer::{BoxFuture, Inbox};
 use crate::model::Model;
-use crate::predicate::Predicate;
 use crate::topic::Topic;
 use crate::wire;
 
@@ -47,19 +46,26 @@ impl<'d> Delivery<'d> {
     fn next<'c>(
         &self,
         spent: &mut Budget,
-        candidates: &mut impl Iterator<Item = (&'c Predicate, &'c Arc<Listed>)>,
+        candidates: &mut impl Iterator<Item = Candidate<'c>>,
     ) -> Option<(Verdict, bool, &'c Arc<Listed>)> {
-        candidates.find_map(|(predicate, listed)| {
-            let verdict = self.verdict(predicate, listed);
+        candidates.find_map(|candidate| {
+            let verdict = self.verdict(&candidate);
             let is_spent = spent.is_spent_with(COST_OF_A_TEST + self.subjects.take_cost());
+            let listed = candidate.listed;
             (is_spent || verdict != Verdict::Nothing).then_some((verdict, is_spent, listed))
         })
     }
 
     /// What the change is to a plan that it may match, as far as its rows tell. Most plans that are
-    /// tested are not matched, and nothing of them is read but the predicate.
+    /// tested are not matched, and nothing of them is read but a condition.
     #[inline]
-    fn verdict(&self, predicate: &Predicate, listed: &Listed) -> Verdict {
+    fn verdict(&self, candidate: &Candidate<'_>) -> Verdict {
+        let (predicate, listed) = (candidate.predicate, candidate.listed);
+        if let Some(condition) = candidate.condition
+            && !self.subjects.may_fulfil(condition)
+        {
+            return Verdict::Nothing;
+        }
         // An older change that is not decided goes first.
         let is_free = !predicate.is_costly()
             || listed
@@ -107,7 +113,7 @@ impl Engine {
         &self,
         delivery: &mut Delivery<'_>,
         spent: &mut Budget,
-        mut candidates: impl Iterator<Item = (&'c Predicate, &'c Arc<Listed>)>,
+        mut candidates: impl Iterator<Item = Candidate<'c>>,
     ) {
         while let Some((verdict, is_spent, listed)) = delivery.next(spent, &mut candidates) {
             if is_spent {

@@ -8,7 +8,7 @@ use super::channel::Channel;
 use super::engine::Engine;
 use super::plan::Plan;
 use crate::change::{Change, Passage, Row};
-use crate::predicate::{Decision, Predicate, Subject};
+use crate::predicate::{Condition, Decision, Predicate, Subject};
 
 /// What a change is to a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,13 @@ impl<'c> Subjects<'c> {
     pub(super) fn take_cost(&self) -> usize {
         let before = self.before.as_ref().map_or(0, Subject::take_cost);
         self.now.take_cost() + before
+    }
+
+    /// Whether one of them fulfils the condition.
+    #[inline]
+    pub(super) fn may_fulfil(&self, condition: &Condition) -> bool {
+        let before = self.before.as_ref();
+        condition.holds(&self.now) || before.is_some_and(|before| condition.holds(before))
     }
 
     /// What the change is to the plan with this predicate, as far as its rows tell.

@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use candidates::Candidate;
 use candidates::Scanned;
 use indexmap::IndexMap;
 
@@ -208,8 +209,7 @@ impl PlanTable {
         let place = match &scanned_on {
             Some(topic) => {
                 let listeners = self.topics.entry(topic.clone()).or_default();
-                let predicate = plan.predicate.clone();
-                listeners.scanned.put(Scanned { predicate, listed })
+                listeners.scanned.put(Scanned::new(listed))
             }
             None => {
                 let place = self.found.put(listed);

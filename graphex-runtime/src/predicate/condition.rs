@@ -25,7 +25,7 @@ pub(crate) enum Test {
     /// The text has this [`Value::Text`] in this place.
     Text(Place, Arc<Value>),
     /// The text in upper case has this, which is in upper case, in this place.
-    Folded(Place, Box<str>),
+    Folded(Place, Arc<str>),
     /// A part of the date or time equals this.
     Part(Part, i128),
     /// The calendar date equals this.
@@ -61,7 +61,7 @@ impl Condition {
     }
 
     /// Whether it holds for the row.
-    pub(super) fn holds(&self, subject: &Subject<'_>) -> bool {
+    pub(crate) fn holds(&self, subject: &Subject<'_>) -> bool {
         let value = subject.value(self.field);
         if let Test::IsNull(expected) = self.test {
             return value.is_null() == expected;

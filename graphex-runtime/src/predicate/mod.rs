@@ -174,7 +174,6 @@ impl Predicate {
     }
 
     /// What is asked of single values besides.
-    #[cfg_attr(not(feature = "diesel"), allow(dead_code, reason = "for SQL"))]
     pub(crate) fn conditions(&self) -> &[Condition] {
         &self.0.conditions
     }

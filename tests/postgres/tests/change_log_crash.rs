@@ -57,7 +57,7 @@ struct Stored {
 }
 
 fn state(conn: &mut PgConnection) -> Rows {
-    let sql = "SELECT id, row_to_json(r)::text AS json FROM (SELECT id, text FROM notes) r";
+    let sql = "SELECT id, json_build_object('id', id, 'text', text)::text AS json FROM notes";
     let rows: Vec<Stored> = diesel::sql_query(sql).load(conn).unwrap();
     let keyed = |row: Stored| (("notes".to_owned(), row.id), row.json);
     rows.into_iter().map(keyed).collect()

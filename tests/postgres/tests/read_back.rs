@@ -200,9 +200,10 @@ fn database<M: ModelType>(schema: &str, create: &str) -> PgConnection {
     let mut conn = connect(schema);
     let table = M::MODEL.table.unwrap().name();
     let columns = M::MODEL.logged_columns(Database::Postgres, "NEW");
-    let columns: Vec<_> = columns
-        .map(|(name, sql)| format!("{sql} AS \"{name}\""))
-        .collect();
+    // One way of making JSON is for tables of many columns.
+    let (arguments, columns): (Vec<_>, Vec<_>) = columns
+        .map(|(name, sql)| (format!("'{name}', {sql}"), format!("{sql} AS \"{name}\"")))
+        .unzip();
     conn.batch_execute(&format!(
         "DROP SCHEMA {schema} CASCADE; CREATE SCHEMA {schema};
          CREATE TYPE mood AS ENUM ('very good', 'bad');
@@ -210,12 +211,14 @@ fn database<M: ModelType>(schema: &str, create: &str) -> PgConnection {
          {create};
          CREATE TABLE log (seq bigserial, new json);
          CREATE FUNCTION logged() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-             INSERT INTO {schema}.log (new) VALUES (
-                 (SELECT pg_catalog.row_to_json(r) FROM (SELECT {}) r));
+             INSERT INTO {schema}.log (new) VALUES (pg_catalog.json_build_object({arguments}));
+             ASSERT (SELECT pg_catalog.row_to_json(r) FROM (SELECT {columns}) r)::jsonb
+                 = pg_catalog.json_build_object({arguments})::jsonb, 'both ways say the same';
              RETURN NULL;
          END $$;
          CREATE TRIGGER logged AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION logged()",
-        columns.join(", ")
+        arguments = arguments.join(", "),
+        columns = columns.join(", ")
     ))
     .unwrap();
     conn

@@ -40,31 +40,40 @@ pub(in crate::changelog) fn truncate_trigger(table: &LoggedTable) -> String {
 }
 
 /// The text of the function between its quotes, as `pg_proc.prosrc` has it. Names and operators
-/// are qualified: a `SET search_path` would cost as much as the insert does.
+/// are qualified: a `SET search_path` would cost as much as the insert does. To find the partition costs
+/// more than the number that tells it.
 pub(in crate::changelog) fn body(table: &LoggedTable, version: &str) -> String {
     let stream = literal(&table.stream);
-    let (old, new) = (row(&table.old), row(&table.new));
+    let (old, new) = (object(&table.old), object(&table.new));
     format!(
         "
 -- graphex {version} {name}
 DECLARE
-  number pg_catalog.int8;
+  number pg_catalog.int8 := pg_catalog.nextval('graphex.log_seq'::pg_catalog.regclass);
+  part pg_catalog.int8 := (number OPERATOR(pg_catalog.>>) 36) OPERATOR(pg_catalog.&) 3::pg_catalog.int8;
+  was pg_catalog.json;
+  becomes pg_catalog.json;
+  does pg_catalog.\"char\" := 't';
 BEGIN
   IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-    INSERT INTO graphex.log (stream, op, new) VALUES ({stream}, 'c',
-      {new})
-    RETURNING seq INTO number;
+    does := 'c';
+    becomes := {new};
   ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
-    INSERT INTO graphex.log (stream, op, old, new) VALUES ({stream}, 'u',
-      {old},
-      {new})
-    RETURNING seq INTO number;
+    does := 'u';
+    was := {old};
+    becomes := {new};
   ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
-    INSERT INTO graphex.log (stream, op, old) VALUES ({stream}, 'd',
-      {old})
-    RETURNING seq INTO number;
+    does := 'd';
+    was := {old};
+  END IF;
+  IF part OPERATOR(pg_catalog.=) 0 THEN
+    INSERT INTO graphex.log_0 (seq, stream, op, old, new) VALUES (number, {stream}, does, was, becomes);
+  ELSIF part OPERATOR(pg_catalog.=) 1 THEN
+    INSERT INTO graphex.log_1 (seq, stream, op, old, new) VALUES (number, {stream}, does, was, becomes);
+  ELSIF part OPERATOR(pg_catalog.=) 2 THEN
+    INSERT INTO graphex.log_2 (seq, stream, op, old, new) VALUES (number, {stream}, does, was, becomes);
   ELSE
-    INSERT INTO graphex.log (stream, op) VALUES ({stream}, 't') RETURNING seq INTO number;
+    INSERT INTO graphex.log_3 (seq, stream, op, old, new) VALUES (number, {stream}, does, was, becomes);
   END IF;
   IF (number OPERATOR(pg_catalog.&) 255::pg_catalog.int8) OPERATOR(pg_catalog.=) 0::pg_catalog.int8 THEN
     PERFORM graphex.trim();
@@ -75,7 +84,21 @@ END ",
     )
 }
 
-/// The row as JSON: of a sub-select, since `json_build_object` takes no more than 50 columns.
+/// The row as JSON, as a function makes it that is given its columns: cheaper than a sub-select.
+fn object(columns: &[(&str, String)]) -> String {
+    /// A function takes a hundred arguments.
+    const MOST: usize = 50;
+    if columns.len() > MOST {
+        return row(columns);
+    }
+    let columns: Vec<_> = columns
+        .iter()
+        .map(|(name, sql)| format!("{}, {sql}", literal(name)))
+        .collect();
+    format!("pg_catalog.json_build_object({})", columns.join(", "))
+}
+
+/// The row as JSON, of any number of columns.
 fn row(columns: &[(&str, String)]) -> String {
     let columns: Vec<_> = columns
         .iter()

@@ -40,9 +40,15 @@ fn postgres_triggers_name_everything_by_its_schema_and_log_only_the_models_colum
     let sql = sql.replace(version, "{version}");
     let row = |row: &str| {
         format!(
-            "(SELECT pg_catalog.row_to_json(r) FROM (SELECT {row}.\"id\" AS \"id\", \
-             {row}.\"the \"\"score\"\"\"::pg_catalog.text AS \"the \"\"score\"\"\", \
-             pg_catalog.encode({row}.\"file\", 'hex') AS \"file\") r)"
+            "pg_catalog.json_build_object('id', {row}.\"id\", \
+             'the \"score\"', {row}.\"the \"\"score\"\"\"::pg_catalog.text, \
+             'file', pg_catalog.encode({row}.\"file\", 'hex'))"
+        )
+    };
+    let insert = |part: u8| {
+        format!(
+            "    INSERT INTO graphex.log_{part} (seq, stream, op, old, new) VALUES \
+             (number, 'messages', does, was, becomes);"
         )
     };
     let expected = format!(
@@ -51,23 +57,31 @@ CREATE OR REPLACE FUNCTION graphex."log_messages"() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $graphex$
 -- graphex {{version}} messages
 DECLARE
-  number pg_catalog.int8;
+  number pg_catalog.int8 := pg_catalog.nextval('graphex.log_seq'::pg_catalog.regclass);
+  part pg_catalog.int8 := (number OPERATOR(pg_catalog.>>) 36) OPERATOR(pg_catalog.&) 3::pg_catalog.int8;
+  was pg_catalog.json;
+  becomes pg_catalog.json;
+  does pg_catalog."char" := 't';
 BEGIN
   IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-    INSERT INTO graphex.log (stream, op, new) VALUES ('messages', 'c',
-      {new})
-    RETURNING seq INTO number;
+    does := 'c';
+    becomes := {new};
   ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
-    INSERT INTO graphex.log (stream, op, old, new) VALUES ('messages', 'u',
-      {old},
-      {new})
-    RETURNING seq INTO number;
+    does := 'u';
+    was := {old};
+    becomes := {new};
   ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
-    INSERT INTO graphex.log (stream, op, old) VALUES ('messages', 'd',
-      {old})
-    RETURNING seq INTO number;
+    does := 'd';
+    was := {old};
+  END IF;
+  IF part OPERATOR(pg_catalog.=) 0 THEN
+{insert_0}
+  ELSIF part OPERATOR(pg_catalog.=) 1 THEN
+{insert_1}
+  ELSIF part OPERATOR(pg_catalog.=) 2 THEN
+{insert_2}
   ELSE
-    INSERT INTO graphex.log (stream, op) VALUES ('messages', 't') RETURNING seq INTO number;
+{insert_3}
   END IF;
   IF (number OPERATOR(pg_catalog.&) 255::pg_catalog.int8) OPERATOR(pg_catalog.=) 0::pg_catalog.int8 THEN
     PERFORM graphex.trim();
@@ -77,6 +91,10 @@ END $graphex$;
 CREATE OR REPLACE TRIGGER "!graphex:messages" AFTER INSERT OR UPDATE OR DELETE ON "chat"."Messages"
 FOR EACH ROW EXECUTE FUNCTION graphex."log_messages"();
 "#,
+        insert_0 = insert(0),
+        insert_1 = insert(1),
+        insert_2 = insert(2),
+        insert_3 = insert(3),
         old = row("OLD"),
         new = row("NEW"),
     );
@@ -115,7 +133,7 @@ fn names_are_no_longer_than_a_database_keeps() {
 
 #[test]
 fn a_table_of_many_columns_is_one_object() {
-    let sql = |columns: usize| {
+    let sql = |database, columns: usize| {
         let name = |number: usize| -> &'static str { format!("c{number}").leak() };
         let fields: Vec<_> = (0..columns)
             .map(|number| i64::TYPE.named(name(number), "X").in_column(name(number)))
@@ -124,11 +142,19 @@ fn a_table_of_many_columns_is_one_object() {
             table: Some(Table::named(None, "wide")),
             ..Model::sample(Payload::Full, fields.leak(), &[])
         }));
-        schema(Database::Sqlite, &[model]).migration().up
+        schema(database, &[model]).migration().up
     };
-    assert!(!sql(60).contains("substr"));
-    let wide = sql(150);
+    assert!(!sql(Database::Sqlite, 60).contains("substr"));
+    let wide = sql(Database::Sqlite, 150);
     assert!(wide.contains("substr(p0, 1, length(p0) - 1) || ',' || substr(p1, 2, length(p1) - 2) || ',' || substr(p2, 2)"));
+    let one_call = "was := pg_catalog.json_build_object('c0', OLD.\"c0\", ";
+    assert!(sql(Database::Postgres, 50).contains(one_call));
+    let wide = sql(Database::Postgres, 51);
+    assert!(
+        wide.contains(
+            "was := (SELECT pg_catalog.row_to_json(r) FROM (SELECT OLD.\"c0\" AS \"c0\", "
+        )
+    );
 }
 
 #[test]

@@ -7,15 +7,56 @@ use smallvec::SmallVec;
 use super::{Listed, PlanTable};
 use crate::change::Change;
 use crate::hub::slab::Block;
-use crate::predicate::Predicate;
+use crate::predicate::{Condition, Predicate};
 use crate::topic::{Topic, Topics};
 
-/// A plan that each change on its topic is tested against.
+/// A plan that each change on its topic is tested against. What most tests need of it stands here, side
+/// by side with that of others: a pointer that is followed is a wait for memory.
 #[derive(Clone, Debug)]
 pub(super) struct Scanned {
-    /// The plan's: most tests need no more of it.
-    pub(super) predicate: Predicate,
+    /// The first condition of the predicate, which most rows do not fulfil.
+    condition: Option<Condition>,
+    predicate: Predicate,
     pub(super) listed: Arc<Listed>,
+}
+
+impl Scanned {
+    pub(super) fn new(listed: Arc<Listed>) -> Self {
+        let predicate = listed.plan.predicate.clone();
+        Self {
+            condition: predicate.conditions().first().cloned(),
+            predicate,
+            listed,
+        }
+    }
+}
+
+/// A plan that a change may concern, and what tells whether it does.
+pub(crate) struct Candidate<'c> {
+    /// Has to hold, if it is known without the predicate.
+    pub(crate) condition: Option<&'c Condition>,
+    pub(crate) predicate: &'c Predicate,
+    pub(crate) listed: &'c Arc<Listed>,
+}
+
+impl<'c> From<&'c Arc<Listed>> for Candidate<'c> {
+    fn from(listed: &'c Arc<Listed>) -> Self {
+        Self {
+            condition: None,
+            predicate: &listed.plan.predicate,
+            listed,
+        }
+    }
+}
+
+impl<'c> From<&'c Scanned> for Candidate<'c> {
+    fn from(scanned: &'c Scanned) -> Self {
+        Self {
+            condition: scanned.condition.as_ref(),
+            predicate: &scanned.predicate,
+            listed: &scanned.listed,
+        }
+    }
 }
 
 /// The plans that a row may match.
@@ -26,11 +67,10 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Predicate, &Arc<Listed>)> {
-        let found = self.found.iter();
-        let found = found.map(|listed| (&listed.plan.predicate, listed));
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Candidate<'_>> {
+        let found = self.found.iter().map(Candidate::from);
         let scanned = self.scanned.iter().flat_map(|block| block.iter().flatten());
-        found.chain(scanned.map(|scanned| (&scanned.predicate, &scanned.listed)))
+        found.chain(scanned.map(Candidate::from))
     }
 }
 

@@ -39,7 +39,7 @@ fn join_pinned(table: &mut PlanTable, pins: Pins, data: &[usize]) -> Seat {
 fn candidates(table: &PlanTable, row: &Row) -> Vec<Arc<Listed>> {
     let change = Change::unlogged(&MODEL, Action::Create, row.clone());
     let candidates = table.candidates(&topics(), &change);
-    let listed = candidates.iter().map(|(_, listed)| Arc::clone(listed));
+    let listed = candidates.iter().map(|one| Arc::clone(one.listed));
     listed.collect()
 }
 

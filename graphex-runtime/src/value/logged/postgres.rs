@@ -1,4 +1,4 @@
-//! PostgreSQL: `row_to_json` of a row of these expressions. What it writes by itself follows ISO
+//! PostgreSQL: `json_build_object` of these expressions. What it writes by itself follows ISO
 //! 8601 whatever `DateStyle` is; numbers are cast, since JSON has no `NaN` and readers of JSON no
 //! number of 400 digits.
 

@@ -166,11 +166,13 @@ struct Stored {
 
 pub(crate) fn state(conn: &mut PgConnection) -> Rows {
     let sql = "
-        SELECT 'accounts' AS stream, id, row_to_json(r)::text AS json FROM (
-          SELECT id, room, body, score::text, amount::text, encode(file, 'hex') AS file, version, doubled
-          FROM accounts) r
-        UNION ALL SELECT 'children', id, row_to_json(r)::text FROM (SELECT id, account, note FROM children) r
-        UNION ALL SELECT 'commits', id, row_to_json(r)::text FROM (SELECT id, number FROM commits) r";
+        SELECT 'accounts' AS stream, id, json_build_object('id', id, 'room', room, 'body', body,
+          'score', score::text, 'amount', amount::text, 'file', encode(file, 'hex'),
+          'version', version, 'doubled', doubled)::text AS json FROM accounts
+        UNION ALL SELECT 'children', id,
+          json_build_object('id', id, 'account', account, 'note', note)::text FROM children
+        UNION ALL SELECT 'commits', id,
+          json_build_object('id', id, 'number', number)::text FROM commits";
     let rows: Vec<Stored> = diesel::sql_query(sql).load(conn).unwrap();
     rows.into_iter()
         .map(|row| ((row.stream, row.id), row.json))
