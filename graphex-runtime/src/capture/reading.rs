@@ -51,7 +51,6 @@ pub trait Executable<M> {
     type Counted;
 }
 
-#[diagnostic::do_not_recommend]
 impl<M> Executable<M> for Alone {
     type Counted = M;
 }

@@ -90,7 +90,7 @@ impl fmt::Write for FirstPart {
             let beginning = part.get(..word.len());
             beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(word))
         };
-        let is_harmless = !part.contains(';') && HARMLESS.iter().any(|word| begins_with(&word));
+        let is_harmless = !part.contains(';') && HARMLESS.iter().any(begins_with);
         if !is_harmless {
             self.0 = Some(part.to_owned());
         }

@@ -59,7 +59,6 @@ impl<T, Op> OperatorOf for IncompleteInsertStatement<T, Op> {
     type Operator = Op;
 }
 
-#[diagnostic::do_not_recommend]
 impl<T, U, Op, Ret> Statement<Inserted> for InsertStatement<T, U, Op, Ret>
 where
     T: QuerySource,
@@ -69,7 +68,6 @@ where
     type Table = T;
 }
 
-#[diagnostic::do_not_recommend]
 impl<T, Op, Ret> Statement<InsertedDefault> for InsertStatement<T, DefaultValues, Op, Ret>
 where
     T: QuerySource,
@@ -80,7 +78,6 @@ where
 
 // Diesel's type of `on conflict` values has no public name; of all inserts only those with
 // such values can be filtered.
-#[diagnostic::do_not_recommend]
 impl<T, U, Op, Ret> Statement<Upserted> for InsertStatement<T, U, Op, Ret>
 where
     T: QuerySource,
@@ -90,12 +87,10 @@ where
     type Table = T;
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: QuerySource, U, V, Ret> Statement<Updated> for UpdateStatement<T, U, V, Ret> {
     type Table = T;
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: QuerySource, U, Ret> Statement<Deleted> for DeleteStatement<T, U, Ret> {
     type Table = T;
 }
@@ -169,7 +164,6 @@ impl<K: Always, M: Selectable<DB>, DB: Backend> Kind<M, DB> for K {
 )]
 pub trait TellsUpserts: Backend {}
 
-#[diagnostic::do_not_recommend]
 impl TellsUpserts for Pg {}
 
 impl<M: Selectable<DB>, DB: TellsUpserts> Kind<M, DB> for Upserted {
