@@ -4,18 +4,19 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use diesel::RunQueryDsl;
-use diesel::connection::{AnsiTransactionManager, Connection};
+use diesel::connection::Connection;
 use diesel::query_builder::Query;
 use diesel::query_builder::{DeleteStatement, InsertStatement, ReturningClause, UpdateStatement};
 use diesel::query_dsl::methods::LoadQuery;
 use diesel::query_source::{QuerySource, Table};
-use diesel::r2d2::{ManageConnection, PoolTransactionManager, PooledConnection, R2D2Connection};
 use diesel::result::{Error, QueryResult};
 
+use super::bare::BroadcastConnection;
+use super::error::CaptureError;
 use super::reading::{Executable, Reading};
 use super::returning::{AlsoReturning, Returns};
 use super::statement::{Kind, Statement};
-use super::tracker::{Tracker, depth};
+use super::tracker::{Tracker, depth, is_test_transaction};
 use crate::change::Change;
 use crate::model::{BroadcastTable, ModelType};
 
@@ -155,39 +156,6 @@ where
     }
 }
 
-/// The way to the connection inside of a pool's: Diesel runs SQLite's batches on a bare
-/// connection only. Told apart by the transaction manager, since both are connections.
-pub trait Reach<Conn: Connection> {
-    /// The bare connection.
-    type Bare: Connection<Backend = Conn::Backend>;
-
-    /// Borrows it.
-    fn bare(conn: &mut Conn) -> &mut Self::Bare;
-}
-
-impl<Conn: Connection> Reach<Conn> for AnsiTransactionManager {
-    type Bare = Conn;
-
-    fn bare(conn: &mut Conn) -> &mut Conn {
-        conn
-    }
-}
-
-impl<Manager, T> Reach<PooledConnection<Manager>> for PoolTransactionManager<T>
-where
-    Manager: ManageConnection,
-    Manager::Connection: R2D2Connection + Send + 'static,
-{
-    type Bare = Manager::Connection;
-
-    fn bare(conn: &mut PooledConnection<Manager>) -> &mut Manager::Connection {
-        conn
-    }
-}
-
-/// The connection that statements of this one run on.
-type Bare<Conn> = <<Conn as Connection>::TransactionManager as Reach<Conn>>::Bare;
-
 impl<S, M, K, Conn> RunQueryDsl<Conn> for Broadcast<S, M, K> {}
 
 impl<'query, S, M, K, Conn, U> LoadQuery<'query, Conn, U> for Broadcast<S, M, K>
@@ -212,16 +180,16 @@ pub trait Run<'query, Conn, M, K, U> {
 
 impl<'query, S, Conn, M, K, U> Run<'query, Conn, M, K, U> for S
 where
-    Conn: Connection<TransactionManager: Reach<Conn>>,
+    Conn: BroadcastConnection,
     M: ModelType,
     K: Kind<M, Conn::Backend>,
     S: AlsoReturning<K::Selection>,
     S::Reading: Reading<K, M, Conn::Backend, U>,
-    S::Query: LoadQuery<'query, Bare<Conn>, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
+    S::Query: LoadQuery<'query, Conn::Bare, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
 {
     fn run(self, conn: &mut Conn) -> QueryResult<Vec<U>> {
         let query = self.also_returning(K::selection());
-        let conn = Conn::TransactionManager::bare(conn);
+        let conn = conn.bare();
         run::<_, M, _, _, _>(conn, query, S::Reading::read)
     }
 }
@@ -239,8 +207,12 @@ where
     M: ModelType,
     Q: LoadQuery<'query, C, R>,
 {
-    Tracker::of::<_, M>(conn)?;
+    let spoken = Tracker::of::<_, M>(conn)?.is_spoken_open();
     if depth(conn)? == 0 {
+        if spoken {
+            let model = M::MODEL.name;
+            return Err(CaptureError::TransactionAsText { model }.into());
+        }
         conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read))
     } else {
         record::<_, M, _, _, _>(conn, query, read)
@@ -272,7 +244,8 @@ where
         }
     }
     let depth = depth(conn)?;
-    Tracker::of::<_, M>(conn)?.record(depth, changes);
+    let is_test = is_test_transaction(conn, depth);
+    Tracker::of::<_, M>(conn)?.record(depth, is_test, changes);
     match unread {
         None => Ok(returned),
         Some(error) => {

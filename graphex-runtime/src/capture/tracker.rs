@@ -11,6 +11,7 @@ use diesel::pg::Pg;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
 use super::error::{AttachError, CaptureError};
+use super::spoken::{Heard, Spoken};
 use super::uncommitted::{Finish, Uncommitted};
 use crate::change::Change;
 use crate::hub::{Hub, Ticket};
@@ -27,6 +28,17 @@ pub(super) struct Tracker {
     committing: Option<Ticket>,
     /// Whether the `COMMIT` of a transaction runs.
     commits: bool,
+    /// What SQL text says of transactions outside of those of Diesel's, and after the text that
+    /// runs.
+    spoken: Spoken,
+    heard: Option<Heard>,
+    /// Whether a transaction of Diesel's is open, or about to be, and whether the statement that runs
+    /// begins or ends it.
+    is_in_transaction: bool,
+    begins: bool,
+    ends: bool,
+    /// Whether it was said that a test transaction publishes nothing.
+    is_test_told: bool,
     inner: Inner,
 }
 
@@ -44,12 +56,18 @@ impl Tracker {
     where
         C::Backend: 'static,
     {
-        let aborts_on_error = TypeId::of::<C::Backend>() == TypeId::of::<Pg>();
+        let aborts_on_error = aborts_on_error(conn);
         conn.set_instrumentation(Self {
             hub: hub.clone(),
             uncommitted: Uncommitted::new(aborts_on_error),
             committing: None,
             commits: false,
+            spoken: Spoken::default(),
+            heard: None,
+            is_in_transaction: false,
+            begins: false,
+            ends: false,
+            is_test_told: false,
             inner,
         });
     }
@@ -106,11 +124,63 @@ impl Tracker {
         }
     }
 
+    /// The connection's tracker, if it is attached.
+    #[cfg(feature = "testing")]
+    pub(super) fn there<C: Connection>(conn: &mut C) -> Option<&mut Self> {
+        conn.instrumentation().downcast_mut()
+    }
+
+    /// Whether it hands over to this hub.
+    pub(super) fn is_of(&self, hub: &Hub) -> bool {
+        self.hub.is(hub)
+    }
+
+    /// Whether a transaction is open that was begun as SQL text. Asked outside of one of Diesel's.
+    pub(super) fn is_spoken_open(&self) -> bool {
+        self.spoken.is_open()
+    }
+
     /// Adds changes made at this transaction depth.
-    pub(super) fn record(&mut self, depth: u32, mut changes: Vec<Change>) {
-        // Of what is logged only the log tells, so that nothing is told twice.
-        changes.retain(|change| !self.hub.is_logged(change.model));
+    pub(super) fn record(&mut self, depth: u32, is_test: bool, mut changes: Vec<Change>) {
+        if is_test {
+            self.say_that_tests_tell_nothing();
+        } else {
+            self.drop_logged(&mut changes);
+        }
         self.uncommitted.record(depth, changes);
+    }
+
+    /// Of what is logged only the log tells, so that nothing is told twice; what was published is
+    /// beside it.
+    fn drop_logged(&self, changes: &mut Vec<Change>) {
+        changes.retain(|change| change.published || !self.hub.is_logged(change.model));
+    }
+
+    fn say_that_tests_tell_nothing(&mut self) {
+        if !std::mem::replace(&mut self.is_test_told, true) {
+            tracing::warn!(
+                "a change in a test transaction is told to nobody, for that is never committed; \
+                 graphex's feature `testing` has `testing::uncommitted(&mut conn)` to see what \
+                 would be told, and `testing::tell_uncommitted(&mut conn)` to tell it"
+            );
+        }
+    }
+
+    /// What the transaction tells if it is committed now.
+    #[cfg(feature = "testing")]
+    pub(super) fn to_be_told(&self) -> impl Iterator<Item = &Change> {
+        self.uncommitted.settled()
+    }
+
+    /// Tells it, and how many changes it is.
+    #[cfg(feature = "testing")]
+    pub(super) fn tell_now(&mut self) -> usize {
+        let changes = self.uncommitted.take_settled();
+        let told = changes.len();
+        if told > 0 {
+            self.hub.reserve(changes).commit();
+        }
+        told
     }
 
     fn leave(&mut self) -> Result<Inner, AttachError> {
@@ -121,9 +191,32 @@ impl Tracker {
         }
     }
 
+    /// The text that ran was carried out, or has failed.
+    fn finish_text(&mut self, is_done: bool) {
+        let heard = self.heard.take();
+        if let Some(spoken) = heard.and_then(|heard| heard.finished(is_done)) {
+            self.spoken = spoken;
+        }
+    }
+
+    /// The statement that ran may have begun or ended a transaction of Diesel's.
+    fn finish_control(&mut self, finish: Finish) {
+        if std::mem::take(&mut self.begins) {
+            self.is_in_transaction = finish == Finish::Done;
+        }
+        if std::mem::take(&mut self.ends) {
+            // Where a COMMIT has failed the transaction is over, or rolled back next.
+            self.is_in_transaction = false;
+            // It ends whatever was begun before it, too.
+            self.spoken = Spoken::default();
+        }
+    }
+
     fn hear(&mut self, event: &InstrumentationEvent<'_>) {
         match event {
             InstrumentationEvent::BeginTransaction { depth, .. } => {
+                self.is_in_transaction = true;
+                (self.begins, self.ends) = (depth.get() == 1, false);
                 self.committing = None;
                 self.commits = false;
                 self.uncommitted.begin(depth.get());
@@ -132,18 +225,34 @@ impl Tracker {
             // its place after this one.
             InstrumentationEvent::CommitTransaction { depth, .. } => {
                 self.commits = depth.get() == 1;
-                let changes = self.uncommitted.commit(depth.get());
+                (self.begins, self.ends) = (false, depth.get() == 1);
+                let mut changes = self.uncommitted.commit(depth.get());
+                if self.is_test_told {
+                    self.drop_logged(&mut changes);
+                }
                 self.committing = (!changes.is_empty()).then(|| self.hub.reserve(changes));
             }
             InstrumentationEvent::RollbackTransaction { depth, .. } => {
                 self.committing = None;
                 self.commits = false;
+                (self.begins, self.ends) = (false, depth.get() == 1);
                 self.uncommitted.rollback(depth.get());
             }
-            InstrumentationEvent::StartQuery { .. } => self.uncommitted.start_query(),
+            InstrumentationEvent::StartQuery { query, .. } => {
+                self.uncommitted.start_query();
+                self.heard = if self.is_in_transaction {
+                    None
+                } else {
+                    self.spoken.after(query)
+                };
+            }
             InstrumentationEvent::FinishQuery { error, .. } => {
                 let finish = error.map_or(Finish::Done, finish_of);
+                self.finish_text(error.is_none());
                 let ended = self.uncommitted.finish_query(finish);
+                if ended {
+                    self.finish_control(finish);
+                }
                 if ended && std::mem::take(&mut self.commits) && finish == Finish::Done {
                     self.hub.committed();
                 }
@@ -194,6 +303,29 @@ fn take_known(there: &mut dyn Instrumentation) -> Option<Inner> {
 
 fn type_of(instrumentation: &dyn Instrumentation) -> TypeId {
     instrumentation.as_any().type_id()
+}
+
+/// Whether a statement that the database refuses aborts its transaction, as on PostgreSQL. The one
+/// of several databases that a `MultiConnection` has is asked.
+fn aborts_on_error<C: Connection>(conn: &mut C) -> bool
+where
+    C::Backend: 'static,
+{
+    let backend = TypeId::of::<C::Backend>();
+    backend == TypeId::of::<Pg>()
+        || (!is_single(std::any::type_name::<C::Backend>())
+            && conn.batch_execute("SELECT pg_backend_pid()").is_ok())
+}
+
+/// Whether this is one of Diesel's own backends: the others are several in one.
+fn is_single(backend: &str) -> bool {
+    backend.starts_with("diesel::")
+}
+
+/// Whether the transaction that is open is one of Diesel's test transactions, which it does not take
+/// for a broken connection.
+pub(super) fn is_test_transaction<C: Connection>(conn: &mut C, depth: u32) -> bool {
+    depth > 0 && !C::TransactionManager::is_broken_transaction_manager(conn)
 }
 
 /// The connection's transaction depth; 0 outside of a transaction.

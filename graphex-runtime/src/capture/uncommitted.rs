@@ -83,6 +83,21 @@ impl Uncommitted {
             .collect()
     }
 
+    /// What the transaction publishes if it is committed now.
+    #[cfg(feature = "testing")]
+    pub(super) fn settled(&self) -> impl Iterator<Item = &Change> {
+        let end = if self.aborted { 0 } else { self.first_of(2) };
+        self.changes[..end].iter().map(|recorded| &recorded.change)
+    }
+
+    /// Takes it.
+    #[cfg(feature = "testing")]
+    pub(super) fn take_settled(&mut self) -> Vec<Change> {
+        let end = self.settled().count();
+        let settled = self.changes.drain(..end);
+        settled.map(|recorded| recorded.change).collect()
+    }
+
     /// A transaction or savepoint of this depth is about to be rolled back.
     pub(super) fn rollback(&mut self, depth: u32) {
         self.enter_control();

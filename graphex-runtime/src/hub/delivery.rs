@@ -209,9 +209,13 @@ impl Engine {
     pub(super) fn frame(
         &self,
         plan: &Plan,
-        change: &Change,
+        change: &Arc<Change>,
         passage: Passage,
     ) -> Option<Arc<Frame>> {
+        if plan.projection.is_rows() {
+            let change = Arc::clone(change);
+            return Some(Arc::new(Frame::Row { change, passage }));
+        }
         let limit = self.limits.outbox_bytes;
         let Some(payload) = plan.projection.frame(change, passage, limit) else {
             self.counters.frames_too_large.add(1);
@@ -303,9 +307,6 @@ impl Inbox for Engine {
 
     fn missed<'a>(&'a self, stream: Option<&'a str>) -> BoxFuture<'a> {
         Box::pin(async move {
-            if !self.limits.resync {
-                return;
-            }
             let mut spent = Budget::default();
             let channels: Vec<_> = lock(&self.channels).iter().cloned().collect();
             for channel in channels {

@@ -151,7 +151,7 @@ impl Hub {
     pub fn channels_of(&self, identity: &Identity) -> Vec<ChannelId> {
         let channels = lock(&self.engine.channels);
         let own = channels
-            .iter()
+            .of_clients()
             .filter(|channel| channel.identity == *identity);
         own.map(|channel| channel.id.clone()).collect()
     }

@@ -31,6 +31,7 @@ mod identity;
 mod index;
 mod join;
 mod lane;
+mod listener;
 mod lookups;
 mod measures;
 #[cfg(feature = "metrics")]
@@ -94,6 +95,7 @@ pub(crate) use flush::Flushing;
 #[cfg(feature = "axum")]
 pub(crate) use holdings::Held;
 pub use identity::Identity;
+pub use listener::{FieldError, Heard, ListenError, Listener, Subscribing, TypedChange};
 pub(crate) use operation::{Envelope, Operation, Registration};
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
