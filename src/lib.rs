@@ -76,6 +76,7 @@
 //! * `.broadcast()`, [`Hub::attach`] and [`Hub::customizer`]: capture what Diesel writes, and
 //!   deliver it on commit. [`Hub::publish`] is for other writes that the program knows of.
 //! * [`ChangeLog`] and [`LogSchema`]: hear what anybody commits, from a log in the database.
+//! * [`Hub::subscribe`]: the same changes in the process itself, as Rust values.
 //! * [`axum::router`] and [`axum::Endpoints`]: the HTTP and WebSocket endpoints. [`execute`] is for
 //!   handlers of your own.
 //! * `HubBuilder::layer` (feature `redis`): makes several processes one service.
@@ -96,16 +97,32 @@
 //! | `uuid` | | `uuid::Uuid` as a field or primary key |
 //! | `decimal`, `bigdecimal` | | fields of type `rust_decimal::Decimal`, `bigdecimal::BigDecimal` |
 //! | `metrics` | | `hub.record_metrics()`: what a hub holds and does, for Prometheus and others |
+//! | `testing` | | `graphex::testing`: clients without sockets, what a test transaction would tell, a layer with faults; for `[dev-dependencies]` |
 //! | `serialize-data` | | models without `serialize_data` send the whole row instead of its id |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+/// The async-graphql whose schemas graphex extends.
+pub use async_graphql;
 pub use graphex_macros::ModelType;
 #[doc(inline)]
 pub use graphex_runtime::*;
 
 #[doc(hidden)]
 pub use graphex_runtime::__private;
+
+/// The examples of the guide are compiled and run.
+#[cfg(doctest)]
+mod guide {
+    #[cfg(feature = "diesel")]
+    #[doc = include_str!("../guide/generic-code.md")]
+    struct GenericCode;
+    #[doc = include_str!("../guide/listening.md")]
+    struct Listening;
+    #[cfg(all(feature = "testing", feature = "diesel"))]
+    #[doc = include_str!("../guide/testing.md")]
+    struct Testing;
+}
 
 /// What almost every user of graphex needs.
 pub mod prelude {

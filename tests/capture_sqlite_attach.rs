@@ -19,7 +19,7 @@ use diesel::connection::{
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use diesel::result::Error;
-use graphex::{AttachError, BroadcastDsl as _, CaptureError, Hub, ModelType};
+use graphex::{Action, AttachError, BroadcastDsl as _, CaptureError, Hub, ModelType};
 
 fn insert(conn: &mut Conn, id: i64) -> QueryResult<Note> {
     diesel::insert_into(notes::table)
@@ -238,4 +238,88 @@ fn a_table_with_two_models_is_told_to_the_chosen_one() {
         .unwrap_err();
     let left = insert().broadcast::<Left>().get_result(&mut conn).unwrap();
     assert_eq!(left.id, 1);
+}
+
+#[test]
+fn a_related_row_is_told_with_the_transaction_or_not_at_all() {
+    let (mut conn, mut feed) = (connect(), Feed::new());
+    let hub = feed.hub.clone();
+    let parent = Note::new(100, "parent");
+    let publish = |conn: &mut Conn| hub.publish_on_commit(conn, Action::Update, &parent);
+    let refused = capture_error(publish(&mut conn).map(|()| parent.clone()));
+    assert_eq!(refused, CaptureError::NotAttached { model: "Note" });
+    hub.attach(&mut conn).unwrap();
+    // At once, where there is no transaction.
+    publish(&mut conn).unwrap();
+    assert_eq!(feed.told(), [updated(100, "parent")]);
+    // In its order, when it commits.
+    conn.transaction(|conn| {
+        insert(conn, 1)?;
+        publish(conn)?;
+        insert(conn, 2)?;
+        assert_eq!(feed.told(), []);
+        QueryResult::Ok(())
+    })
+    .unwrap();
+    let told = [created(1, "new"), updated(100, "parent"), created(2, "new")];
+    assert_eq!(feed.told(), told);
+    // Not at all where it, or a savepoint, is rolled back.
+    let rolled_back = conn.transaction(|conn| {
+        publish(conn)?;
+        Err::<(), _>(Error::RollbackTransaction)
+    });
+    rolled_back.unwrap_err();
+    conn.transaction(|conn| {
+        let savepoint = conn.transaction(|conn| {
+            publish(conn)?;
+            Err::<(), _>(Error::RollbackTransaction)
+        });
+        savepoint.unwrap_err();
+        insert(conn, 3)
+    })
+    .unwrap();
+    assert_eq!(feed.told(), [created(3, "new")]);
+    diesel::sql_query("BEGIN").execute(&mut conn).unwrap();
+    let refused = capture_error(publish(&mut conn).map(|()| parent.clone()));
+    assert_eq!(refused, CaptureError::TransactionAsText { model: "Note" });
+    // Another hub does not hear of this connection.
+    let other = Hub::builder().model::<Note>().build();
+    let other = other.publish_on_commit(&mut conn, Action::Update, &parent);
+    let refused = capture_error(other.map(|()| parent.clone()));
+    assert_eq!(refused, CaptureError::NotAttached { model: "Note" });
+}
+
+#[test]
+fn nothing_is_written_in_a_transaction_that_was_begun_as_text() {
+    let (mut conn, mut feed) = (connect(), Feed::new());
+    feed.hub.attach(&mut conn).unwrap();
+    let begin: [fn(&mut Conn); 3] = [
+        |conn| {
+            diesel::sql_query("BEGIN").execute(conn).unwrap();
+        },
+        |conn| conn.batch_execute("SELECT 1; BEGIN IMMEDIATE").unwrap(),
+        |conn| conn.batch_execute("SAVEPOINT a").unwrap(),
+    ];
+    for (id, begin) in (1..).zip(begin) {
+        begin(&mut conn);
+        let refused = capture_error(insert(&mut conn, id));
+        assert_eq!(refused, CaptureError::TransactionAsText { model: "Note" });
+        assert!(refused.to_string().contains("use `conn.transaction(…)`"));
+        diesel::sql_query("ROLLBACK").execute(&mut conn).unwrap();
+        assert_eq!(count(&mut conn), 0);
+        // It was not harmed by that.
+        insert(&mut conn, id).unwrap();
+        assert_eq!(feed.told(), [created(id, "new")]);
+        diesel::delete(notes::table).execute(&mut conn).unwrap();
+    }
+    // A text that begins none, or whose transaction is over.
+    conn.batch_execute("BEGIN; INSERT INTO notes VALUES (7, 'plain'); COMMIT")
+        .unwrap();
+    diesel::sql_query("BEGIN BEGIN")
+        .execute(&mut conn)
+        .unwrap_err();
+    insert(&mut conn, 8).unwrap();
+    conn.transaction(|conn| insert(conn, 9)).unwrap();
+    insert(&mut conn, 10).unwrap();
+    assert_eq!(feed.told(), [8, 9, 10].map(|id| created(id, "new")));
 }

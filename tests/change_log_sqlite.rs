@@ -7,7 +7,7 @@ mod change_log;
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use change_log::{Feed, Note, note, notes, sqlite_schema};
 use diesel::connection::SimpleConnection as _;
@@ -324,6 +324,35 @@ fn what_is_trimmed_is_the_beginning_whatever_the_clock_was() {
     );
 }
 
+/// A write that looks at what can go holds the lock of all writers.
+#[test]
+fn what_a_write_looks_at_does_not_grow_with_the_log() {
+    let file = File::installed("trim");
+    let mut conn = file.connect();
+    let mut rows_up_to = |last: i64| {
+        let started = Instant::now();
+        conn.batch_execute(&format!(
+            "WITH RECURSIVE n (x) AS (SELECT ifnull(max(id), 0) + 1 FROM notes UNION ALL \
+             SELECT x + 1 FROM n WHERE x < {last}) INSERT INTO notes SELECT x, 'x' FROM n"
+        ))
+        .unwrap();
+        started.elapsed()
+    };
+    // Two of each thousand look.
+    let mut fastest = |first: i64| {
+        let times = (1..=5).map(|round| rows_up_to(first + round * 1_000));
+        times.min().unwrap()
+    };
+    let small = fastest(0);
+    file.run(
+        "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 500000) \
+         INSERT INTO graphex_log (stream, op) SELECT 'others', 'c' FROM n",
+    );
+    let large = fastest(5_000);
+    // It was seven times as much where each look went through the whole log.
+    assert!(large < 3 * small, "{large:?} against {small:?}");
+}
+
 #[test]
 fn a_hole_in_the_log_is_told_as_a_gap() {
     let file = File::installed("hole");
@@ -362,7 +391,7 @@ fn a_log_that_cannot_be_read_yet_is_read_later_where_that_is_wanted() {
     let mut feed = Feed::open(file.log().tolerant()).unwrap();
     assert!(!feed.hub.ready());
     sqlite_schema().install(&mut file.connect()).unwrap();
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     while !feed.hub.ready() {
         assert!(started.elapsed() < Duration::from_secs(30));
         std::thread::yield_now();

@@ -301,3 +301,48 @@ async fn it_says_yes_to_what_is_delivered_and_no_to_the_rest() {
     }
     assert!(delivered > 50, "{delivered}");
 }
+
+/// Without a log there is one row, and a throttle that holds back is named.
+#[tokio::test(start_paused = true)]
+async fn an_update_that_is_held_back_comes_later() {
+    let interval = Duration::from_millis(500);
+    let hub = Hub::builder()
+        .model::<Message>()
+        .model::<Note>()
+        .throttle::<Note>(interval)
+        .build();
+    let schema = Schema::build(Query, EmptyMutation, Subscription::default())
+        .data(hub.clone())
+        .finish();
+    let site = Site { hub, schema };
+    let connection = site.connect();
+    site.subscribe(&connection, "noteSubscription", "action: ALL_ACTIONS")
+        .await;
+    let id = connection.id().as_str();
+    let reason = async |action, row: i64| {
+        let explanation = site.hub.explain(action, &Note { id: row }, id).await;
+        explanation.reason
+    };
+    assert_eq!(reason(Action::Update, 1).await, Reason::Delivered);
+    site.hub.publish(Action::Update, &Note { id: 1 });
+    site.hub.flush().await;
+    let held = reason(Action::Update, 1).await;
+    assert_eq!(held, Reason::Throttled { interval });
+    assert_eq!(
+        held.to_string(),
+        "later: an update of the row went less than 500 ms ago; the newest is told then"
+    );
+    assert_eq!(reason(Action::Delete, 1).await, Reason::Delivered);
+    assert_eq!(reason(Action::Update, 2).await, Reason::Delivered);
+    tokio::time::sleep(interval).await;
+    assert_eq!(reason(Action::Update, 1).await, Reason::Delivered);
+    // There is no log, and so no row before.
+    let (before, now) = (message(1, 1, 8, "a"), message(1, 1, 7, "a"));
+    let connection = site.messages("action: UPDATE, filters: {room: 7}").await;
+    let id = connection.id().as_str();
+    let entered = site.hub.explain_update(&before, &now, id).await;
+    assert_eq!(entered.reason, Reason::Delivered);
+    let key = "room".to_owned();
+    let left = site.hub.explain_update(&now, &before, id).await;
+    assert_eq!(left.reason, Reason::Filter { key });
+}

@@ -29,7 +29,7 @@ const RUNTIME: &[&[&str]] = &[
     &["capture", "changelog"],
     &["graphql"],
     &["transport"],
-    &["private", "lib"],
+    &["testing", "private", "lib"],
 ];
 
 const MACROS: &[&[&str]] = &[

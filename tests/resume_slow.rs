@@ -212,3 +212,40 @@ async fn a_ping_keeps_the_cursor_of_an_idle_client_young() {
         }
     }
 }
+
+/// What a snapshot has shown is where the lane is, until something happens.
+#[tokio::test]
+async fn a_ping_tells_where_a_quiet_snapshot_stands() {
+    let file = Store::new("quiet");
+    let server = file
+        .serve_with(|builder| {
+            builder.limits(|limits| limits.ping_interval = Duration::from_millis(50))
+        })
+        .await;
+    file.insert([1]);
+    server.until(|stats| stats.changes_published == 1).await;
+    let mut raw = connected(&server, Some(&json!({}))).await;
+    raw.subscribe(
+        "a",
+        &NOTES.replace("noteChanges", "noteChanges(snapshot: true)"),
+    )
+    .await;
+    let mut ready = None;
+    within(async {
+        loop {
+            let message = raw.next().await;
+            if message["type"] == "next" {
+                let (event, cursor) = event(&message["payload"]);
+                ready = cursor
+                    .filter(|_| event["action"] == "READY")
+                    .or(ready.take());
+            } else if ready.is_some() {
+                assert_eq!(message["type"], "ping", "{message}");
+                let cursor = message["payload"]["graphex"]["after"]["a"].as_str();
+                assert_eq!(cursor, ready.as_deref());
+                return;
+            }
+        }
+    })
+    .await;
+}

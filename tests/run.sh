@@ -6,8 +6,8 @@
 #     ./tests/run.sh --long    proofs ten times as long, benches as the README gives their figures
 #
 # Needs Rust with clippy and rustfmt, a C compiler (for the bundled SQLite), PostgreSQL's
-# server and client library, Redis, OpenSSL, Python, and Node.js, npm and Chromium for the browser page. As
-# root on Debian or Ubuntu it installs what is missing, Rust apart; otherwise it says what to
+# server and client library, Redis, OpenSSL, nginx, HAProxy, Caddy, Python, and Node.js, npm and Chromium for the
+# browser page. As root on Debian or Ubuntu it installs what is missing, Rust apart; otherwise it says what to
 # install, all at once and before anything is built.
 #
 # Dependencies are built once, and once more for clippy: all that can be is built with the features
@@ -137,6 +137,10 @@ has_postgres() { postgres_bin >/dev/null; }
 has_sqlite_shell() { command -v sqlite3 >/dev/null; }
 has_redis() { command -v redis-server >/dev/null; }
 has_redis_tools() { command -v redis-cli >/dev/null && command -v redis-benchmark >/dev/null; }
+# Debian keeps them where only root looks.
+has_nginx() { PATH=$PATH:/usr/sbin command -v nginx >/dev/null; }
+has_haproxy() { PATH=$PATH:/usr/sbin command -v haproxy >/dev/null; }
+has_caddy() { command -v caddy >/dev/null; }
 has_openssl() { command -v openssl >/dev/null; }
 has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
@@ -162,6 +166,9 @@ look_for_packages() {
     unless has_redis redis-server
     unless has_redis_tools redis-tools
     unless has_openssl openssl
+    unless has_nginx nginx
+    unless has_haproxy haproxy
+    unless has_caddy caddy
     unless has_node nodejs
     unless has_npm npm
     unless has_python python3-venv
@@ -413,17 +420,23 @@ install_clients() {
         fail 'the npm packages of tests/clients could not be installed'
 }
 
-# An application of another language that writes to the same table.
-install_django() {
-    local python=$target/django/bin/python wanted=tests/postgres/django/requirements.txt
-    cmp -s "$wanted" "$target/django/requirements.txt" || {
-        rm -rf "$target/django"
-        python3 -m venv "$target/django"
-        "$python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted" ||
-            fail 'Django could not be installed'
-        cp "$wanted" "$target/django/requirements.txt"
+# install_python <name> <requirements>: a Python of its own below target/, with these packages.
+install_python() {
+    local home=$target/$1 wanted=$2
+    cmp -s "$wanted" "$home/requirements.txt" || {
+        rm -rf "$home"
+        python3 -m venv "$home"
+        "$home/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted" ||
+            fail "the packages of $wanted could not be installed"
+        cp "$wanted" "$home/requirements.txt"
     }
-    export GRAPHEX_DJANGO_PYTHON=$python
+}
+
+# An application of another language that writes to the same table, and a client of another language.
+install_pythons() {
+    install_python django tests/postgres/django/requirements.txt
+    install_python gql tests/clients/gql/requirements.txt
+    export GRAPHEX_DJANGO_PYTHON=$target/django/bin/python GRAPHEX_GQL_PYTHON=$target/gql/bin/python
 }
 
 # What would be published, unpacked and checked without anything else of the repository, with the
@@ -464,7 +477,7 @@ step 'each feature alone' each_feature
 step 'packages, as they would be published' packages
 
 step 'npm clients' install_clients
-step 'Django' install_django
+step 'Python packages' install_pythons
 step 'build for tests' build
 step 'tests: all features, PostgreSQL, Redis, npm clients' test_everything
 step 'tests with 2 HTTP processes and 1 WebSocket process' test_processes 2+1

@@ -78,8 +78,10 @@ impl Site {
 
     async fn write(&self, action: Action, id: i64, x: i64) {
         self.hub.publish(action, &Position { id, x });
-        // Delivered before time goes on.
-        self.hub.flush().await;
+        // Delivered before time goes on; `flush` would let go what is held back.
+        while self.hub.stats().changes_waiting > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn update(&self, id: i64, x: i64) {
@@ -276,4 +278,61 @@ async fn a_channel_subscribes_so_often_a_second() {
     assert_eq!(subscribe().await, expected);
     tokio::time::advance(Duration::from_secs(1)).await;
     assert_eq!(subscribe().await, Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flush_lets_go_what_is_held_back() {
+    let site = site(Some(INTERVAL));
+    let mut client = site.two_channel().await;
+    let mut other = site.changes("(throttle: 500)").await;
+    for (id, x) in [(1, 0), (2, 0), (2, 1), (1, 1), (1, 2)] {
+        site.update(id, x).await;
+    }
+    let update = |id, x| ("update".to_owned(), id, x);
+    assert_eq!(told(&mut client).await, [update(1, 0), update(2, 0)]);
+    site.hub.flush().await;
+    assert_eq!(told(&mut client).await, [update(2, 1), update(1, 2)]);
+    let mut heard = Vec::new();
+    for _ in 0..4 {
+        let event = other.next().await.unwrap().data.into_json().unwrap();
+        heard.push(event["positionChanges"]["data"]["x"].as_i64().unwrap());
+    }
+    assert_eq!(heard, [0, 0, 1, 2]);
+    // Nothing comes twice, and the throttle goes on from now.
+    after(INTERVAL * 10).await;
+    assert_eq!(told(&mut client).await, []);
+    site.update(1, 3).await;
+    site.update(1, 4).await;
+    assert_eq!(told(&mut client).await, [update(1, 3)]);
+    after(INTERVAL).await;
+    assert_eq!(told(&mut client).await, [update(1, 4)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_drained_gets_what_is_held_back_first() {
+    let site = site(Some(INTERVAL * 1_000));
+    let mut clients = [site.two_channel().await, site.two_channel().await];
+    site.update(1, 0).await;
+    site.update(1, 1).await;
+    let update = |x| ("update".to_owned(), 1, x);
+    for client in &mut clients {
+        assert_eq!(told(client).await, [update(0)]);
+    }
+    let hub = site.hub.clone();
+    let drained = tokio::spawn(async move { hub.drain(Duration::from_secs(1)).await });
+    // Both share a plan: it goes to the second with the first, and what comes later before its own end.
+    after(Duration::from_millis(10)).await;
+    site.update(1, 2).await;
+    assert_eq!(told(&mut clients[0]).await, [update(1)]);
+    assert_eq!(told(&mut clients[1]).await, [update(1)]);
+    after(Duration::from_millis(500)).await;
+    assert_eq!(told(&mut clients[1]).await, [update(2)]);
+    for client in &mut clients {
+        assert_eq!(
+            client.take().await.unwrap_err(),
+            graphex::CloseReason::GoingAway
+        );
+    }
+    drop(clients);
+    drained.await.unwrap();
 }

@@ -1,5 +1,6 @@
 //! The chat of `examples/chat`, over PostgreSQL and Redis, in as many processes as you like: some
 //! answer HTTP, some have the WebSockets, and each client is told of what any of them writes.
+//! Clients of the standard protocols need no Redis: each process reads the log for itself.
 //!
 //! `cargo run --package graphex-cluster-example` says how to start them. The models, queries and
 //! mutations are those of the chat: nothing in them knows how many processes there are.
@@ -35,14 +36,25 @@ use graphex::redis::RedisLayer;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::models::{Message, MessageSubscription, Note, NoteSubscription, User, UserSubscription};
+use crate::models::{
+    Message, MessageChanges, MessageSubscription, Note, NoteChanges, NoteSubscription, User,
+    UserChanges, UserSubscription,
+};
 use crate::mutations::Mutation;
 use crate::queries::Query;
 use crate::viewer::Viewer;
 
-/// The three generated subscription fields, on one root.
+/// The generated subscription fields, on one root: of the two-channel protocol, and of the
+/// standard protocols.
 #[derive(MergedSubscription, Default)]
-struct Subscription(UserSubscription, MessageSubscription, NoteSubscription);
+struct Subscription(
+    UserSubscription,
+    MessageSubscription,
+    NoteSubscription,
+    UserChanges,
+    MessageChanges,
+    NoteChanges,
+);
 
 /// How long it takes to close the channels of all clients.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -60,6 +72,8 @@ async fn main() -> Result<(), Failure> {
             (hub, Router::new().route("/graphql", endpoints.http()))
         }
         Some("ws") => {
+            // Its clients subscribe over the others.
+            variable("REDIS_URL")?;
             let (hub, endpoints) = endpoints()?;
             (hub, Router::new().route("/ws/", endpoints.ws()))
         }
@@ -100,9 +114,12 @@ fn endpoints() -> Result<(Hub, Endpoints<ClusterSchema>), Failure> {
     let models = Hub::builder()
         .model::<User>()
         .model::<Message>()
-        .model::<Note>()
-        // Carries what processes say to each other: who subscribes over which channel.
-        .layer(RedisLayer::new(&variable("REDIS_URL")?)?.prefix("cluster")?);
+        .model::<Note>();
+    // Carries what processes say to each other: who subscribes over which channel.
+    let models = match std::env::var("REDIS_URL") {
+        Ok(url) => models.layer(RedisLayer::new(&url)?.prefix("cluster")?),
+        Err(_) => models,
+    };
     let (hub, database) = database::open(models, &variable("DATABASE_URL")?)?;
     let schema = Schema::build(Query, Mutation::default(), Subscription::default())
         .data(hub.clone())

@@ -43,8 +43,8 @@ pub fn scope<'a, M: Scoped>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'
     Box::pin(async move { Ok(M::scope(ctx, &args.into()).await?.pins()) })
 }
 
-/// Leave to join a stream within a scope. Only [`Hooks::permit`] makes one, here or in the process
-/// that a request came to, so nothing is joined that the hooks did not allow.
+/// Leave to join a stream within a scope. For clients only [`Hooks::permit`] makes one, here or in
+/// the process that a request came to, so nothing is joined that the hooks did not allow.
 #[derive(Debug)]
 pub(crate) struct Permit {
     pub(crate) model: &'static Model,
@@ -54,6 +54,11 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
+    /// The process itself listens, and says within which scope.
+    pub(crate) fn of_process(model: &'static Model, scope: Pins) -> Self {
+        Self::carried(model, scope)
+    }
+
     /// A permit that the hooks gave in another process, which carried it here.
     pub(crate) fn carried(model: &'static Model, scope: Pins) -> Self {
         Self {

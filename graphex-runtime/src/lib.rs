@@ -57,12 +57,19 @@ pub mod redis {
     pub use crate::layer::redis::{LayerError, RedisLayer};
 }
 
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
 
 #[cfg(feature = "diesel")]
-pub use capture::{AttachError, Broadcast, BroadcastDsl, CaptureError, HubCustomizer};
+pub use capture::{
+    AttachError, Broadcast, BroadcastConnection, BroadcastDsl, BroadcastQuery, BroadcastStatement,
+    CaptureError, HubCustomizer,
+};
 pub use change::{Action, Row, SubscriptionAction, SubscriptionOperation};
 #[cfg(feature = "diesel")]
 pub use changelog::{
@@ -74,8 +81,8 @@ pub use error::{CloseReason, ConnectError};
 pub use filters::Filters;
 pub use graphql::{DocumentGuard, ModelChanges, ModelSubscription, execute};
 pub use hub::{
-    BuildError, ChannelId, Connection, Explained, Explanation, Hub, HubBuilder, Identity, Reason,
-    Stats, Term, TermKind,
+    BuildError, ChannelId, Connection, Explained, Explanation, FieldError, Heard, Hub, HubBuilder,
+    Identity, ListenError, Listener, Reason, Stats, Subscribing, Term, TermKind, TypedChange,
 };
 pub use limits::{Limits, SlowReader};
 pub use lookup::Lookup;

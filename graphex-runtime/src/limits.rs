@@ -85,6 +85,10 @@ pub struct Limits {
     /// How often one channel may subscribe in a second, and at once, again and again too; zero is no
     /// limit. Default: 200.
     pub subscribes_per_second: u32,
+    /// How many spans of each kind and stream begin in a second, and at once, where a subscriber of
+    /// `tracing` listens; the others are counted in the next one's `graphex.left_out`. Zero is no limit.
+    /// Default: 10.
+    pub spans_per_second: u32,
     /// Most memory that the operands of one subscription's filters may take, in bytes: a number
     /// is 32, a text its length more. Default: 65,536 (64 KiB).
     pub filter_bytes: usize,
@@ -270,6 +274,7 @@ impl Default for Limits {
             lookups_per_identity: 8,
             pattern_work: 20_000_000,
             subscribes_per_second: 200,
+            spans_per_second: 10,
             longest_throttle: Duration::from_secs(60),
             decision_queue: 8192,
             decision_bytes: 64 * 1024 * 1024,

@@ -39,6 +39,18 @@ pub(crate) struct Lines {
     pub(crate) origin: Rarely,
     /// Somebody asked for a channel of another identity.
     pub(crate) identity: Rarely,
+    /// A row costs a subscriber more for its regular expressions than it may spend.
+    pub(crate) budget: Rarely,
+    /// More changes wait for the decisions of a subscriber than may.
+    pub(crate) decisions: Rarely,
+    /// A lookup failed.
+    pub(crate) lookup: Rarely,
+    /// A frame is larger than an outbox.
+    pub(crate) frame: Rarely,
+    /// Who does not read is closed.
+    pub(crate) slow_reader: Rarely,
+    /// A subscription does not get the snapshot that it asked for.
+    pub(crate) snapshot: Rarely,
     /// A change was captured for a hub without subscribers beside one that has them.
     #[cfg_attr(
         not(feature = "diesel"),

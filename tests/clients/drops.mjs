@@ -1,80 +1,31 @@
 // A client of another project, cut off again and again while others write, and at last for longer
 // than the log goes back.
 //
-// Input: {"client": "<a module in resuming/>", "server": "<the chat>", "drops": <how often>}.
+// Input: {"client": "<a module in resuming/>", "server": "<the program>", "arguments": […], "drops": <how
+// often>}, and "postgres": "<URL of a server>" if the log is to be there, and not in SQLite.
 // Output: how many were written, what was wrong with those that came, and the RESYNCs before and
 // after the log was emptied.
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import net from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
+import { cutting } from "./cutting.mjs";
+import { postgres, sqlite } from "./databases.mjs";
+import { ask, serverOf } from "./server.mjs";
 
 const input = JSON.parse(await text(process.stdin));
 const { connect } = await import(`./resuming/${input.client}.mjs`);
 const viewer = { "x-user": "1" };
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-const directory = mkdtempSync(join(tmpdir(), "graphex-drops-"));
-const database = join(directory, "chat.sqlite");
-let server;
-process.on("exit", () => {
-  server?.kill("SIGKILL");
-  rmSync(directory, { recursive: true, force: true });
-});
-for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));
+const database = input.postgres ? postgres(input.postgres, input.client) : sqlite();
+const newProcess = () => serverOf(input.server, { DATABASE_URL: database.url }, input.arguments);
+let server = newProcess();
 
-const start = async (port) => {
-  const env = { ...process.env, PORT: String(port), DATABASE_URL: database };
-  server = spawn(input.server, { env, stdio: ["ignore", "pipe", "inherit"] });
-  for await (const line of createInterface({ input: server.stdout })) {
-    const address = /http:\/\/[\d.]+:(\d+)/.exec(line);
-    if (address) {
-      server.stdout.resume();
-      return Number(address[1]);
-    }
-  }
-  throw new Error("the server did not start");
-};
-const stop = async () => {
-  const gone = new Promise((resolve) => server.once("exit", resolve));
-  server.kill("SIGKILL");
-  await gone;
-};
-
-// What the client connects to; it cuts everybody off when it is told to.
-const port = await start(0);
-const sockets = new Set();
-let open = true;
-const proxy = net.createServer((near) => {
-  if (!open) return near.destroy();
-  const far = net.connect(port, "127.0.0.1");
-  for (const [one, other] of [[near, far], [far, near]]) {
-    sockets.add(one);
-    one.on("error", () => {});
-    one.on("close", () => {
-      sockets.delete(one);
-      other.destroy();
-    });
-    one.pipe(other);
-  }
-});
-await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-const cutOff = () => sockets.forEach((socket) => socket.destroy());
+let port = await server.start(0);
+const way = await cutting(() => port);
 
 let written = 0;
 const write = async (count) => {
   const texts = Array.from({ length: count }, (_, at) => `"${written + at + 1}"`);
-  const query = `mutation { createMessages(room: 1, texts: [${texts}]) { id } }`;
-  const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...viewer },
-    body: JSON.stringify({ query }),
-  });
-  const { errors } = await response.json();
-  if (errors) throw new Error(JSON.stringify(errors));
+  await ask(port, viewer, `mutation { createMessages(room: 1, texts: [${texts}]) { id } }`);
   written += count;
 };
 
@@ -83,9 +34,9 @@ let resyncs = 0;
 let standing = false;
 let ended = false;
 const wrong = [];
-const client = connect({ address: `127.0.0.1:${proxy.address().port}/graphql`, viewer });
+const client = connect({ address: way.address, viewer });
 client.subscribe(
-  `subscription Watch($after: Cursor) { messageChanges(ready: true, after: $after, action: CREATE) { action id data { text } } }`,
+  `subscription watchSubscription($after: Cursor) { messageChanges(ready: true, after: $after, action: CREATE) { action id data { text } } }`,
   (result) => {
     // urql tells the last result again when its client ends.
     if (ended) return;
@@ -121,13 +72,16 @@ const below = (sides) => (random = (random * 48271) % 2147483647) % sides;
 for (let drop = 0; drop < input.drops; drop += 1) {
   const upTo = seen + 1 + below(60);
   await until("events", () => seen >= upTo);
-  cutOff();
+  way.cutOff();
   if (drop === input.drops >> 1) {
     // Another process, which has nothing in its memory.
+    const other = newProcess();
+    const otherPort = await other.start(0);
     paused = true;
     await sleep(300);
-    await stop();
-    await start(port);
+    await server.stop();
+    [server, port] = [other, otherPort];
+    way.cutOff();
     paused = false;
   }
 }
@@ -137,14 +91,13 @@ await until("the last event", () => seen === written);
 const resyncsBefore = resyncs;
 
 // Away for longer than the log goes back.
-open = false;
-cutOff();
+way.close();
 await write(5);
-await stop();
-execFileSync("sqlite3", [database, "DELETE FROM graphex_log"]);
-await start(port);
+await server.stop();
+database.forget();
+await server.start(port);
 standing = false;
-open = true;
+way.open();
 await until("READY", () => standing);
 seen = written;
 await write(5);
@@ -153,6 +106,7 @@ await sleep(200);
 
 ended = true;
 await client.close();
-await stop();
+await server.stop();
+database.drop();
 console.log(JSON.stringify({ written, wrong, resyncs: [resyncsBefore, resyncs] }));
 process.exit(0);

@@ -2,50 +2,20 @@
 // and a delete, unsubscribes, and hears again after the server was stopped and started.
 //
 // Input: {"client": "<a module in clients/>", "server": "<program>"}. Output: what it received.
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
+import { ask, serverOf } from "./server.mjs";
 
 const input = JSON.parse(await text(process.stdin));
 const { connect } = await import(`./clients/${input.client}.mjs`);
 
 const viewer = { "x-user": "1" };
-const query = "subscription Watch { messageChanges { action id data { room text } } }";
+const query = "subscription hearSubscription { messageChanges { action id data { room text } } }";
 
-let server;
-const start = async (port) => {
-  server = spawn(input.server, { env: { ...process.env, PORT: String(port) }, stdio: ["ignore", "pipe", "inherit"] });
-  for await (const line of createInterface({ input: server.stdout })) {
-    const address = /http:\/\/([\d.]+):(\d+)/.exec(line);
-    if (address) {
-      server.stdout.resume();
-      return Number(address[2]);
-    }
-  }
-  throw new Error("the server did not start");
-};
-// Whatever happens, it does not stay behind.
-process.on("exit", () => server?.kill("SIGKILL"));
-for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));
-const stop = async () => {
-  const gone = new Promise((resolve) => server.once("exit", resolve));
-  server.kill("SIGKILL");
-  await gone;
-};
-
+const { start, stop } = serverOf(input.server);
 const port = await start(0);
 const address = `127.0.0.1:${port}/graphql`;
 
-const mutate = async (query) => {
-  const response = await fetch(`http://${address}`, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...viewer },
-    body: JSON.stringify({ query }),
-  });
-  const { data, errors } = await response.json();
-  if (errors) throw new Error(JSON.stringify(errors));
-  return data;
-};
+const mutate = (query) => ask(port, viewer, query);
 const create = async (words) =>
   (await mutate(`mutation { createMessage(room: 1, text: "${words}") { id } }`)).createMessage.id;
 

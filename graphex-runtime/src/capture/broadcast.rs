@@ -4,18 +4,18 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use diesel::RunQueryDsl;
-use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager as _};
+use diesel::connection::Connection;
 use diesel::query_builder::Query;
 use diesel::query_builder::{DeleteStatement, InsertStatement, ReturningClause, UpdateStatement};
 use diesel::query_dsl::methods::LoadQuery;
 use diesel::query_source::{QuerySource, Table};
-use diesel::r2d2::{ManageConnection, PoolTransactionManager, PooledConnection, R2D2Connection};
 use diesel::result::{Error, QueryResult};
 
+use super::bare::{BroadcastConnection, depth, is_test_transaction};
 use super::reading::{Executable, Reading, Rows};
 use super::returning::{AlsoReturning, Returns};
 use super::statement::{Kind, Statement};
-use super::tracker::{Tracker, depth};
+use super::tracker::Tracker;
 use super::way::{Blocking, On, Way};
 use crate::change::Change;
 use crate::model::{BroadcastTable, ModelType};
@@ -205,39 +205,6 @@ where
     }
 }
 
-/// The way to the connection inside of a pool's: Diesel runs SQLite's batches on a bare
-/// connection only. Told apart by the transaction manager, since both are connections.
-pub trait Reach<Conn: Connection> {
-    /// The bare connection.
-    type Bare: Connection<Backend = Conn::Backend>;
-
-    /// Borrows it.
-    fn bare(conn: &mut Conn) -> &mut Self::Bare;
-}
-
-impl<Conn: Connection> Reach<Conn> for AnsiTransactionManager {
-    type Bare = Conn;
-
-    fn bare(conn: &mut Conn) -> &mut Conn {
-        conn
-    }
-}
-
-impl<Manager, T> Reach<PooledConnection<Manager>> for PoolTransactionManager<T>
-where
-    Manager: ManageConnection,
-    Manager::Connection: R2D2Connection + Send + 'static,
-{
-    type Bare = Manager::Connection;
-
-    fn bare(conn: &mut PooledConnection<Manager>) -> &mut Manager::Connection {
-        conn
-    }
-}
-
-/// The connection that statements of this one run on.
-type Bare<Conn> = <<Conn as Connection>::TransactionManager as Reach<Conn>>::Bare;
-
 impl<S, M, K, Conn> RunQueryDsl<Conn> for Broadcast<S, M, K, Conn, Blocking> {}
 
 impl<'query, S, M, K, Conn, U> LoadQuery<'query, Conn, U> for Broadcast<S, M, K, Conn, Blocking>
@@ -267,16 +234,16 @@ pub(super) type Outcome<U, T> = fn(Vec<U>) -> QueryResult<T>;
 
 impl<'conn, 'query, S, Conn, M, K, U> Run<'conn, 'query, Conn, M, K, U, Blocking> for S
 where
-    Conn: Connection<TransactionManager: Reach<Conn>>,
+    Conn: BroadcastConnection,
     M: ModelType,
     K: Kind<M, Conn::Backend>,
     S: AlsoReturning<K::Selection>,
     S::Reading: Reading<K, M, Conn::Backend, U>,
-    S::Query: LoadQuery<'query, Bare<Conn>, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
+    S::Query: LoadQuery<'query, Conn::Bare, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
 {
     fn run<T: 'conn>(self, conn: &'conn mut Conn, outcome: Outcome<U, T>) -> QueryResult<T> {
         let query = self.also_returning(K::selection());
-        let conn = Conn::TransactionManager::bare(conn);
+        let conn = conn.bare();
         outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read)?)
     }
 }
@@ -294,8 +261,9 @@ where
     M: ModelType,
     Q: LoadQuery<'query, C, R>,
 {
-    Tracker::of::<M>(conn.instrumentation())?;
-    if depth_of(conn)? == 0 {
+    let can_begin = Tracker::of::<M>(conn.instrumentation())?.can_begin::<M>();
+    if depth(conn)? == 0 {
+        can_begin?;
         conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read))
     } else {
         record::<_, M, _, _, _>(conn, query, read)
@@ -316,10 +284,8 @@ where
     for row in query.internal_load(conn)? {
         rows.add(row)?;
     }
-    let depth = depth_of(conn)?;
-    rows.record::<M>(Tracker::of::<M>(conn.instrumentation())?, depth)
-}
-
-fn depth_of<C: Connection>(conn: &mut C) -> QueryResult<u32> {
-    depth(C::TransactionManager::transaction_manager_status_mut(conn))
+    let depth = depth(conn)?;
+    let is_test = is_test_transaction(conn, depth);
+    let tracker = Tracker::of::<M>(conn.instrumentation())?;
+    rows.record::<M>(tracker, depth, is_test)
 }

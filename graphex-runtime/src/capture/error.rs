@@ -33,6 +33,15 @@ pub enum CaptureError {
         /// The model whose row was to be written.
         model: &'static str,
     },
+    /// A transaction is open that Diesel knows nothing of: `BEGIN` was sent as SQL text.
+    #[error(
+        "nothing of `{model}` was written: a transaction is open that was begun as SQL text, and \
+         committing this change would commit all of it; use `conn.transaction(…)`"
+    )]
+    TransactionAsText {
+        /// The model whose row was to be written.
+        model: &'static str,
+    },
     /// The hub of this connection does not serve the model.
     #[error(
         "the hub of this connection does not know `{model}`; add `.model::<{model}>()` to \

@@ -8,22 +8,34 @@
 
 #[cfg(feature = "diesel-async")]
 mod awaited;
+mod bare;
 mod broadcast;
 mod committing;
 mod error;
+mod generic;
+mod kept;
 mod pool;
+mod publish;
 mod reading;
+#[cfg(feature = "testing")]
+mod rehearsal;
 mod returning;
+mod spoken;
 mod statement;
+mod text;
 mod tracker;
 mod uncommitted;
 mod way;
 
 use diesel::connection::Instrumentation;
 
+pub use bare::BroadcastConnection;
 pub use broadcast::{Broadcast, BroadcastDsl};
 pub use error::{AttachError, CaptureError};
+pub use generic::{BroadcastQuery, BroadcastStatement};
 pub use pool::HubCustomizer;
+#[cfg(feature = "testing")]
+pub use rehearsal::{tell_uncommitted, uncommitted};
 
 use way::Attach;
 
@@ -76,13 +88,16 @@ use crate::hub::Hub;
 /// * The changes of one transaction arrive in the order they were made, and those of one row in
 ///   the order of their commits. For this a `.broadcast()` outside of a transaction runs in one
 ///   of its own.
-/// * A `.broadcast()` on a connection that is not attached, or of a model that its hub does not
-///   know, fails before anything is written; see [`CaptureError`].
-/// * Nothing is published from Diesel's test transactions: they never commit.
+/// * A `.broadcast()` on a connection that is not attached, of a model that its hub does not know, or
+///   in a transaction that was begun as SQL text, fails before anything is written; see
+///   [`CaptureError`].
+/// * Nothing is published from Diesel's test transactions: they never commit. A line in the log says
+///   so; with the feature `testing`, `testing::uncommitted` gives what would have been told.
 ///
 /// With the feature `diesel-async` the same holds on its connections: `attach` and the methods that
 /// run a statement return futures there. One that is dropped while a `COMMIT` runs leaves its
-/// outcome unknown: the subscribers of what it changed are told to load again.
+/// outcome unknown: the subscribers of what it changed are told to load again. [`BroadcastConnection`],
+/// [`Hub::publish_on_commit`] and `testing::uncommitted` are for Diesel's connections.
 ///
 /// Of a model with a change log only the log tells: `.broadcast()` checks and returns the same, and
 /// makes the log be read at once.
@@ -91,8 +106,8 @@ use crate::hub::Hub;
 ///
 /// * Writes without `.broadcast()`, by triggers, by `ON DELETE CASCADE` and by other processes.
 ///   Use [`Hub::publish`], or a [`ChangeLog`](crate::ChangeLog), which hears all of them.
-/// * `BEGIN`, `COMMIT`, `SAVEPOINT` and `ROLLBACK` as SQL text through `sql_query` or
-///   `batch_execute`, and what SQLite does for `ON CONFLICT ROLLBACK` and `ON CONFLICT FAIL`.
+/// * `COMMIT`, `SAVEPOINT` and `ROLLBACK` as SQL text through `sql_query` or `batch_execute` within a
+///   transaction of Diesel's, `PREPARE TRANSACTION` and its `COMMIT PREPARED`, and what SQLite does for `ON CONFLICT ROLLBACK` and `ON CONFLICT FAIL`.
 ///   Use Diesel's transactions.
 /// * A `COPY … TO` of PostgreSQL that breaks off halfway and whose error is ignored.
 /// * On diesel-async and PostgreSQL, an error among the rows of the last query of a transaction

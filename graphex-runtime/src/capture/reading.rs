@@ -99,8 +99,9 @@ impl<R, U> Rows<R, U> {
         self,
         tracker: &mut Tracker,
         depth: u32,
+        is_test: bool,
     ) -> QueryResult<Vec<U>> {
-        tracker.record(depth, self.changes);
+        tracker.record(depth, is_test, self.changes);
         if self.unread.is_some() {
             tracker.miss(depth, M::MODEL);
         }

@@ -1,24 +1,18 @@
 //! The instrumentation that hears of a connection's commits.
 
-use std::any::TypeId;
 use std::fmt;
 
-use diesel::connection::{
-    DynInstrumentation, Instrumentation, InstrumentationEvent, TransactionManagerStatus,
-    get_default_instrumentation,
-};
-use diesel::pg::Pg;
+use diesel::connection::{Instrumentation, InstrumentationEvent, TransactionManagerStatus};
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
 use super::committing::Committing;
 use super::error::{AttachError, CaptureError};
+use super::kept::{Kept, take_known};
+use super::text::Text;
 use super::uncommitted::{Finish, Uncommitted};
 use crate::change::Change;
 use crate::hub::{Hub, Ticket};
 use crate::model::{Model, ModelType};
-
-/// A user's instrumentation, which a tracker keeps and calls.
-type Inner = Option<Box<dyn Instrumentation>>;
 
 /// Collects a connection's changes and hands them over when their transaction has committed.
 pub(super) struct Tracker {
@@ -29,9 +23,11 @@ pub(super) struct Tracker {
     /// Whether the `COMMIT` of a transaction runs.
     commits: bool,
     /// Whether the connection is one of diesel-async's, whose futures can be dropped.
-    #[cfg(feature = "diesel-async")]
     is_awaited: bool,
-    inner: Inner,
+    text: Text,
+    /// Whether it was said that a test transaction publishes nothing.
+    is_test_told: bool,
+    inner: Kept,
 }
 
 impl fmt::Debug for Tracker {
@@ -44,30 +40,33 @@ impl fmt::Debug for Tracker {
 }
 
 impl Tracker {
-    fn new<DB: 'static>(hub: &Hub, inner: Inner) -> Self {
-        let aborts_on_error = TypeId::of::<DB>() == TypeId::of::<Pg>();
+    fn new(hub: &Hub, inner: Kept) -> Self {
         Self {
             hub: hub.clone(),
-            uncommitted: Uncommitted::new(aborts_on_error),
+            uncommitted: Uncommitted::new(false),
             committing: None,
             commits: false,
-            #[cfg(feature = "diesel-async")]
             is_awaited: false,
+            text: Text::default(),
+            is_test_told: false,
             inner,
         }
     }
 
-    /// The same for a connection of diesel-async's.
+    /// The connection is one of diesel-async's.
     #[cfg(feature = "diesel-async")]
-    pub(super) fn awaited(self) -> Self {
-        let mut tracker = self;
-        tracker.is_awaited = true;
-        tracker
+    pub(super) fn set_awaited(&mut self) {
+        self.is_awaited = true;
     }
 
-    /// What to put on a connection of this database, in place of the instrumentation that is
+    /// A statement that the connection's database refuses aborts its transaction.
+    pub(super) fn set_aborting(&mut self) {
+        self.uncommitted.set_aborting();
+    }
+
+    /// What to put on a connection, in place of the instrumentation that is
     /// there and is kept; nothing if it is attached already.
-    pub(super) fn over<DB: 'static>(
+    pub(super) fn over(
         there: &mut dyn Instrumentation,
         hub: &Hub,
     ) -> Result<Option<Self>, AttachError> {
@@ -79,12 +78,12 @@ impl Tracker {
         } else {
             take_known(there).ok_or(AttachError::Instrumented)?
         };
-        Ok(Some(Self::new::<DB>(hub, inner)))
+        Ok(Some(Self::new(hub, inner)))
     }
 
-    /// What to put on a connection of this database, in place of what is there, so that this
+    /// What to put on a connection, in place of what is there, so that this
     /// instrumentation is called; nothing if it is attached already.
-    pub(super) fn calling<DB: 'static>(
+    pub(super) fn calling(
         there: &mut dyn Instrumentation,
         hub: &Hub,
         instrumentation: Box<dyn Instrumentation>,
@@ -96,7 +95,7 @@ impl Tracker {
             }
             tracker.leave()?;
         }
-        Ok(Some(Self::new::<DB>(hub, Some(instrumentation))))
+        Ok(Some(Self::new(hub, Some(instrumentation))))
     }
 
     /// The tracker that is there, if it can take changes of `M`.
@@ -114,10 +113,34 @@ impl Tracker {
         }
     }
 
+    /// The tracker that is there, if any.
+    #[cfg(feature = "testing")]
+    pub(super) fn among(there: &mut dyn Instrumentation) -> Option<&mut Self> {
+        there.downcast_mut()
+    }
+
+    /// Whether it hands over to this hub.
+    pub(super) fn is_of(&self, hub: &Hub) -> bool {
+        self.hub.is(hub)
+    }
+
+    /// An error if a transaction is open that was begun as SQL text. Asked outside of one of
+    /// Diesel's.
+    pub(super) fn can_begin<M: ModelType>(&self) -> QueryResult<()> {
+        let model = M::MODEL.name;
+        if self.text.is_open() {
+            return Err(CaptureError::TransactionAsText { model }.into());
+        }
+        Ok(())
+    }
+
     /// Adds changes made at this transaction depth.
-    pub(super) fn record(&mut self, depth: u32, mut changes: Vec<Change>) {
-        // Of what is logged only the log tells, so that nothing is told twice.
-        changes.retain(|change| !self.hub.is_logged(change.model));
+    pub(super) fn record(&mut self, depth: u32, is_test: bool, mut changes: Vec<Change>) {
+        if is_test {
+            self.say_that_tests_tell_nothing();
+        } else {
+            self.drop_logged(&mut changes);
+        }
         self.uncommitted.record(depth, changes);
     }
 
@@ -126,6 +149,46 @@ impl Tracker {
         if !self.hub.is_logged(model) {
             self.uncommitted.miss(depth, model);
         }
+    }
+
+    /// Of what is logged only the log tells, so that nothing is told twice; what was published is
+    /// beside it.
+    fn drop_logged(&self, changes: &mut Vec<Change>) {
+        changes.retain(|change| change.published || !self.hub.is_logged(change.model));
+    }
+
+    fn say_that_tests_tell_nothing(&mut self) {
+        if std::mem::replace(&mut self.is_test_told, true) {
+            return;
+        }
+        if self.is_awaited {
+            tracing::warn!(
+                "a change in a test transaction is told to nobody, for that is never committed"
+            );
+        } else {
+            tracing::warn!(
+                "a change in a test transaction is told to nobody, for that is never committed; \
+                 graphex's feature `testing` has `testing::uncommitted(&mut conn)` to see what \
+                 would be told, and `testing::tell_uncommitted(&mut conn)` to tell it"
+            );
+        }
+    }
+
+    /// What the transaction tells if it is committed now.
+    #[cfg(feature = "testing")]
+    pub(super) fn to_be_told(&self) -> impl Iterator<Item = &Change> {
+        self.uncommitted.settled()
+    }
+
+    /// Tells it, and how many changes it is.
+    #[cfg(feature = "testing")]
+    pub(super) fn tell_now(&mut self) -> usize {
+        let outcome = self.uncommitted.take_settled();
+        let told = outcome.changes.len();
+        if !outcome.is_empty() {
+            self.hub.reserve(outcome.changes, &outcome.missed).commit();
+        }
+        told
     }
 
     /// What runs failed after its end was heard: among the rows that it returned.
@@ -141,6 +204,7 @@ impl Tracker {
     pub(super) fn give_up(&mut self) {
         self.doubt();
         self.uncommitted.give_up();
+        self.text.give_up();
     }
 
     /// If a `COMMIT` runs of which nobody will hear the end, for its future was dropped or its
@@ -159,7 +223,7 @@ impl Tracker {
         }
     }
 
-    fn leave(&mut self) -> Result<Inner, AttachError> {
+    fn leave(&mut self) -> Result<Kept, AttachError> {
         if self.uncommitted.is_empty() {
             Ok(self.inner.take())
         } else {
@@ -202,6 +266,7 @@ impl Tracker {
         match event {
             InstrumentationEvent::BeginTransaction { depth, .. } => {
                 self.doubt();
+                self.text.begin(depth.get());
                 self.uncommitted.begin(depth.get());
             }
             // Sent before COMMIT runs: whoever waits for a row of this transaction reserves
@@ -209,7 +274,11 @@ impl Tracker {
             InstrumentationEvent::CommitTransaction { depth, .. } => {
                 self.doubt();
                 self.commits = depth.get() == 1;
-                let outcome = self.uncommitted.commit(depth.get());
+                self.text.end(depth.get());
+                let mut outcome = self.uncommitted.commit(depth.get());
+                if self.is_test_told {
+                    self.drop_logged(&mut outcome.changes);
+                }
                 if !outcome.is_empty() {
                     let ticket = self.hub.reserve(outcome.changes, &outcome.missed);
                     self.committing = Some(self.watch(ticket));
@@ -217,12 +286,18 @@ impl Tracker {
             }
             InstrumentationEvent::RollbackTransaction { depth, .. } => {
                 self.doubt();
+                self.text.end(depth.get());
                 self.uncommitted.rollback(depth.get());
             }
-            InstrumentationEvent::StartQuery { .. } => self.uncommitted.start_query(),
+            InstrumentationEvent::StartQuery { query, .. } => {
+                self.uncommitted.start_query();
+                self.text.start(query);
+            }
             InstrumentationEvent::FinishQuery { error, .. } => {
                 let finish = error.map_or(Finish::Done, finish_of);
+                self.text.finish(error.is_none());
                 if self.uncommitted.finish_query(finish) {
+                    self.text.finish_control(finish);
                     self.end_commit(finish);
                 }
             }
@@ -257,24 +332,6 @@ fn finish_of(error: &Error) -> Finish {
         Error::DatabaseError(..) => Finish::Refused,
         _ => Finish::Failed,
     }
-}
-
-/// Takes an instrumentation out of its connection, if its type is known: a value of an
-/// unknown type cannot be moved out from behind a reference.
-fn take_known(there: &mut dyn Instrumentation) -> Option<Inner> {
-    if type_of(there) == type_of(&*DynInstrumentation::none()) {
-        return Some(None);
-    }
-    if let Some(boxed) = there.downcast_mut::<Inner>() {
-        return Some(boxed.take());
-    }
-    // Made for this connection by the global default, so that another one is as good.
-    let default = get_default_instrumentation()?;
-    (type_of(there) == type_of(&*default)).then_some(Some(default))
-}
-
-fn type_of(instrumentation: &dyn Instrumentation) -> TypeId {
-    instrumentation.as_any().type_id()
 }
 
 /// The transaction depth; 0 outside of a transaction.

@@ -60,6 +60,18 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    fn of(recorded: impl ExactSizeIterator<Item = Recorded>) -> Self {
+        let mut outcome = Self::default();
+        outcome.changes.reserve_exact(recorded.len());
+        for Recorded { what, .. } in recorded {
+            match what {
+                What::Change(change) => outcome.changes.push(change),
+                What::Missed(model) => outcome.missed.push(model),
+            }
+        }
+        outcome
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.missed.is_empty()
     }
@@ -88,6 +100,11 @@ impl Uncommitted {
 
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// A statement that the database refuses aborts the transaction.
+    pub(super) fn set_aborting(&mut self) {
+        self.aborts_on_error = true;
     }
 
     /// Adds changes made at this transaction depth, which is at least 1.
@@ -133,23 +150,37 @@ impl Uncommitted {
     /// transaction publishes if its `COMMIT` succeeds.
     pub(super) fn commit(&mut self, depth: u32) -> Outcome {
         self.enter_control();
-        let mut outcome = Outcome::default();
         if depth > 1 {
             self.releasing = Some(depth);
-            return outcome;
+            return Outcome::default();
         }
         let recorded = std::mem::take(&mut self.changes);
         if self.aborted {
-            return outcome;
+            return Outcome::default();
         }
-        outcome.changes.reserve_exact(recorded.len());
-        for Recorded { what, .. } in recorded {
-            match what {
-                What::Change(change) => outcome.changes.push(change),
-                What::Missed(model) => outcome.missed.push(model),
-            }
-        }
-        outcome
+        Outcome::of(recorded.into_iter())
+    }
+
+    /// What the transaction publishes if it is committed now.
+    #[cfg(feature = "testing")]
+    pub(super) fn settled(&self) -> impl Iterator<Item = &Change> {
+        let settled = self.changes[..self.end_of_settled()].iter();
+        settled.filter_map(|recorded| match &recorded.what {
+            What::Change(change) => Some(change),
+            What::Missed(_) => None,
+        })
+    }
+
+    /// Takes it.
+    #[cfg(feature = "testing")]
+    pub(super) fn take_settled(&mut self) -> Outcome {
+        let end = self.end_of_settled();
+        Outcome::of(self.changes.drain(..end))
+    }
+
+    #[cfg(feature = "testing")]
+    fn end_of_settled(&self) -> usize {
+        if self.aborted { 0 } else { self.first_of(2) }
     }
 
     /// A transaction or savepoint of this depth is about to be rolled back.

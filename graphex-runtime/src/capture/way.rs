@@ -1,6 +1,9 @@
 //! How connections run what they are given: at once, or as a future.
 
+use std::any::TypeId;
+
 use diesel::connection::{Connection, Instrumentation};
+use diesel::pg::Pg;
 use diesel::result::QueryResult;
 
 use super::error::AttachError;
@@ -78,7 +81,7 @@ where
         C: 'a;
 
     fn attach<'a>(&'a mut self, hub: &'a Hub) -> Result<(), AttachError> {
-        let tracker = Tracker::over::<C::Backend>(self.instrumentation(), hub)?;
+        let tracker = Tracker::over(self.instrumentation(), hub)?;
         put(self, hub, tracker);
         Ok(())
     }
@@ -89,14 +92,17 @@ where
         instrumentation: Box<dyn Instrumentation>,
     ) -> Result<(), AttachError> {
         let there = self.instrumentation();
-        let tracker = Tracker::calling::<C::Backend>(there, hub, instrumentation)?;
+        let tracker = Tracker::calling(there, hub, instrumentation)?;
         put(self, hub, tracker);
         Ok(())
     }
 }
 
-fn put<C: Connection>(conn: &mut C, hub: &Hub, tracker: Option<Tracker>) {
-    if let Some(tracker) = tracker {
+fn put<C: Connection<Backend: 'static>>(conn: &mut C, hub: &Hub, tracker: Option<Tracker>) {
+    if let Some(mut tracker) = tracker {
+        if aborts_on_error(conn) {
+            tracker.set_aborting();
+        }
         conn.set_instrumentation(tracker);
     }
     if let Some(sql) = hub.writers_run()
@@ -108,4 +114,21 @@ fn put<C: Connection>(conn: &mut C, hub: &Hub, tracker: Option<Tracker>) {
 
 pub(super) fn not_set_up(error: &diesel::result::Error, sql: &str) {
     tracing::error!(%error, sql, "an attached connection could not be set up for the change log");
+}
+
+/// Whether a statement that the database refuses aborts its transaction, as on PostgreSQL. The one
+/// of several databases that a `MultiConnection` has is asked.
+fn aborts_on_error<C: Connection<Backend: 'static>>(conn: &mut C) -> bool {
+    is_postgres::<C::Backend>()
+        || (!is_single(std::any::type_name::<C::Backend>())
+            && conn.batch_execute("SELECT pg_backend_pid()").is_ok())
+}
+
+pub(super) fn is_postgres<DB: 'static>() -> bool {
+    TypeId::of::<DB>() == TypeId::of::<Pg>()
+}
+
+/// Whether this is one of Diesel's own backends: the others are several in one.
+fn is_single(backend: &str) -> bool {
+    backend.starts_with("diesel::")
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_graphql::{Context, ServerError, ServerResult, Value};
+use tracing::Span;
 
 use super::filters::{SentFilters, parse_filters};
 use super::registry::Argument;
@@ -29,6 +30,12 @@ pub(super) fn read<T>(
         )
     })?;
     Ok(Some(converted))
+}
+
+/// A span of what the client asks, if there is a hub.
+pub(super) fn subscribe_span(ctx: &Context<'_>, model: &Model) -> Span {
+    let operation = ctx.query_env.operation_name.as_deref();
+    hub(ctx).map_or_else(|_| Span::none(), |hub| hub.subscribe_span(model, operation))
 }
 
 /// A null argument is an absent one.

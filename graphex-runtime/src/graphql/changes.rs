@@ -13,6 +13,7 @@ use async_graphql::{
 };
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
+use tracing::Instrument as _;
 
 use super::arguments::{self, enum_value};
 use super::extent::Extent;
@@ -23,7 +24,9 @@ use crate::change::{SubscriptionAction, SubscriptionOperation};
 use crate::error::Refusal;
 use crate::filters::Filters;
 use crate::hooks::Hooks;
-use crate::hub::{Begin, Connection, Envelope, Identity, Operation, Place, Registration, Resumed};
+use crate::hub::{
+    Begin, Connection, Envelope, Identity, Operation, Place, Registration, Resumed, subscribed,
+};
 use crate::limits::Limits;
 use crate::model::{Model, ModelType, RawArgs};
 
@@ -107,7 +110,10 @@ async fn subscribe(
     let filters = arguments::filters(ctx)?;
     let begin = arguments::begin(ctx)?;
     let throttle = arguments::throttle(ctx)?;
-    let joined = join(ctx, model, hooks, args, filters.as_ref(), begin, throttle).await;
+    let span = arguments::subscribe_span(ctx, model);
+    let joining = join(ctx, model, hooks, args, filters.as_ref(), begin, throttle);
+    let joined = joining.instrument(span.clone()).await;
+    subscribed(&span, &joined);
     joined.map_err(|refusal| {
         let error = async_graphql::Error::new(refusal.to_string());
         let error = error.extend_with(|_, extensions| extensions.set("code", refusal.code()));

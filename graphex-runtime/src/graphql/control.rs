@@ -11,6 +11,7 @@ use async_graphql::{Context, ID, Name, Response, ServerError, ServerResult};
 use async_graphql::{SubscriptionType, Value};
 use futures_util::Stream;
 use futures_util::stream::once;
+use tracing::{Instrument as _, Span};
 
 use super::arguments::{self, enum_name, enum_value, read};
 use super::filters::SentFilters;
@@ -19,7 +20,7 @@ use crate::change::{SubscriptionAction, SubscriptionOperation};
 use crate::error::Refusal;
 use crate::filters::Filters;
 use crate::hooks::Hooks;
-use crate::hub::Identity;
+use crate::hub::{Identity, subscribed};
 use crate::model::{Model, ModelType, RawArgs};
 
 /// The subscription root of a model in the two-channel protocol; `MessageSubscription` is
@@ -76,7 +77,13 @@ async fn answer(ctx: &Context<'_>, model: &'static Model, hooks: Hooks) -> Respo
         // Without a path: nothing was executed (GraphQL, section 6.2.3.1).
         Err(error) => return Response::from_errors(vec![error]),
     };
-    let outcome = carry_out(ctx, model, hooks, &mut args, filters.as_ref()).await;
+    let span = match args.operation {
+        SubscriptionOperation::Subscribe => arguments::subscribe_span(ctx, model),
+        SubscriptionOperation::Unsubscribe => Span::none(),
+    };
+    let carrying_out = carry_out(ctx, model, hooks, &mut args, filters.as_ref());
+    let outcome = carrying_out.instrument(span.clone()).await;
+    subscribed(&span, &outcome);
     let key = ctx.item.node.response_key().node.clone();
     let confirmation = confirm(ctx, model, &args, outcome.as_ref().err());
     Response::new(Value::Object(IndexMap::from_iter([(key, confirmation)])))

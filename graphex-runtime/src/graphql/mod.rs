@@ -17,8 +17,12 @@ mod suggest;
 pub use changes::ModelChanges;
 pub use control::ModelSubscription;
 pub use execute::execute;
+#[cfg(any(feature = "axum", feature = "testing"))]
+pub(crate) use execute::stream;
 #[cfg(feature = "axum")]
-pub(crate) use execute::{NOT_PERSISTED, Responses, answer, stream};
+pub(crate) use execute::{NOT_PERSISTED, Responses, answer};
 pub use guard::DocumentGuard;
+#[cfg(any(feature = "axum", feature = "testing"))]
+pub(crate) use guard::Guarded;
 #[cfg(feature = "axum")]
-pub(crate) use guard::{Guarded, hub_in};
+pub(crate) use guard::hub_in;

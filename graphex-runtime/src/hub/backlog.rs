@@ -249,12 +249,15 @@ impl Engine {
         if work > 0 {
             if !budget.spend(work) {
                 self.counters.budgets_spent.add(1);
-                tracing::warn!(
-                    stream,
-                    work,
-                    "a subscriber has spent its budget for regular expressions and is told of a \
-                     gap; see `Limits::pattern_work`"
-                );
+                if let Some(kept_back) = self.lines.budget.is_time() {
+                    tracing::warn!(
+                        stream,
+                        work,
+                        kept_back,
+                        "a subscriber has spent its budget for regular expressions and is told of a \
+                         gap; see `Limits::pattern_work`"
+                    );
+                }
                 return None;
             }
             if !self.patterns_hold(budget, question, plan, work).await? {

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::channel::{Channel, ChannelId};
+use super::channel::{Channel, ChannelId, Role};
 use super::cost::CHANNEL;
 use super::engine::Engine;
 use super::holdings::Holdings;
@@ -54,7 +54,7 @@ impl Channel {
             owner: self.owner.clone(),
             quota: holdings.quota(&self.identity, &self.id),
             expires_at: Mutex::default(),
-            is_branch: true,
+            role: Role::Branch,
             rate: Arc::clone(&self.rate),
             ..Self::new(id, identity, served, outbox, holdings, self.transport)
         }

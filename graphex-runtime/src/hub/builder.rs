@@ -89,6 +89,14 @@ impl HubBuilder {
         self
     }
 
+    /// Lets changes be lost, delayed and repeated on their way, for tests.
+    #[cfg(feature = "testing")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+    pub fn faults(mut self, faults: &crate::layer::Faults) -> Self {
+        self.layer = Setup::Faulty(faults.clone());
+        self
+    }
+
     /// Whether a subscription that may have missed changes is told so, with a frame of the action
     /// `resync`: a client loads again what it shows. It is the one thing that graphex adds to the
     /// two-channel protocol; turn it off for clients that cannot take it. Slow readers are then

@@ -69,6 +69,17 @@ impl fmt::Debug for ChannelId {
     }
 }
 
+/// Whose a channel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A client's.
+    Client,
+    /// A client's too, beside its own one, with which it ends.
+    Branch,
+    /// The process's own.
+    Listener,
+}
+
 /// One open connection.
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -81,8 +92,7 @@ pub(crate) struct Channel {
     pub(crate) outbox: Arc<Outbox>,
     /// When the right of its identity ends; a later end can be brought.
     pub(super) expires_at: Mutex<Option<Instant>>,
-    /// Whether it is beside the channel of its client, and ends with that.
-    pub(super) is_branch: bool,
+    pub(super) role: Role,
     /// What its protocol is called in the metrics.
     pub(super) transport: &'static str,
     /// Of its subscribing.
@@ -174,7 +184,7 @@ impl Channel {
             outbox,
             expires_at: Mutex::new(identity.expires_at()),
             identity,
-            is_branch: false,
+            role: Role::Client,
             transport,
             rate: Arc::default(),
             subscriptions: Mutex::default(),
@@ -187,6 +197,16 @@ impl Channel {
         let (served, outbox) = (self.served.clone(), Arc::clone(&self.outbox));
         let id = self.id.clone();
         Self::new(id, identity, served, outbox, holdings, self.transport)
+    }
+
+    /// One of the process itself: who listens there is no client, and is not counted on any.
+    pub(super) fn of_process(id: ChannelId, outbox: Arc<Outbox>, holdings: &Arc<Holdings>) -> Self {
+        let identity = Identity::anonymous();
+        Self {
+            quota: holdings.no_quota(),
+            role: Role::Listener,
+            ..Self::new(id, identity, None, outbox, holdings, "process")
+        }
     }
 
     /// All subscribers, or those of one stream.
@@ -221,7 +241,12 @@ impl Channels {
 
     /// Those that are clients of their own.
     pub(super) fn clients(&self) -> impl Iterator<Item = &Arc<Channel>> {
-        self.iter().filter(|channel| !channel.is_branch)
+        self.iter().filter(|channel| channel.role == Role::Client)
+    }
+
+    /// Those of clients, and those beside them.
+    pub(super) fn of_clients(&self) -> impl Iterator<Item = &Arc<Channel>> {
+        self.iter().filter(|channel| channel.role != Role::Listener)
     }
 
     pub(super) fn insert(&mut self, channel: Arc<Channel>, place: Held) {

@@ -133,6 +133,12 @@ impl Connection {
         Notifier(Arc::clone(&self.outbox))
     }
 
+    /// The hub that it is a channel of.
+    #[cfg(feature = "testing")]
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// Waits until the hub closes the channel.
     pub async fn closed(&mut self) -> CloseReason {
         self.outbox.closed().await
@@ -291,7 +297,7 @@ impl Hub {
         clippy::mutable_key_type,
         reason = "filters are told apart by their keys and operands, not by compiled patterns"
     )]
-    fn close(&self, channel: &Channel) {
+    pub(super) fn close(&self, channel: &Channel) {
         let place = lock(&self.engine.channels).remove(channel);
         drop(place);
         self.engine.measures.closed(channel);

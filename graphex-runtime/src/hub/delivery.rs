@@ -13,6 +13,7 @@ use super::outbox::Pushed;
 use super::passage::{Subjects, Verdict};
 use super::plan::{Candidate, Listed, Members, Plan};
 use super::recent::Delivered;
+use super::spans;
 use crate::change::{Change, Passage};
 use crate::layer::{BoxFuture, Inbox};
 use crate::model::Model;
@@ -29,6 +30,9 @@ pub(super) struct Delivery<'d> {
     delivered: &'d Delivered,
     subjects: Subjects<'d>,
     question: Option<Arc<Question>>,
+    /// Plans that it was something to, and frames that were queued to their members.
+    plans: usize,
+    frames: usize,
 }
 
 impl<'d> Delivery<'d> {
@@ -38,6 +42,8 @@ impl<'d> Delivery<'d> {
             delivered,
             subjects: Subjects::new(&delivered.change.row, delivered.change.before.as_ref()),
             question: None,
+            plans: 0,
+            frames: 0,
         }
     }
 
@@ -103,9 +109,11 @@ impl Engine {
             plans.candidates(topics, change)
         };
         lane.measures.changes.add(1);
+        let span = lane.spans.delivery(change);
         let mut delivery = Delivery::new(lane, &delivered);
         self.deliver_to(&mut delivery, &mut spent, candidates.iter())
             .await;
+        spans::delivered(&span, delivery.plans, delivery.frames);
     }
 
     /// Delivers a change to those of these plans that it matches.
@@ -120,6 +128,7 @@ impl Engine {
                 spent.rest().await;
             }
             if verdict != Verdict::Nothing {
+                delivery.plans += 1;
                 self.deliver_as(verdict, delivery, spent, listed).await;
             }
         }
@@ -136,6 +145,7 @@ impl Engine {
             lane,
             delivered: Delivered { change, number },
             question,
+            frames,
             ..
         } = delivery;
         let Listed {
@@ -153,13 +163,13 @@ impl Engine {
                     number: *number,
                     passage,
                 };
-                match throttle {
+                *frames += match throttle {
                     None => self.tell(&telling, spent, plan, members).await,
                     Some(throttle) => {
                         self.tell_throttled(&telling, spent, plan, members, throttle)
-                            .await;
+                            .await
                     }
-                }
+                };
             }
             (Verdict::Undecided, backlog) => {
                 let question =
@@ -182,11 +192,14 @@ impl Engine {
             Queued::Waits { start: true } => self.work_off(lane, backlog),
             Queued::Dropped(dropped) => {
                 self.counters.decisions_dropped.add(dropped.len());
-                tracing::warn!(
-                    stream = lane.model.stream,
-                    "too many changes wait for the custom lookups or regular expressions of one \
-                     subscriber, who is told of a gap; see `Limits::decision_queue`"
-                );
+                if let Some(kept_back) = self.lines.decisions.is_time() {
+                    tracing::warn!(
+                        stream = lane.model.stream,
+                        kept_back,
+                        "too many changes wait for the custom lookups or regular expressions of \
+                         one subscriber, who is told of a gap; see `Limits::decision_queue`"
+                    );
+                }
                 dropped.iter().for_each(|one| tell_gap(&one.listed.members));
             }
         }
@@ -196,17 +209,24 @@ impl Engine {
     pub(super) fn frame(
         &self,
         plan: &Plan,
-        change: &Change,
+        change: &Arc<Change>,
         passage: Passage,
     ) -> Option<Arc<Frame>> {
+        if plan.projection.is_rows() {
+            let change = Arc::clone(change);
+            return Some(Arc::new(Frame::Row { change, passage }));
+        }
         let limit = self.limits.outbox_bytes;
         let Some(payload) = plan.projection.frame(change, passage, limit) else {
             self.counters.frames_too_large.add(1);
-            tracing::warn!(
-                stream = change.model.stream,
-                "a subscription repeats a large value so often that its frame is larger than \
-                 `Limits::outbox_bytes`; it is told of a gap"
-            );
+            if let Some(kept_back) = self.lines.frame.is_time() {
+                tracing::warn!(
+                    stream = change.model.stream,
+                    kept_back,
+                    "a subscription repeats a large value so often that its frame is larger than \
+                     `Limits::outbox_bytes`; it is told of a gap"
+                );
+            }
             return None;
         };
         self.counters.frames_encoded.add(1);
@@ -218,14 +238,14 @@ impl Engine {
         }))
     }
 
-    /// Queues the plan's frame of a change to the plan's members.
+    /// Queues the plan's frame of a change to the plan's members; to how many.
     pub(super) async fn tell(
         &self,
         telling: &Telling<'_>,
         spent: &mut Budget,
         plan: &Plan,
         members: &Members,
-    ) {
+    ) -> usize {
         let Telling {
             lane,
             change,
@@ -234,7 +254,7 @@ impl Engine {
         } = *telling;
         let Some(frame) = self.frame(plan, change, passage) else {
             tell_gap(members);
-            return;
+            return 0;
         };
         let mut queued = 0;
         for member in members.values() {
@@ -258,7 +278,10 @@ impl Engine {
                 Pushed::Overflowed { closed: false } => self.counters.overflows.add(1),
                 Pushed::Overflowed { closed: true } => {
                     self.counters.slow_readers_closed.add(1);
-                    tracing::warn!(channel = ?subscriber.channel.id, "a slow reader is closed");
+                    if let Some(kept_back) = self.lines.slow_reader.is_time() {
+                        let channel = &subscriber.channel.id;
+                        tracing::warn!(?channel, kept_back, "a slow reader is closed");
+                    }
                 }
             }
             let cost = COST_OF_A_FRAME + frame.len();
@@ -267,6 +290,7 @@ impl Engine {
         }
         lane.measures.frames.add(queued);
         lane.measures.bytes.add(queued * frame.len());
+        queued
     }
 }
 
@@ -283,9 +307,6 @@ impl Inbox for Engine {
 
     fn missed<'a>(&'a self, stream: Option<&'a str>) -> BoxFuture<'a> {
         Box::pin(async move {
-            if !self.limits.resync {
-                return;
-            }
             let mut spent = Budget::default();
             let channels: Vec<_> = lock(&self.channels).iter().cloned().collect();
             for channel in channels {

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::channel::Channel;
+use super::engine::Engine;
 use super::{Hub, lock};
 use crate::deadline::{FAR, deadline};
 use crate::error::CloseReason;
@@ -81,7 +82,7 @@ impl Drain {
 impl Hub {
     /// Ends the service of this process without a rush: [`ready`](Self::ready) is false from now
     /// on, new channels are refused (503 over HTTP, a close with 1012 on WebSockets), and those
-    /// that are open get what waits for them and are closed, WebSockets with 1001. They are told
+    /// that are open get what waits for them, also what a throttle holds back, and are closed, WebSockets with 1001. They are told
     /// so evenly over the window, so that their clients come to other processes one after the
     /// other.
     ///
@@ -128,7 +129,7 @@ impl Hub {
             ?window,
             "the hub drains: it refuses new channels and closes those that are open"
         );
-        close_evenly(&channels, window).await;
+        close_evenly(&self.engine, &channels, window).await;
         let patience = self.engine.limits.close_wait.saturating_add(SLACK);
         let gone = self.engine.drain.until_all_are_gone();
         if timeout_at(deadline(patience), gone).await.is_err() {
@@ -156,13 +157,15 @@ impl Hub {
     }
 }
 
-/// Closes the channels, the n-th of m when n/m of the time has passed.
-async fn close_evenly(channels: &[Arc<Channel>], window: Duration) {
+/// Closes the channels, the n-th of m when n/m of the time has passed. What is held back for one goes
+/// before.
+async fn close_evenly(engine: &Engine, channels: &[Arc<Channel>], window: Duration) {
     let begun = Instant::now();
     let share =
         window.min(FAR).mul_f64(TELLING) / u32::try_from(channels.len().max(1)).unwrap_or(u32::MAX);
     for (number, channel) in (0_u32..).zip(channels) {
         sleep_until(begun + share * number).await;
+        engine.let_go_of(channel).await;
         channel.outbox.close(CloseReason::GoingAway);
     }
 }

@@ -89,7 +89,8 @@ mod tests {
             throttle: None,
         };
         let projection = Projection::notification(&MODEL, None);
-        let joined = subscribers.subscribe(&connection.channel, permit, &subscription, &projection);
+        let joined =
+            subscribers.subscribe_channel(&connection.channel, permit, &subscription, &projection);
         joined.await.unwrap();
         assert!(write(&subscribers).is_empty());
         let lines = write(&writers);

@@ -9,7 +9,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::backlog::Backlog;
 use super::budget::Budgets;
-use super::channel::{Channel, Channels};
+use super::channel::{Channel, Channels, Role};
 use super::drain::Drain;
 use super::holdings::Holdings;
 use super::lane::Lane;
@@ -78,12 +78,13 @@ pub(super) struct Engine {
     pub(super) measures: Measures,
 }
 
+/// Takes no lock: what is written may be written while one is held.
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hub")
             .field("streams", &self.lanes.keys())
-            .field("stats", &self.stats())
-            .finish()
+            .field("node", &self.node)
+            .finish_non_exhaustive()
     }
 }
 
@@ -256,7 +257,7 @@ impl Engine {
     pub(super) fn stats(&self) -> Stats {
         let channels: Vec<_> = lock(&self.channels).iter().cloned().collect();
         let held = |channel: &Arc<Channel>| lock(&channel.subscriptions).held.len();
-        let is_branch = |channel: &&Arc<Channel>| channel.is_branch;
+        let of_role = |role| channels.iter().filter(move |channel| channel.role == role);
         let (topics, plans) = self.lanes.values().fold((0, 0), |sum, lane| {
             let table = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
             let (topics, plans) = table.counts();
@@ -264,12 +265,9 @@ impl Engine {
         });
         let layer = self.layer.counts();
         Stats {
-            channels: channels
-                .iter()
-                .filter(|channel| !is_branch(channel))
-                .count(),
+            channels: of_role(Role::Client).count(),
             subscriptions: channels.iter().map(held).sum(),
-            unshared: channels.iter().filter(is_branch).map(held).sum(),
+            unshared: of_role(Role::Branch).map(held).sum(),
             plans,
             topics,
             changes_waiting: self.lanes.values().map(|lane| lane.queue.waiting()).sum(),

@@ -1,19 +1,21 @@
 //! Why a change is delivered to a channel, or is not.
 
+mod reason;
 mod terms;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+pub use reason::Reason;
 pub use terms::{Term, TermKind};
 pub(super) use terms::{Terms, deciding};
 
 use super::channel::{Channel, SubscriptionKey};
+use super::passage::Verdict;
 use super::plan::Plan;
 use super::subscriber::Subscriber;
 use super::{ChannelId, Hub, Identity, lock};
-use crate::change::{Action, Change};
-use crate::error::CloseReason;
+use crate::change::{Action, Change, Passage};
 use crate::model::ModelType;
 
 /// What [`Hub::explain`] found out.
@@ -40,101 +42,14 @@ pub struct Explained {
     pub terms: Vec<Term>,
 }
 
-/// What decides whether a change is delivered, the farthest from it first.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The hub was built without the model.
-    #[error("no: the hub does not know the model `{model}`")]
-    UnknownModel {
-        /// Its name.
-        model: &'static str,
-    },
-    /// No channel of this process has the id.
-    #[error("no: this process has no such channel; it is closed, or another process has it")]
-    NoChannel,
-    /// The channel is being closed.
-    #[error("no: the channel is closed: {0}")]
-    Closed(CloseReason),
-    /// The channel's endpoint serves other streams alone.
-    #[error("no: the channel's endpoint does not serve the stream `{stream}`")]
-    NotServed {
-        /// The change's.
-        stream: &'static str,
-    },
-    /// The channel has no subscription at all.
-    #[error("no: the channel has not joined a stream")]
-    NotJoined,
-    /// The channel subscribes to other streams.
-    #[error("no: the channel has joined other streams: {}", .joined.join(", "))]
-    AnotherStream {
-        /// Those that it has joined.
-        joined: Vec<&'static str>,
-    },
-    /// The subscription asks for other actions.
-    #[error("no: the subscription does not ask for the action `{action}`")]
-    Action {
-        /// The change's.
-        action: Action,
-    },
-    /// The server's scope leaves the row out.
-    #[error("no: the scope leaves the row out, by its field `{field}`")]
-    Scope {
-        /// The field.
-        field: &'static str,
-    },
-    /// The subscription is to another row.
-    #[error("no: the subscription asks for another `id`")]
-    Id,
-    /// The client's filters leave the row out.
-    #[error("no: the filter `{key}` leaves the row out")]
-    Filter {
-        /// As the client wrote it.
-        key: String,
-    },
-    /// Whoever owns the channel has spent what it may on regular expressions.
-    #[error(
-        "no: the budget for regular expressions is spent, so that the filter `{key}` is not tested; see `Limits::pattern_work`"
-    )]
-    BudgetSpent {
-        /// The filter.
-        key: String,
-    },
-    /// A custom lookup failed or took too long.
-    #[error("no: the lookup of the filter `{key}` failed; the log says why")]
-    LookupFailed {
-        /// The filter.
-        key: String,
-    },
-    /// The client reads too slowly, or changes were lost: until it is told of the gap, what comes is
-    /// a part of it.
-    #[error(
-        "no: the subscription has a gap that it is still to be told of, and this is a part of it: the client reads too slowly, or changes were lost"
-    )]
-    Overflow,
-    /// Nothing speaks against it.
-    #[error("yes")]
-    Delivered,
-}
-
-impl Reason {
-    /// How far a change came.
-    const fn rank(&self) -> u8 {
-        match self {
-            Self::Delivered => 4,
-            Self::Overflow | Self::BudgetSpent { .. } | Self::LookupFailed { .. } => 3,
-            Self::Filter { .. } | Self::Id => 2,
-            Self::Scope { .. } => 1,
-            _ => 0,
-        }
-    }
-}
-
 impl Explanation {
-    /// Whether the change is delivered.
+    /// Whether the change is delivered now, as what it is or as `ENTER` or `LEAVE`.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
-        self.reason == Reason::Delivered
+        matches!(
+            self.reason,
+            Reason::Delivered | Reason::Enters | Reason::Leaves
+        )
     }
 }
 
@@ -200,14 +115,32 @@ impl Hub {
         row: &M,
         channel: &str,
     ) -> Explanation {
-        let model = M::MODEL;
+        let change = Change::unlogged(M::MODEL, action, row.to_row());
+        self.explain_change(change, channel).await
+    }
+
+    /// The same of an update that a change log tells of, with the row as it was before. Where the two
+    /// rows differ so, it is [`Reason::Enters`] or [`Reason::Leaves`]; the terms are those of the row as
+    /// it is now. Of a model without a change log `before` decides nothing.
+    pub async fn explain_update<M: ModelType>(
+        &self,
+        before: &M,
+        row: &M,
+        channel: &str,
+    ) -> Explanation {
+        let mut change = Change::unlogged(M::MODEL, Action::Update, row.to_row());
+        change.before = self.is_logged(M::MODEL).then(|| before.to_row());
+        self.explain_change(change, channel).await
+    }
+
+    async fn explain_change(&self, change: Change, channel: &str) -> Explanation {
+        let model = change.model;
         if !self.has_model(model) {
             return Reason::UnknownModel { model: model.name }.into();
         }
-        let change = Arc::new(Change::unlogged(model, action, row.to_row()));
         let found = lock(&self.engine.channels).get(channel).cloned();
         match found {
-            Some(channel) => self.explain_to(&channel, &change).await,
+            Some(channel) => self.explain_to(&channel, &Arc::new(change)).await,
             None => Reason::NoChannel.into(),
         }
     }
@@ -218,7 +151,7 @@ impl Hub {
     pub fn channels_of(&self, identity: &Identity) -> Vec<ChannelId> {
         let channels = lock(&self.engine.channels);
         let own = channels
-            .iter()
+            .of_clients()
             .filter(|channel| channel.identity == *identity);
         own.map(|channel| channel.id.clone()).collect()
     }
@@ -292,16 +225,46 @@ impl Hub {
                 terms: Vec::new(),
             };
         };
-        let terms = self.test(channel, plan, terms, change).await;
-        let reason = match deciding(&terms) {
-            Some(reason) => reason,
-            None if subscriber.is_behind() => Reason::Overflow,
-            None => Reason::Delivered,
+        let now = Change::clone(change);
+        let now = Arc::new(Change {
+            before: None,
+            ..now
+        });
+        let terms = self.test(channel, plan, terms, &now).await;
+        let passage = match &change.before {
+            Some(_) => self.engine.passage(channel, plan, change).await,
+            // One row is nothing but what its terms say.
+            None => Some(Verdict::Told(Passage::Stays)),
+        };
+        let told = match (passage, deciding(&terms)) {
+            (Some(Verdict::Told(Passage::Leaves)), _) => Reason::Leaves,
+            (_, Some(no)) => no,
+            (Some(Verdict::Told(Passage::Enters)), None) => Reason::Enters,
+            (_, None) => Reason::Delivered,
+        };
+        let reason = match told {
+            Reason::Delivered | Reason::Enters | Reason::Leaves if subscriber.is_behind() => {
+                Reason::Overflow
+            }
+            Reason::Delivered => self.held_back(plan, change).unwrap_or(Reason::Delivered),
+            told => told,
         };
         Explained {
             reason,
             actions,
             terms,
         }
+    }
+
+    /// Whether the plan's throttle would hold the change back now.
+    fn held_back(&self, plan: &Plan, change: &Change) -> Option<Reason> {
+        if change.action != Action::Update {
+            return None;
+        }
+        let lane = self.engine.lanes.get(change.model.stream)?;
+        let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
+        let throttle = plans.current(plan)?.throttle.as_ref()?;
+        let interval = throttle.holds_back(change.key())?;
+        Some(Reason::Throttled { interval })
     }
 }

@@ -35,7 +35,8 @@ impl Hub {
     /// # }
     /// ```
     ///
-    /// With a change log, all that was committed before has been read from it. What others commit
+    /// What a [throttle](crate::HubBuilder::throttle) holds back goes at once. With a change log, all that
+    /// was committed before has been read from it. What others commit
     /// meanwhile is not waited for, and neither is what custom lookups and costly regular
     /// expressions decide beside the stream. While Redis or the database is away it waits for
     /// that; give it a limit with `tokio::time::timeout`.
@@ -51,5 +52,8 @@ impl Hub {
         }
         // Nothing is ever sent: this is the end of the last.
         let _ = gone.recv().await;
+        for lane in self.engine.lanes.values() {
+            self.engine.let_all_go(lane).await;
+        }
     }
 }

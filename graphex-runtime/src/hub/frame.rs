@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::subscriber::Subscriber;
-use crate::change::Action;
+use crate::change::{Action, Change, Passage, Row};
 use crate::cursor::Cursor;
 use crate::measure::Stamp;
 use crate::projection::Signal;
@@ -21,6 +21,11 @@ pub(crate) enum Frame {
         position: Option<u64>,
         /// When the process heard of the change.
         heard: Stamp,
+    },
+    /// A change itself, for who listens in the process.
+    Row {
+        change: Arc<Change>,
+        passage: Passage,
     },
     /// Encoded when it is written: few subscribers get one, each of its own projection.
     Signal(Signal, Option<Cursor>),
@@ -39,6 +44,7 @@ impl Frame {
     pub(super) fn position(&self) -> Option<u64> {
         match self {
             Self::Change { position, .. } => *position,
+            Self::Row { change, .. } => change.position,
             Self::Signal(..) => None,
         }
     }
@@ -47,6 +53,7 @@ impl Frame {
     pub(super) fn heard(&self) -> Option<Stamp> {
         match self {
             Self::Change { heard, .. } => Some(*heard),
+            Self::Row { change, .. } => Some(change.heard),
             Self::Signal(..) => None,
         }
     }
@@ -55,6 +62,10 @@ impl Frame {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Change { payload, .. } => payload.len(),
+            Self::Row { change, .. } => {
+                let before = change.before.as_ref().map_or(0, Row::bytes);
+                change.row.bytes() + before
+            }
             Self::Signal(..) => 0,
         }
     }
@@ -79,6 +90,8 @@ impl Waiting {
             Frame::Change {
                 payload, cursor, ..
             } => (payload, cursor),
+            // Those who get these have no writer.
+            Frame::Row { .. } => return Bytes::new(),
             Frame::Signal(signal, cursor) => {
                 let payload = self.subscriber.projection.signal(signal, cursor);
                 (payload, cursor)

@@ -145,6 +145,23 @@ impl Holdings {
         }
     }
 
+    /// A place for a channel of the process itself, which nobody has to answer for.
+    pub(super) fn uncounted(self: &Arc<Self>) -> Held {
+        Held {
+            holdings: Arc::clone(self),
+            accounts: Accounts::new(),
+            amount: Amount::default(),
+        }
+    }
+
+    /// What such a channel holds besides itself.
+    pub(super) fn no_quota(self: &Arc<Self>) -> Quota {
+        Quota {
+            holdings: Arc::clone(self),
+            accounts: Accounts::new(),
+        }
+    }
+
     /// Counts the amount on all of the accounts, or on none.
     fn hold(self: &Arc<Self>, accounts: Accounts, amount: Amount) -> Result<Held, Excess> {
         let mut held = lock(&self.accounts);

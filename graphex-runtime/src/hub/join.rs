@@ -36,7 +36,7 @@ pub(super) struct Joining<'j> {
 impl Hub {
     /// Joins the permitted stream for a subscription of the two-channel protocol. One that is
     /// there already keeps its place and takes the new predicate and projection.
-    pub(crate) async fn subscribe(
+    pub(crate) async fn subscribe_channel(
         &self,
         channel: &Arc<Channel>,
         permit: Permit,
@@ -95,7 +95,9 @@ impl Hub {
         };
         let predicate = Predicate::new(scope, id, &subscription.filters);
         // The server's, or a longer one of the client's.
-        let throttle = milliseconds(lane.throttle.max(subscription.throttle));
+        let throttle = milliseconds(lane.throttle.max(subscription.throttle))
+            // The process hears of everything.
+            .filter(|_| !projection.is_rows());
         // Topics and plans are built before anything is locked.
         let joins = subscription.actions.iter().map(|&action| {
             let topics = Topic::listened(model, action, &predicate, limits.narrowed_topics);
@@ -115,7 +117,10 @@ impl Hub {
         let is_new = begin.snapshot && begin.place == Place::Now;
         let snapshot = match joins.first().filter(|_| is_new) {
             Some((_, plan)) => {
-                let snapshot = self.engine.snapshot(model, &plan.predicate).await?;
+                let snapshot = self
+                    .engine
+                    .snapshot(&channel.owner, model, &plan.predicate)
+                    .await?;
                 let held = channel.quota.hold(snapshot.bytes)?;
                 Some((snapshot, held))
             }

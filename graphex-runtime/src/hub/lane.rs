@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tracing::Instrument as _;
 
 use super::clock::Clock;
 use super::lock;
@@ -14,6 +15,7 @@ use super::measures::LaneMeasures;
 use super::plan::PlanTable;
 use super::publisher::{Batch, Queue};
 use super::recent::Recent;
+use super::spans::{ChangeOperation, Spans};
 use super::stats::Counters;
 use super::subscriber::Subscriber;
 use crate::change::Change;
@@ -47,6 +49,7 @@ pub(super) struct Lane {
     unwoken: Mutex<Vec<Arc<Subscriber>>>,
     unwritten: AtomicUsize,
     pub(super) measures: LaneMeasures,
+    pub(super) spans: Spans,
 }
 
 /// What a lane's deliveries have cost since other tasks had the processor.
@@ -94,6 +97,7 @@ impl Lane {
             unwoken: Mutex::default(),
             unwritten: AtomicUsize::new(0),
             measures: LaneMeasures::default(),
+            spans: Spans::new(limits),
         }
     }
 
@@ -135,7 +139,11 @@ impl Lane {
                 let before = batch.changes.len();
                 // The one that has waited longest.
                 let heard = batch.changes.front().map(|change| change.heard);
-                let publishing = AssertUnwindSafe(layer.publish(&mut batch.changes));
+                let span = self
+                    .spans
+                    .change(self.model, ChangeOperation::Publish, before);
+                let publishing = layer.publish(&mut batch.changes).instrument(span);
+                let publishing = AssertUnwindSafe(publishing);
                 // A panic costs the change it was about, not all that follows.
                 let panicked = publishing.catch_unwind().await.is_err();
                 let published = before - batch.changes.len() - usize::from(panicked);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 #[cfg(feature = "metrics")]
 use std::sync::Mutex;
 
-use super::channel::Channel;
+use super::channel::{Channel, Role};
 use crate::error::CloseReason;
 use crate::measure::{Histogram, HooksMeasures, Tally};
 
@@ -60,7 +60,7 @@ pub(super) struct Closes {
 impl Measures {
     /// A channel is gone.
     pub(super) fn closed(&self, channel: &Channel) {
-        if channel.is_branch {
+        if channel.role != Role::Client {
             return;
         }
         let closes = &self.closes;

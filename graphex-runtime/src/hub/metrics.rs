@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use metrics::{counter, gauge, histogram};
 use names::describe;
 
-use super::channel::Channel;
+use super::channel::{Channel, Role};
 use super::{Hub, lock};
 use crate::measure::{Histogram, HookMeasures};
 
@@ -62,7 +62,7 @@ impl Hub {
             let waiting = channel.outbox.waiting();
             (frames, bytes) = (frames + waiting.0, bytes + waiting.1);
             let subscriptions = lock(&channel.subscriptions);
-            if channel.is_branch {
+            if channel.role == Role::Branch {
                 unshared += subscriptions.held.len();
             } else {
                 *open.entry(channel.transport).or_default() += 1;

@@ -31,6 +31,7 @@ mod identity;
 mod index;
 mod join;
 mod lane;
+mod listener;
 mod lookups;
 mod measures;
 #[cfg(feature = "metrics")]
@@ -67,12 +68,14 @@ mod snapshot;
     allow(dead_code, reason = "a change log is read through Diesel")
 )]
 mod source;
+mod spans;
 mod standing;
 mod stats;
 mod subscriber;
 mod throttle;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
+mod turns;
 mod written;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -92,6 +95,7 @@ pub(crate) use flush::Flushing;
 #[cfg(feature = "axum")]
 pub(crate) use holdings::Held;
 pub use identity::Identity;
+pub use listener::{FieldError, Heard, ListenError, Listener, Subscribing, TypedChange};
 pub(crate) use operation::{Envelope, Operation, Registration};
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;
@@ -102,6 +106,7 @@ pub(crate) use snapshot::{NoSnapshot, Snapshot, Wanted};
 pub use source::BuildError;
 #[cfg(feature = "diesel")]
 pub(crate) use source::{OpenError, Opened, Sink, Source};
+pub(crate) use spans::subscribed;
 pub use stats::Stats;
 #[cfg(feature = "diesel")]
 pub(crate) use ticket::Ticket;

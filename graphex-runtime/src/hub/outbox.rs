@@ -267,7 +267,7 @@ impl Outbox {
     }
 
     /// What is there, and when there may be more by itself.
-    fn try_take(&self) -> Result<(VecDeque<Waiting>, Option<Instant>), CloseReason> {
+    pub(super) fn try_take(&self) -> Result<(VecDeque<Waiting>, Option<Instant>), CloseReason> {
         let mut state = lock(&self.state);
         if let Some(reason) = state.closed.as_ref().filter(|_| state.frames.is_empty()) {
             return Err(reason.clone());

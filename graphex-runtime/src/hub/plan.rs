@@ -118,7 +118,7 @@ pub(crate) struct PlanTable {
     /// decisions come in the order of the changes.
     backlogs: HashMap<Predicate, (Arc<Backlog>, usize)>,
     /// One for plans that differ in their action alone, and how many they are.
-    throttles: HashMap<Throttled, (Arc<Throttle>, usize)>,
+    pub(super) throttles: HashMap<Throttled, (Arc<Throttle>, usize)>,
 }
 
 /// What plans have in common that share a throttle.

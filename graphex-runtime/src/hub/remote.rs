@@ -170,7 +170,7 @@ impl Hub {
         match place {
             Place::Here(channel) => {
                 let projection = Projection::notification(model, data);
-                self.subscribe(channel, permit, subscription, &projection)
+                self.subscribe_channel(channel, permit, subscription, &projection)
                     .await
             }
             Place::There(away) => {
@@ -302,7 +302,7 @@ impl Hub {
             .map(|data| data.ok_or(Refusal::OtherVersion))
             .transpose()?;
         let projection = Projection::notification(model, data.as_deref());
-        self.subscribe(&channel, permit, &subscription, &projection)
+        self.subscribe_channel(&channel, permit, &subscription, &projection)
             .await
     }
 }

@@ -127,7 +127,7 @@ impl Engine {
     fn rescope(&self, whose: &Whose) {
         let channels: Vec<_> = {
             let channels = lock(&self.channels);
-            let concerned = channels.iter();
+            let concerned = channels.of_clients();
             let concerned = concerned.filter(|channel| whose.has(&channel.identity));
             concerned.map(Arc::clone).collect()
         };

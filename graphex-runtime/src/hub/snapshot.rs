@@ -1,17 +1,20 @@
 //! The rows that there are when a subscription begins.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared, WeakShared};
-use tokio::sync::Semaphore;
+use futures_util::future::{BoxFuture, Either, Shared, WeakShared, select};
+use tokio::sync::mpsc;
 
 use super::engine::Engine;
 use super::lock;
+use super::owner::Owner;
 use super::past::Past;
 use super::source::{OpenError, Source};
 use super::stats::Counters;
+use super::turns::{Turn, Turns};
 use crate::change::Change;
 use crate::cursor::Cursor;
 use crate::error::Refusal;
@@ -92,13 +95,20 @@ type Taking = BoxFuture<'static, Result<Arc<Snapshot>, Refusal>>;
 type Reading = Shared<Taking>;
 type Key = (&'static str, Predicate);
 
+/// A snapshot that is being read, or waits for a turn of somebody who wants it.
+struct Wish {
+    reading: WeakShared<Taking>,
+    /// Takes the first turn that one of them has.
+    begin: mpsc::Sender<Turn>,
+}
+
 /// The snapshots that are being read. Whoever wants one that is being read gets it too: what was
 /// committed since follows in any case.
 pub(super) struct Snapshots {
-    reading: Mutex<HashMap<Key, WeakShared<Taking>>>,
+    reading: Mutex<HashMap<Key, Wish>>,
     /// Connections that wait for the next.
     idle: Arc<Mutex<Vec<Box<dyn Past>>>>,
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Default for Snapshots {
@@ -106,16 +116,18 @@ impl Default for Snapshots {
         Self {
             reading: Mutex::default(),
             idle: Arc::default(),
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            turns: Turns::new(AT_ONCE),
         }
     }
 }
 
 impl Engine {
     /// The rows of a logged model that match, at a moment that is not before this is called, or as
-    /// others who want the same are getting them.
+    /// others who want the same are getting them. It waits for a turn of the owner's, or of another's
+    /// who wants the same.
     pub(super) async fn snapshot(
         &self,
+        owner: &Owner,
         model: &'static Model,
         predicate: &Predicate,
     ) -> Result<Arc<Snapshot>, Refusal> {
@@ -124,11 +136,13 @@ impl Engine {
             let argument = "snapshot";
             return Err(Refusal::NoLog { stream, argument });
         };
-        let reading = {
+        let (reading, begin) = {
             let mut all = lock(&self.snapshots.reading);
             let key = (stream, predicate.clone());
-            match all.get(&key).and_then(WeakShared::upgrade) {
-                Some(reading) => reading,
+            let known = all.get(&key);
+            let known = known.and_then(|wish| Some((wish.reading.upgrade()?, wish.begin.clone())));
+            match known {
+                Some(known) => known,
                 None => {
                     let wanted = Wanted {
                         model,
@@ -137,23 +151,43 @@ impl Engine {
                     };
                     let (source, counters) =
                         (Arc::clone(&opened.source), Arc::clone(&self.counters));
-                    let reading = self.snapshots.read(source, wanted, counters);
-                    all.retain(|_, reading| reading.upgrade().is_some());
+                    let (begin, turn) = mpsc::channel(1);
+                    let reading = self.snapshots.read(source, wanted, counters, turn);
+                    all.retain(|_, wish| wish.reading.upgrade().is_some());
                     // It is not done, and so there is one.
-                    all.extend(reading.downgrade().map(|weak| (key, weak)));
-                    reading
+                    all.extend(reading.downgrade().map(|weak| {
+                        let begin = begin.clone();
+                        let reading = weak;
+                        (key, Wish { reading, begin })
+                    }));
+                    (reading, begin)
                 }
             }
         };
-        reading.await
+        let turn = pin!(self.snapshots.turns.take(owner));
+        match select(reading, turn).await {
+            Either::Left((snapshot, _)) => snapshot,
+            Either::Right((turn, reading)) => {
+                // One that another's turn has begun needs no second.
+                let _ = turn.map(|turn| begin.try_send(turn));
+                reading.await
+            }
+        }
     }
 }
 
 impl Snapshots {
-    fn read(&self, source: Arc<dyn Source>, wanted: Wanted, counters: Arc<Counters>) -> Reading {
-        let (idle, turns) = (Arc::clone(&self.idle), Arc::clone(&self.turns));
+    fn read(
+        &self,
+        source: Arc<dyn Source>,
+        wanted: Wanted,
+        counters: Arc<Counters>,
+        mut turn: mpsc::Receiver<Turn>,
+    ) -> Reading {
+        let idle = Arc::clone(&self.idle);
         let reading = async move {
-            let turn = turns.acquire_owned().await;
+            // Who waits for it has a sender.
+            let turn = turn.recv().await.ok_or(Refusal::Internal)?;
             let stream = wanted.model.stream;
             let reading = move || {
                 // Kept to the end of the query, also where nobody waits for it any more.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::Notify;
+use tracing::{Instrument as _, Span};
 
 use super::Hub;
 #[cfg(feature = "diesel")]
@@ -18,6 +19,7 @@ use super::flush::Flushing;
 use super::lane::Lane;
 use super::lock;
 use super::past::Past;
+use super::spans::ChangeOperation;
 use crate::change::Change;
 use crate::cursor::Cursor;
 use crate::layer::Inbox as _;
@@ -306,10 +308,17 @@ impl Way {
         match item {
             Item::Changes(changes) => {
                 engine.counters.changes_published.add(changes.len());
-                for change in changes {
-                    let topics: Topics = Topic::published(&change).collect();
-                    engine.deliver(&topics, &change).await;
-                }
+                let span = engine.lanes.get(self.stream).map(|lane| {
+                    lane.spans
+                        .change(lane.model, ChangeOperation::Receive, changes.len())
+                });
+                let delivering = async {
+                    for change in changes {
+                        let topics: Topics = Topic::published(&change).collect();
+                        engine.deliver(&topics, &change).await;
+                    }
+                };
+                delivering.instrument(span.unwrap_or_else(Span::none)).await;
             }
             Item::Flush(flushing) => {
                 engine.flush(self.stream);

@@ -34,7 +34,7 @@ impl Hub {
             .cursor
             .filter(|_| channel.outbox.is_idle())?;
         // Where it has had more than the lane has delivered, the lane's place is behind it.
-        let is_behind = subscriber.has_had(Some(at.position));
+        let is_behind = subscriber.has_had(Some(at.position + 1));
         (!is_behind).then(|| subscriber.projection.scoped(at))
     }
 }

@@ -5,6 +5,8 @@
 //! plan's and still is are held back. Whatever else happens to the row goes at once, after what is held
 //! back of it: so no update is drawn over a create or a delete.
 
+mod let_go;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -129,16 +131,12 @@ impl Throttle {
         (due, next)
     }
 
-    /// All that is held back for this plan.
-    fn take_of(&self, plan: &Plan) -> Vec<Held> {
-        let mut state = lock(&self.state);
-        let mut taken = Vec::new();
-        for row in state.rows.values_mut() {
-            taken.extend(row.held.take_if(|held| held.plan == *plan));
-        }
-        taken.sort_by_key(|held| held.number);
-        state.held -= taken.len();
-        taken
+    /// Whether an update of the row would be held back now, and how long it lasts.
+    pub(super) fn holds_back(&self, key: &Value) -> Option<Duration> {
+        let state = lock(&self.state);
+        let now = Instant::now();
+        let is_early = state.rows.get(key).is_some_and(|row| row.due > now);
+        (is_early && state.held < MOST).then_some(self.interval)
     }
 
     /// The cursor of what goes now.
@@ -172,7 +170,7 @@ impl State {
 }
 
 impl Engine {
-    /// Tells the members of a plan of a change, now or when its throttle lets it go.
+    /// Tells the members of a plan of a change, now or when its throttle lets it go; how many now.
     pub(super) async fn tell_throttled(
         &self,
         telling: &Telling<'_>,
@@ -180,15 +178,16 @@ impl Engine {
         plan: &Plan,
         members: &Members,
         throttle: &Arc<Throttle>,
-    ) {
+    ) -> usize {
         match throttle.take(telling, plan) {
-            Going::Waits { start: false } => {}
+            Going::Waits { start: false } => 0,
             Going::Waits { start: true } => {
                 let (throttle, engine) = (Arc::clone(throttle), self.handle());
                 let lane = self.lanes.get(telling.lane.model.stream).cloned();
                 if let Some(lane) = lane {
                     self.run_beside(throttle.run(lane, engine));
                 }
+                0
             }
             Going::Goes(held, cursor) => {
                 if let Some(held) = held {
@@ -200,27 +199,9 @@ impl Engine {
                     change: change.as_ref().unwrap_or(telling.change),
                     ..*telling
                 };
-                self.tell(&telling, spent, plan, members).await;
+                self.tell(&telling, spent, plan, members).await
             }
         }
-    }
-
-    /// Tells now what is held back for the members of a plan, one of whom is about to leave it for
-    /// another. Called in a step of the lane.
-    pub(super) async fn let_go(&self, lane: &Lane, spent: &mut Budget, plan: &Plan) {
-        let throttle = {
-            let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
-            plans
-                .current(plan)
-                .and_then(|listed| listed.throttle.clone())
-        };
-        let Some(throttle) = throttle else { return };
-        let held = throttle.take_of(plan);
-        let cursor = throttle.cursor();
-        for held in &held {
-            self.tell_held(lane, spent, &throttle, held, cursor).await;
-        }
-        lane.flush();
     }
 
     async fn tell_held(

@@ -31,6 +31,8 @@
 //! * **Control.** [`Layer::send`] brings a message to one node, at most once, and fails when
 //!   there is no such node; [`Layer::tell_all`] brings it to all that receive. Nothing is stored anywhere: a node that is gone leaves no trace.
 
+#[cfg(feature = "testing")]
+mod faults;
 #[cfg(any(feature = "redis", test))]
 mod interest;
 mod memory;
@@ -42,6 +44,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+
+#[cfg(feature = "testing")]
+pub use faults::Faults;
 
 use crate::change::Change;
 use crate::limits::Limits;
@@ -143,6 +148,8 @@ pub(crate) enum Setup {
     Memory,
     #[cfg(feature = "redis")]
     Redis(Box<redis::RedisLayer>),
+    #[cfg(feature = "testing")]
+    Faulty(Faults),
 }
 
 impl Setup {
@@ -158,6 +165,8 @@ impl Setup {
             Self::Memory => Arc::new(MemoryLayer::new(inbox)),
             #[cfg(feature = "redis")]
             Self::Redis(layer) => Arc::new(layer.open(node, inbox, streams, limits)),
+            #[cfg(feature = "testing")]
+            Self::Faulty(faults) => Arc::new(faults::FaultyLayer::new(inbox, faults)),
         }
     }
 }

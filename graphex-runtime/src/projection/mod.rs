@@ -35,6 +35,8 @@ enum Form {
     Notification { resync: Bytes },
     /// Execution results of the standard protocols, with what their cursors say of the scope.
     Result { scope: u64 },
+    /// No frames, but the changes themselves.
+    Rows,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -124,11 +126,21 @@ impl Projection {
         template.formed(Form::Notification { resync })
     }
 
+    /// The changes themselves, for who listens in the process.
+    pub(crate) fn rows() -> Self {
+        Template::default().formed(Form::Rows)
+    }
+
+    /// Whether its subscribers get the changes themselves.
+    pub(crate) fn is_rows(&self) -> bool {
+        matches!(self.0.form, Form::Rows)
+    }
+
     /// What it takes in memory, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let resync = match &self.0.form {
             Form::Notification { resync } => resync.len(),
-            Form::Result { .. } => 0,
+            Form::Result { .. } | Form::Rows => 0,
         };
         resync + self.0.pieces.iter().map(Piece::bytes).sum::<usize>()
     }
@@ -148,14 +160,14 @@ impl Projection {
     pub(crate) fn scoped(&self, cursor: Cursor) -> ScopedCursor {
         let scope = match self.0.form {
             Form::Result { scope } => scope,
-            Form::Notification { .. } => 0,
+            Form::Notification { .. } | Form::Rows => 0,
         };
         ScopedCursor { cursor, scope }
     }
 
     /// Whether a subscriber is told that a row begins or ceases to be one of its rows.
     pub(crate) fn tells_passages(&self) -> bool {
-        matches!(self.0.form, Form::Result { .. })
+        matches!(self.0.form, Form::Result { .. } | Form::Rows)
     }
 
     /// The frame of a change, as JSON text; none if it is larger than `limit` bytes. What it shows
@@ -181,6 +193,7 @@ impl Projection {
     pub(crate) fn signal(&self, signal: Signal, cursor: Option<Cursor>) -> Bytes {
         match &self.0.form {
             Form::Notification { resync } => resync.clone(),
+            Form::Rows => Bytes::new(),
             Form::Result { .. } => {
                 let event = Event {
                     action: signal.enum_name(),

@@ -162,7 +162,7 @@ mod tests {
             "WARN",
             r#"origin="https://example.com" host="127.0.0.1:8000" kept_back=0"#,
             "`Endpoints::allowed_origins`",
-            "`proxy_set_header Host $host;`",
+            "`proxy_set_header Host $http_host;`",
         ] {
             assert!(lines[0].contains(part), "{part} is not in {}", lines[0]);
         }

@@ -59,7 +59,7 @@ pub(super) fn tell_of_refused(request: &Parts, kept_back: u64) {
         "a page of another origin may not open a WebSocket. If it is a page of yours, list its \
          origin in `Endpoints::allowed_origins`; if it is a page of this host behind a proxy, \
          have the proxy send the host that the browser asked for (nginx: `proxy_set_header Host \
-         $host;`)"
+         $http_host;`)"
     );
 }
 

@@ -115,6 +115,15 @@ impl FromValue for f32 {
 }
 
 #[diagnostic::do_not_recommend]
+impl Field for &str {
+    const TYPE: FieldType = FieldType::required(Kind::Text);
+
+    fn to_value(&self) -> Value {
+        Value::Text((*self).to_owned())
+    }
+}
+
+#[diagnostic::do_not_recommend]
 impl Field for String {
     const TYPE: FieldType = FieldType::required(Kind::Text);
     const IS_PLAIN: bool = true;

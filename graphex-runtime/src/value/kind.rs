@@ -15,6 +15,15 @@ pub struct FieldType {
 }
 
 impl FieldType {
+    /// Whether the value is one of this type.
+    pub(crate) fn holds(self, value: &Value) -> bool {
+        if value.is_null() {
+            self.nullable
+        } else {
+            self.kind.holds(value)
+        }
+    }
+
     /// A field of this kind that is never null.
     #[must_use]
     pub const fn required(kind: Kind) -> Self {
@@ -73,6 +82,25 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether the value is one of this kind.
+    pub(crate) fn holds(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Int { min, max }, Value::Int(value)) => (min..=max).contains(value),
+            (Self::List(item), Value::List(values)) => values.iter().all(|value| item.holds(value)),
+            (Self::Bool, Value::Bool(_))
+            | (Self::Float, Value::Float(_))
+            | (Self::Text, Value::Text(_))
+            | (Self::Decimal, Value::Decimal(_))
+            | (Self::Uuid, Value::Uuid(_))
+            | (Self::Date, Value::Date(_))
+            | (Self::Time, Value::Time(_))
+            | (Self::DateTime, Value::DateTime(_))
+            | (Self::Instant, Value::Instant(_))
+            | (Self::Json, Value::Json(_)) => true,
+            _ => false,
+        }
+    }
+
     /// Reads a primary key as a client sends it in `id`.
     ///
     /// # Errors

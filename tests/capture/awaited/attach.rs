@@ -11,7 +11,7 @@ use super::{attached, ids, insert};
 use crate::capture::{Listener, Note, created, notes};
 use crate::database::{Conn, connect, url};
 
-fn capture_error(outcome: QueryResult<Note>) -> CaptureError {
+pub(super) fn capture_error(outcome: QueryResult<Note>) -> CaptureError {
     match outcome {
         Err(Error::QueryBuilderError(error)) => *error.downcast().unwrap(),
         other => panic!("{other:?}"),

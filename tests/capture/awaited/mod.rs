@@ -3,6 +3,7 @@
 
 mod attach;
 pub(crate) mod given_up;
+mod refused;
 mod statements;
 mod transactions;
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+pub mod proxy;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -29,7 +31,7 @@ pub fn chat() -> String {
 #[derive(Debug)]
 pub struct Chat {
     address: String,
-    _server: Child,
+    server: Child,
     // Closed, it would end a server that is still printing.
     _output: Lines<BufReader<ChildStdout>>,
 }
@@ -54,9 +56,30 @@ impl Chat {
         let (address, _) = rest.split_once('/').expect("a path follows");
         Self {
             address: address.to_owned(),
-            _server: server,
+            server,
             _output: lines,
         }
+    }
+
+    /// Where it listens.
+    ///
+    /// # Panics
+    ///
+    /// When it said something else than an address.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let (_, port) = self.address.rsplit_once(':').expect("it has a port");
+        port.parse().expect("a port is a number")
+    }
+
+    /// The id of its process.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.server.id().expect("it runs")
     }
 
     /// The answer of its GraphQL endpoint.
@@ -78,6 +101,15 @@ impl Chat {
 ///
 /// When it fails or prints something else.
 pub async fn script(name: &str, input: &Value) -> Value {
+    script_within(DEADLINE, name, input).await
+}
+
+/// The same, for one that may take longer.
+///
+/// # Panics
+///
+/// When it fails, takes longer than that or prints something else.
+pub async fn script_within(deadline: Duration, name: &str, input: &Value) -> Value {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR"));
     let modules: PathBuf = directory.join("node_modules");
     assert!(
@@ -94,7 +126,7 @@ pub async fn script(name: &str, input: &Value) -> Value {
     let mut stdin = node.stdin.take().unwrap();
     stdin.write_all(input.to_string().as_bytes()).await.unwrap();
     drop(stdin);
-    let output = tokio::time::timeout(DEADLINE, node.wait_with_output());
+    let output = tokio::time::timeout(deadline, node.wait_with_output());
     let output = output.await.expect("the script ends").unwrap();
     assert!(output.status.success(), "{name} failed");
     serde_json::from_slice(&output.stdout).expect("the script prints JSON")

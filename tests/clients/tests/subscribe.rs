@@ -52,4 +52,6 @@ clients! {
     apollo_client_over_multipart_http: "apollo-multipart",
     urql_over_a_websocket: "urql-ws",
     urql_over_server_sent_events: "urql-sse",
+    relay_over_a_websocket: "relay-ws",
+    python_gql_over_a_websocket: "gql",
 }

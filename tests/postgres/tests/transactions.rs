@@ -261,3 +261,64 @@ fn a_pool_takes_no_open_transaction_back() {
     assert_eq!((note.id, ids(&mut conn)), (2, vec![2]));
     assert_eq!(feed.told(), [created(2, "new")]);
 }
+
+#[test]
+fn nothing_is_written_in_a_transaction_that_was_begun_as_text() {
+    let (mut conn, mut feed) = attached("text");
+    for begin in ["BEGIN", "start transaction isolation level serializable"] {
+        diesel::sql_query(begin).execute(&mut conn).unwrap();
+        let refused = insert(&mut conn, 1).unwrap_err().to_string();
+        assert!(refused.contains("begun as SQL text"), "{refused}");
+        diesel::sql_query("ROLLBACK").execute(&mut conn).unwrap();
+        assert_eq!(ids(&mut conn), [0_i64; 0]);
+    }
+    // What a script began before it failed is open.
+    conn.batch_execute("BEGIN; SELECT nothing FROM nowhere")
+        .unwrap_err();
+    insert(&mut conn, 1).unwrap_err();
+    conn.batch_execute("ROLLBACK").unwrap();
+    // The user's own COMMIT, by Diesel, is one.
+    conn.batch_execute("BEGIN").unwrap();
+    conn.transaction(|conn| insert(conn, 2)).unwrap();
+    insert(&mut conn, 3).unwrap();
+    assert_eq!(ids(&mut conn), [2, 3]);
+    assert_eq!(feed.told(), [created(2, "new"), created(3, "new")]);
+}
+
+#[test]
+fn a_transaction_that_is_prepared_as_text_is_not_told() {
+    let (mut conn, mut feed) = attached("prepared");
+    let prepare = "PREPARE TRANSACTION 'graphex_text'";
+    // Diesel finds that its transaction is gone.
+    conn.transaction(|conn| {
+        insert(conn, 1)?;
+        diesel::sql_query(prepare).execute(conn)
+    })
+    .unwrap_err();
+    assert_eq!(ids(&mut conn), [0_i64; 0]);
+    insert(&mut conn, 2).unwrap();
+    assert_eq!(feed.told(), [created(2, "new")]);
+    conn.batch_execute("COMMIT PREPARED 'graphex_text'")
+        .unwrap();
+    assert_eq!(ids(&mut conn), [1, 2]);
+    // In a savepoint, and in a transaction that was begun by hand.
+    AnsiTransactionManager::begin_transaction(&mut conn).unwrap();
+    conn.transaction(|conn| insert(conn, 3)).unwrap();
+    conn.batch_execute(prepare).unwrap();
+    let ended = AnsiTransactionManager::commit_transaction(&mut conn);
+    assert!(matches!(ended, Err(Error::NotInTransaction)), "{ended:?}");
+    conn.batch_execute("ROLLBACK PREPARED 'graphex_text'")
+        .unwrap();
+    // Until Diesel's next transaction ends, the end of that one was not heard.
+    insert(&mut conn, 7).unwrap();
+    // As text from the beginning on.
+    conn.batch_execute("BEGIN; INSERT INTO notes VALUES (4, 'plain')")
+        .unwrap();
+    insert(&mut conn, 5).unwrap_err();
+    conn.batch_execute(prepare).unwrap();
+    insert(&mut conn, 6).unwrap();
+    conn.batch_execute("ROLLBACK PREPARED 'graphex_text'")
+        .unwrap();
+    assert_eq!(ids(&mut conn), [1, 2, 6, 7]);
+    assert_eq!(feed.told(), [created(7, "new"), created(6, "new")]);
+}

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 
 use super::error::AttachError;
 use super::tracker::Tracker;
-use super::way::{Attach, On, Way, not_set_up};
+use super::way::{Attach, On, Way, is_postgres, not_set_up};
 use crate::hub::Hub;
 
 /// The connections of diesel-async.
@@ -34,7 +34,7 @@ where
 
     fn attach<'a>(&'a mut self, hub: &'a Hub) -> Self::Attached<'a> {
         Box::pin(async move {
-            let tracker = Tracker::over::<C::Backend>(self.instrumentation(), hub)?;
+            let tracker = Tracker::over(self.instrumentation(), hub)?;
             put(self, hub, tracker).await;
             Ok(())
         })
@@ -47,16 +47,23 @@ where
     ) -> Self::Attached<'a> {
         Box::pin(async move {
             let there = self.instrumentation();
-            let tracker = Tracker::calling::<C::Backend>(there, hub, instrumentation)?;
+            let tracker = Tracker::calling(there, hub, instrumentation)?;
             put(self, hub, tracker).await;
             Ok(())
         })
     }
 }
 
-async fn put<C: AsyncConnection>(conn: &mut C, hub: &Hub, tracker: Option<Tracker>) {
-    if let Some(tracker) = tracker {
-        conn.set_instrumentation(tracker.awaited());
+async fn put<C>(conn: &mut C, hub: &Hub, tracker: Option<Tracker>)
+where
+    C: AsyncConnection<Backend: 'static>,
+{
+    if let Some(mut tracker) = tracker {
+        tracker.set_awaited();
+        if is_postgres::<C::Backend>() {
+            tracker.set_aborting();
+        }
+        conn.set_instrumentation(tracker);
     }
     if let Some(sql) = hub.writers_run()
         && let Err(error) = conn.batch_execute(sql).await

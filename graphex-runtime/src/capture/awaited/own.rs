@@ -14,6 +14,11 @@ pub(super) fn depth_of<C: AsyncConnection>(conn: &mut C) -> QueryResult<u32> {
     depth(C::TransactionManager::transaction_manager_status_mut(conn))
 }
 
+/// Whether the transaction that is open is a test transaction, as on Diesel's connections.
+pub(super) fn is_test_transaction<C: AsyncConnection>(conn: &mut C, depth: u32) -> bool {
+    depth > 0 && !C::TransactionManager::is_broken_transaction_manager(conn)
+}
+
 /// An open transaction of one statement.
 ///
 /// Not diesel-async's: where the future of that is dropped the transaction stays open, and what

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 
 use super::Awaited;
-use super::own::{Own, depth_of};
+use super::own::{Own, depth_of, is_test_transaction};
 use crate::capture::broadcast::{Outcome, Run};
 use crate::capture::reading::{Reading, Rows};
 use crate::capture::returning::AlsoReturning;
@@ -52,11 +52,12 @@ where
     M: ModelType,
     Q: LoadQuery<'query, C, R>,
 {
-    Tracker::of::<M>(conn.instrumentation())?;
+    let can_begin = Tracker::of::<M>(conn.instrumentation())?.can_begin::<M>();
     let depth = depth_of(conn)?;
     if depth > 0 {
         return record::<_, M, _, _, _>(conn, depth, query, read).await;
     }
+    can_begin?;
     let mut own = Own::begin(conn).await?;
     match record::<_, M, _, _, _>(own.conn(), 1, query, read).await {
         Ok(rows) => {
@@ -84,9 +85,10 @@ where
     let mut sent = Sent::<_, M>::new(conn, depth);
     let read = read_rows(sent.conn, query, read).await;
     sent.has_ended = true;
+    let is_test = is_test_transaction(sent.conn, depth);
     let tracker = Tracker::of::<M>(sent.conn.instrumentation())?;
     match read {
-        Ok(rows) => rows.record::<M>(tracker, depth),
+        Ok(rows) => rows.record::<M>(tracker, depth, is_test),
         Err(error) => {
             // PostgreSQL may say so among the rows, after diesel-async has told of the end.
             tracker.fail(&error);

@@ -19,11 +19,12 @@ INSERT INTO graphex_state (one, version) VALUES (1, '{version}')
 
 -- One write in 256 looks at the 512 oldest rows, and takes away the first of them up to one that is
 -- to be kept: a row whose clock was wrong does not leave a hole before it. The size is that of as many
--- rows as there are, as long as the oldest or the newest of them, whichever are longer.
+-- rows as there are, as long as the oldest or the newest of them, whichever are longer. With `seq < NEW.seq`
+-- beside it SQLite would go through the whole log; it is said within.
 DROP TRIGGER IF EXISTS graphex_log_trim;
 CREATE TRIGGER graphex_log_trim AFTER INSERT ON graphex_log WHEN NEW.seq % 256 = 0 BEGIN
-  DELETE FROM graphex_log WHERE seq < NEW.seq AND seq < (
-    SELECT ifnull(min(CASE WHEN is_old THEN NULL ELSE seq END), max(seq) + 1) FROM (
+  DELETE FROM graphex_log WHERE seq < (
+    SELECT min(NEW.seq, ifnull(min(CASE WHEN is_old THEN NULL ELSE seq END), max(seq) + 1)) FROM (
       SELECT seq, at < CAST(strftime('%s', 'now') AS INTEGER) - {keep}
         OR {most} < (NEW.seq - (SELECT min(seq) FROM graphex_log)) * (
           SELECT max(mean) FROM (

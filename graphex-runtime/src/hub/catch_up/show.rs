@@ -79,14 +79,17 @@ impl CatchUp {
                 let engine = engine.upgrade()?;
                 let (_, plan) = self.plans.first()?;
                 let wanted = (self.lane.model, plan.predicate.clone());
-                let snapshot = engine.snapshot(wanted.0, &wanted.1).await;
+                let owner = &self.subscriber.channel.owner;
+                let snapshot = engine.snapshot(owner, wanted.0, &wanted.1).await;
                 let held = snapshot.and_then(|snapshot| {
                     let held = self.subscriber.channel.quota.hold(snapshot.bytes)?;
                     Ok((snapshot, held))
                 });
                 held.inspect_err(|refusal| {
                     let stream = self.lane.model.stream;
-                    tracing::warn!(%refusal, stream, "a subscription has to go on without the snapshot that it asked for");
+                    if let Some(kept_back) = engine.lines.snapshot.is_time() {
+                        tracing::warn!(%refusal, stream, kept_back, "a subscription has to go on without the snapshot that it asked for");
+                    }
                 })
                 .ok()?
             };

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::{Instant, timeout_at};
+
 use super::{Outbox, lock};
 use crate::cursor::Cursor;
 use crate::hub::frame::{Frame, Waiting};
@@ -32,6 +34,15 @@ impl Outbox {
         });
         drop(state);
         self.wake();
+    }
+
+    /// Waits until there may be something: when it is woken, or when it is time.
+    pub(in crate::hub) async fn woken(self: Arc<Self>, due: Option<Instant>) {
+        let woken = self.wake.notified();
+        match due {
+            Some(due) => drop(timeout_at(due, woken).await),
+            None => woken.await,
+        }
     }
 
     /// Whether nothing waits and nobody is to be told of a gap.

@@ -41,4 +41,14 @@ impl Bounds {
             resync_interval: limits.resync_interval.min(LONGEST_INTERVAL),
         }
     }
+
+    /// Of who listens in the process: it is told of each gap, whatever clients are told.
+    pub(in crate::hub) fn of_listener(limits: &Limits) -> Self {
+        Self {
+            slow_reader: SlowReader::Resync,
+            tells_gaps: true,
+            resync_interval: Duration::ZERO,
+            ..Self::new(limits)
+        }
+    }
 }

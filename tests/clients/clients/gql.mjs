@@ -1,0 +1,4 @@
+// PyPI gql, over a WebSocket.
+import { gql } from "../gql/client.mjs";
+
+export const connect = (server) => gql(server, false);
