@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, PoisonError};
 
-use bytes::Bytes;
-
 use super::backlog::{Backlog, Question, Queued, Undecided, tell_gap};
 use super::engine::Engine;
 use super::frame::Frame;
@@ -15,12 +13,9 @@ use super::plan::{Candidate, Listed, Members, Plan};
 use super::recent::Delivered;
 use super::spans;
 use crate::change::{Change, Passage};
-use crate::layer::{BoxFuture, Inbox};
-use crate::model::Model;
 use crate::topic::Topic;
-use crate::wire;
 
-const COST_OF_A_FRAME: usize = 256;
+pub(super) const COST_OF_A_FRAME: usize = 256;
 const COST_OF_A_CHANGE: usize = 128;
 const COST_OF_A_TEST: usize = 32;
 
@@ -92,7 +87,12 @@ pub(super) struct Telling<'t> {
 
 impl Engine {
     /// Delivers a change of the lane. Deliveries of one lane come one after the other.
-    async fn deliver_on(&self, lane: &Arc<Lane>, topics: &[Topic], change: &Arc<Change>) {
+    pub(super) async fn deliver_on(
+        &self,
+        lane: &Arc<Lane>,
+        topics: &[Topic],
+        change: &Arc<Change>,
+    ) {
         let mut spent = lane.delivering.lock().await;
         spent.spend(COST_OF_A_CHANGE).await;
         let (before, number) = lane.clock.tick_from(change.cursor);
@@ -291,63 +291,5 @@ impl Engine {
         lane.measures.frames.add(queued);
         lane.measures.bytes.add(queued * frame.len());
         queued
-    }
-}
-
-impl Inbox for Engine {
-    fn flush(&self, stream: &str) {
-        if let Some(lane) = self.lanes.get(stream) {
-            lane.flush();
-        }
-    }
-
-    fn model(&self, stream: &str) -> Option<&'static Model> {
-        self.lanes.get(stream).map(|lane| lane.model)
-    }
-
-    fn missed<'a>(&'a self, stream: Option<&'a str>) -> BoxFuture<'a> {
-        Box::pin(async move {
-            let mut spent = Budget::default();
-            let channels: Vec<_> = lock(&self.channels).iter().cloned().collect();
-            for channel in channels {
-                let subscribers = channel.subscribers(stream);
-                for subscriber in &subscribers {
-                    channel.outbox.gap(subscriber);
-                }
-                spent.spend(COST_OF_A_FRAME * (1 + subscribers.len())).await;
-            }
-        })
-    }
-
-    fn receive(&self, message: Bytes) {
-        if let Ok((wire::Kind::Revocation, parts)) = wire::open(&message) {
-            match wire::Revocation::read(parts) {
-                Ok(revocation) => self.hear_of_right(&revocation),
-                Err(_) => self.counters.messages_unreadable.add(1),
-            }
-            return;
-        }
-        if let Ok((wire::Kind::Rescoping, parts)) = wire::open(&message) {
-            match wire::Rescoping::read(parts) {
-                Ok(rescoping) => self.hear_of_rescoping(&rescoping),
-                Err(_) => self.counters.messages_unreadable.add(1),
-            }
-            return;
-        }
-        if !self.remote.receive(&message, &self.counters) {
-            self.counters.messages_dropped.add(1);
-        }
-    }
-
-    fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a> {
-        Box::pin(async move {
-            if self.hears_from_log(change) && change.cursor.is_none() && !change.published {
-                // A process of a version that had no log has captured it.
-                return;
-            }
-            if let Some(lane) = self.lanes.get(change.model.stream) {
-                self.deliver_on(lane, topics, change).await;
-            }
-        })
     }
 }

@@ -28,6 +28,7 @@ mod flush;
 mod frame;
 mod holdings;
 mod identity;
+mod inbox;
 mod index;
 mod join;
 mod lane;
