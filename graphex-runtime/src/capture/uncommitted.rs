@@ -131,6 +131,10 @@ impl Uncommitted {
     }
 
     /// The transaction was given up, and whoever did so has ended it.
+    #[cfg_attr(
+        not(feature = "diesel-async"),
+        allow(dead_code, reason = "only a future is given up")
+    )]
     pub(super) fn give_up(&mut self) {
         self.enter_control();
         self.forget_from(1);
