@@ -68,6 +68,7 @@ async fn a_batch_is_told_row_by_row() {
 }
 
 /// Inserts a row in a transaction whose future is dropped when its `COMMIT` is on its way.
+/// On one thread, so that no answer comes within the poll that sends it.
 async fn give_up_commit(feed: &Listener, conn: &mut AsyncPgConnection) {
     let commits = Arc::new(AtomicBool::new(false));
     let heard = Arc::clone(&commits);
@@ -90,7 +91,7 @@ async fn give_up_commit(feed: &Listener, conn: &mut AsyncPgConnection) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_commit_that_is_given_up_is_a_gap_when_its_connection_is_dropped() {
     let (mut other, mut feed) = (connect("given_up_commit").await, Listener::new().await);
     let mut conn = open("given_up_commit").await;
@@ -102,7 +103,7 @@ async fn a_commit_that_is_given_up_is_a_gap_when_its_connection_is_dropped() {
 }
 
 /// As one does that lies in a pool.
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_commit_that_is_given_up_is_a_gap_though_its_connection_is_kept() {
     let mut feed = Listener::with_commit_time(Duration::from_millis(50)).await;
     let mut conn = connect("kept").await;
@@ -146,7 +147,7 @@ async fn a_commit_that_takes_too_long_is_a_gap_and_another_when_it_ends() {
     assert_eq!(feed.told().await, [resync()]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_connection_whose_commit_was_given_up_takes_no_changes() {
     let (mut conn, mut feed) = attached("refused_after").await;
     give_up_commit(&feed, &mut conn).await;
