@@ -113,8 +113,9 @@ describe('the page', () => {
       return { paint, ready }
     }
     await figures()
-    // The best of three: what else the machine does is not the page's.
-    const all = [await figures(), await figures(), await figures()]
+    // The best of nine: what else the machine does is not the page's, and it is half as fast in one second as in the next.
+    const all = []
+    while (all.length < 9) all.push(await figures())
     context.diagnostic(JSON.stringify(all))
     const best = (name) => Math.min(...all.map((one) => one[name]))
     const size = await compressedSize(server.page)
