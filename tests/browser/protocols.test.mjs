@@ -310,6 +310,8 @@ describe('what only one protocol has', () => {
     const { createMessage: { id } } = await graphql(server, 'mutation { createMessage(room: 1, text: "note") { id } }')
     for (const pinned of [true, false]) await graphql(server, `mutation { updateMessage(id: ${id}, pinned: ${pinned}) { id } }`)
     await ui.counts('Pinned', 3)
+    // Rows are drawn with the next frame.
+    await ui.until(() => document.querySelectorAll('.row .badge.leave').length === 1)
     const rows = await ui.rows()
     assert.deepEqual(rows.map(({ action }) => action), ['leave', 'enter', 'ready'])
     assert.match(rows[2].json, /stands/)
