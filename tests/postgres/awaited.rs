@@ -25,7 +25,12 @@ pub(crate) async fn connect(schema: &str) -> Conn {
 
 /// The schema of this name.
 pub(crate) async fn open(schema: &str) -> Conn {
-    let mut conn = Conn::establish(&url(schema)).await.unwrap();
+    enter(&url(schema), schema).await
+}
+
+/// The same, over this way to the server.
+pub(crate) async fn enter(url: &str, schema: &str) -> Conn {
+    let mut conn = Conn::establish(url).await.unwrap();
     let entering = graphex_postgres_tests::entering(&format!("awaited_{schema}"));
     conn.batch_execute(&entering).await.unwrap();
     conn

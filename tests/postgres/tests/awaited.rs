@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use capture::{Listener, Note, created, notes, resync};
 use cases::{attached, ids, insert};
-use database::{connect, hold_session, open, wait_for_session};
+use database::{connect, enter, hold_session, open, wait_for_session};
 use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
 use diesel::result::Error;
@@ -28,6 +28,8 @@ use diesel_async::{
     AsyncConnection as _, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _,
 };
 use graphex::{BroadcastDsl as _, CaptureError};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 /// diesel-async has no batches for SQLite.
 #[tokio::test(flavor = "multi_thread")]
@@ -114,6 +116,26 @@ async fn a_commit_that_is_given_up_is_a_gap_though_its_connection_is_kept() {
     assert_eq!(feed.next().await, [resync()]);
 }
 
+/// Has this run when a transaction with [`insert_and_reply`] is committed.
+async fn at_commit(conn: &mut AsyncPgConnection, run: &str) {
+    conn.batch_execute(&format!(
+        "CREATE TABLE IF NOT EXISTS replies (note BIGINT); \
+         CREATE OR REPLACE FUNCTION replied() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN PERFORM {run}; RETURN NULL; END'; \
+         DROP TRIGGER IF EXISTS replied ON replies; \
+         CREATE CONSTRAINT TRIGGER replied AFTER INSERT ON replies DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW EXECUTE FUNCTION replied()"
+    ))
+    .await
+    .unwrap();
+}
+
+async fn insert_and_reply(conn: &mut AsyncPgConnection) -> QueryResult<usize> {
+    insert(conn, 1).await?;
+    let reply = diesel::sql_query("INSERT INTO replies VALUES (1)");
+    RunQueryDsl::execute(reply, conn).await
+}
+
 /// The deferred trigger waits longer than anybody waits for the commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_takes_too_long_is_a_gap_and_another_when_it_ends() {
@@ -123,24 +145,8 @@ async fn a_commit_that_takes_too_long_is_a_gap_and_another_when_it_ends() {
     let (held, released) = (AsyncPgConnection::establish, "SELECT pg_advisory_lock(3)");
     let mut holder = held(&graphex_postgres_tests::url()).await.unwrap();
     holder.batch_execute(released).await.unwrap();
-    conn.batch_execute(
-        "CREATE TABLE IF NOT EXISTS replies (note BIGINT); \
-         CREATE OR REPLACE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \
-         'BEGIN PERFORM pg_advisory_xact_lock(3); RETURN NULL; END'; \
-         DROP TRIGGER IF EXISTS wait ON replies; \
-         CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON replies DEFERRABLE INITIALLY DEFERRED \
-         FOR EACH ROW EXECUTE FUNCTION wait()",
-    )
-    .await
-    .unwrap();
-    let writing = tokio::spawn(async move {
-        conn.transaction(async |conn| {
-            insert(conn, 1).await?;
-            let reply = diesel::sql_query("INSERT INTO replies VALUES (1)");
-            RunQueryDsl::execute(reply, conn).await
-        })
-        .await
-    });
+    at_commit(&mut conn, "pg_advisory_xact_lock(3)").await;
+    let writing = tokio::spawn(async move { conn.transaction(insert_and_reply).await });
     assert_eq!(feed.next().await, [resync()]);
     drop(holder);
     writing.await.unwrap().unwrap();
@@ -161,29 +167,68 @@ async fn a_connection_whose_commit_was_given_up_takes_no_changes() {
     assert_eq!(feed.told().await, [resync()]);
 }
 
+/// The server says so, and with that the transaction is rolled back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_ended_in_its_commit_tells_nothing() {
+    let (mut conn, mut feed) = attached("ended_commit").await;
+    at_commit(&mut conn, "pg_terminate_backend(pg_backend_pid())").await;
+    let ended = conn.transaction(insert_and_reply).await;
+    assert!(matches!(ended, Err(Error::DatabaseError(..))), "{ended:?}");
+    assert_eq!(feed.told().await, []);
+}
+
+/// A way to the server for one connection, and what carries it.
+async fn way_to_server() -> (String, JoinHandle<()>) {
+    let url = graphex_postgres_tests::url();
+    let (user, server) = url.rsplit_once('@').unwrap();
+    let (server, database) = server.split_once('/').unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let way = format!("{user}@{}/{database}", listener.local_addr().unwrap());
+    let server = server.to_owned();
+    let carrying = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut server = TcpStream::connect(server).await.unwrap();
+        tokio::io::copy_bidirectional(&mut client, &mut server)
+            .await
+            .unwrap();
+    });
+    (way, carrying)
+}
+
+/// How many transactions wait for the lock of [`at_commit`].
+async fn waiting_for_lock(conn: &mut AsyncPgConnection) -> usize {
+    let waiting = "SELECT pid FROM pg_locks \
+        WHERE locktype = 'advisory' AND objid = 4 AND NOT granted";
+    RunQueryDsl::execute(diesel::sql_query(waiting), conn)
+        .await
+        .unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_during_which_the_connection_breaks_is_a_gap() {
-    let (mut conn, mut feed) = attached("broken_commit").await;
-    conn.batch_execute(
-        "CREATE TABLE IF NOT EXISTS replies (note BIGINT); \
-         CREATE OR REPLACE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS \
-         'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'; \
-         DROP TRIGGER IF EXISTS die ON replies; \
-         CREATE CONSTRAINT TRIGGER die AFTER INSERT ON replies DEFERRABLE INITIALLY DEFERRED \
-         FOR EACH ROW EXECUTE FUNCTION die()",
-    )
-    .await
-    .unwrap();
-    let broken = conn
-        .transaction(async |conn| {
-            insert(conn, 1).await?;
-            let reply = diesel::sql_query("INSERT INTO replies VALUES (1)");
-            RunQueryDsl::execute(reply, conn).await
-        })
-        .await;
-    assert!(broken.is_err());
-    let told = feed.told().await;
-    assert!(told.is_empty() || told == [resync()], "{told:?}");
+    let (mut holder, mut feed) = (connect("broken_commit").await, Listener::new().await);
+    at_commit(&mut holder, "pg_advisory_xact_lock(4)").await;
+    let lock = "SELECT pg_advisory_lock(4)";
+    holder.batch_execute(lock).await.unwrap();
+    let (way, carrying) = way_to_server().await;
+    let mut conn = enter(&way, "broken_commit").await;
+    feed.hub.attach(&mut conn).await.unwrap();
+    let writing = tokio::spawn(async move { conn.transaction(insert_and_reply).await });
+    let waits = async { while waiting_for_lock(&mut holder).await == 0 {} };
+    tokio::time::timeout(Duration::from_secs(20), waits)
+        .await
+        .unwrap();
+    carrying.abort();
+    let broken = writing.await.unwrap();
+    assert!(broken.is_err(), "{broken:?}");
+    assert_eq!(feed.told().await, [resync()]);
+    // It took place: nobody has told the server.
+    let unlock = "SELECT pg_advisory_unlock(4)";
+    holder.batch_execute(unlock).await.unwrap();
+    let took_place = async { while ids(&mut holder).await.is_empty() {} };
+    tokio::time::timeout(Duration::from_secs(20), took_place)
+        .await
+        .unwrap();
 }
 
 /// The ends of queries on a shared connection are heard in any order.
