@@ -41,6 +41,14 @@ impl Hub {
     /// expressions decide beside the stream. While Redis or the database is away it waits for
     /// that; give it a limit with `tokio::time::timeout`.
     pub async fn flush(&self) {
+        self.settle().await;
+        for lane in self.engine.lanes.values() {
+            self.engine.let_all_go(lane).await;
+        }
+    }
+
+    /// The same, and a throttle keeps what it holds back.
+    pub(crate) async fn settle(&self) {
         self.engine.start();
         let (flushing, mut gone) = flushing();
         for lane in self.engine.lanes.values() {
@@ -52,8 +60,5 @@ impl Hub {
         }
         // Nothing is ever sent: this is the end of the last.
         let _ = gone.recv().await;
-        for lane in self.engine.lanes.values() {
-            self.engine.let_all_go(lane).await;
-        }
     }
 }

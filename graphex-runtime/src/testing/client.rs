@@ -278,7 +278,7 @@ impl Subscriber {
 
     /// Takes what has come, behind all that was committed before.
     async fn collect(&mut self) {
-        self.connection.hub().flush().await;
+        self.connection.hub().settle().await;
         match self.connection.take().now_or_never() {
             Some(Ok(frames)) => self.heard.extend(frames.iter().map(|frame| event(frame))),
             Some(Err(reason)) => self.closed = Some(reason),
