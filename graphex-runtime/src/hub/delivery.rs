@@ -61,19 +61,15 @@ impl<'d> Delivery<'d> {
     /// tested are not matched, and nothing of them is read but a condition.
     #[inline]
     fn verdict(&self, candidate: &Candidate<'_>) -> Verdict {
-        let (predicate, listed) = (candidate.predicate, candidate.listed);
         if let Some(condition) = candidate.condition
             && !self.subjects.may_fulfil(condition)
         {
             return Verdict::Nothing;
         }
+        let Listed { plan, backlog, .. } = &**candidate.listed;
         // An older change that is not decided goes first.
-        let is_free = !predicate.is_costly()
-            || listed
-                .backlog
-                .as_ref()
-                .is_none_or(|backlog| !backlog.is_busy());
-        self.subjects.verdict(predicate, &listed.plan, is_free)
+        let is_free = backlog.as_ref().is_none_or(|backlog| !backlog.is_busy());
+        self.subjects.verdict(plan, is_free)
     }
 }
 

@@ -8,7 +8,7 @@ use super::channel::Channel;
 use super::engine::Engine;
 use super::plan::Plan;
 use crate::change::{Change, Passage, Row};
-use crate::predicate::{Condition, Decision, Predicate, Subject};
+use crate::predicate::{Condition, Decision, Subject};
 
 /// What a change is to a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +47,10 @@ impl<'c> Subjects<'c> {
         condition.holds(&self.now) || before.is_some_and(|before| condition.holds(before))
     }
 
-    /// What the change is to the plan with this predicate, as far as its rows tell.
+    /// What the change is to the plan, as far as its rows tell.
     #[inline]
-    pub(super) fn verdict(
-        &self,
-        predicate: &Predicate,
-        plan: &Plan,
-        may_test_patterns: bool,
-    ) -> Verdict {
+    pub(super) fn verdict(&self, plan: &Plan, may_test_patterns: bool) -> Verdict {
+        let predicate = &plan.predicate;
         let now = predicate.decide(&self.now, may_test_patterns);
         let before = match &self.before {
             Some(before) if plan.projection.tells_passages() => {
@@ -96,7 +92,7 @@ impl Engine {
     ) -> Option<Verdict> {
         let verdict = {
             let subjects = Subjects::new(&change.row, change.before.as_ref());
-            subjects.verdict(&plan.predicate, plan, true)
+            subjects.verdict(plan, true)
         };
         if verdict != Verdict::Undecided {
             return Some(verdict);

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::{Listed, PlanTable};
 use crate::change::Change;
 use crate::hub::slab::Block;
-use crate::predicate::{Condition, Predicate};
+use crate::predicate::Condition;
 use crate::topic::{Topic, Topics};
 
 /// A plan that each change on its topic is tested against. What most tests need of it stands here, side
@@ -16,18 +16,13 @@ use crate::topic::{Topic, Topics};
 pub(super) struct Scanned {
     /// The first condition of the predicate, which most rows do not fulfil.
     condition: Option<Condition>,
-    predicate: Predicate,
     pub(super) listed: Arc<Listed>,
 }
 
 impl Scanned {
     pub(super) fn new(listed: Arc<Listed>) -> Self {
-        let predicate = listed.plan.predicate.clone();
-        Self {
-            condition: predicate.conditions().first().cloned(),
-            predicate,
-            listed,
-        }
+        let condition = listed.plan.predicate.conditions().first().cloned();
+        Self { condition, listed }
     }
 }
 
@@ -35,7 +30,6 @@ impl Scanned {
 pub(crate) struct Candidate<'c> {
     /// Has to hold, if it is known without the predicate.
     pub(crate) condition: Option<&'c Condition>,
-    pub(crate) predicate: &'c Predicate,
     pub(crate) listed: &'c Arc<Listed>,
 }
 
@@ -43,7 +37,6 @@ impl<'c> From<&'c Arc<Listed>> for Candidate<'c> {
     fn from(listed: &'c Arc<Listed>) -> Self {
         Self {
             condition: None,
-            predicate: &listed.plan.predicate,
             listed,
         }
     }
@@ -53,7 +46,6 @@ impl<'c> From<&'c Scanned> for Candidate<'c> {
     fn from(scanned: &'c Scanned) -> Self {
         Self {
             condition: scanned.condition.as_ref(),
-            predicate: &scanned.predicate,
             listed: &scanned.listed,
         }
     }
