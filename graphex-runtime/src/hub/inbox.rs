@@ -40,22 +40,22 @@ impl Inbox for Engine {
     }
 
     fn receive(&self, message: Bytes) {
-        if let Ok((wire::Kind::Revocation, parts)) = wire::open(&message) {
-            match wire::Revocation::read(parts) {
-                Ok(revocation) => self.hear_of_right(&revocation),
-                Err(_) => self.counters.messages_unreadable.add(1),
+        let heard = match wire::open(&message) {
+            Ok((wire::Kind::Revocation, parts)) => {
+                wire::Revocation::read(parts).map(|revocation| self.hear_of_right(&revocation))
             }
-            return;
-        }
-        if let Ok((wire::Kind::Rescoping, parts)) = wire::open(&message) {
-            match wire::Rescoping::read(parts) {
-                Ok(rescoping) => self.hear_of_rescoping(&rescoping),
-                Err(_) => self.counters.messages_unreadable.add(1),
+            Ok((wire::Kind::Rescoping, parts)) => {
+                wire::Rescoping::read(parts).map(|rescoping| self.hear_of_rescoping(&rescoping))
             }
-            return;
-        }
-        if !self.remote.receive(&message, &self.counters) {
-            self.counters.messages_dropped.add(1);
+            _ => {
+                if !self.remote.receive(&message, &self.counters) {
+                    self.counters.messages_dropped.add(1);
+                }
+                return;
+            }
+        };
+        if heard.is_err() {
+            self.counters.messages_unreadable.add(1);
         }
     }
 
