@@ -51,6 +51,8 @@ pub(crate) struct Lines {
     pub(crate) slow_reader: Rarely,
     /// A subscription does not get the snapshot that it asked for.
     pub(crate) snapshot: Rarely,
+    /// The change log does not answer somebody who goes on, or whose mutation has written.
+    pub(crate) log: Rarely,
     /// A change was captured for a hub without subscribers beside one that has them.
     #[cfg_attr(
         not(feature = "diesel"),

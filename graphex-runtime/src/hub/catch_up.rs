@@ -176,7 +176,9 @@ impl CatchUp {
             {
                 Ok(page) => return Some(page),
                 Err(error) => {
-                    tracing::warn!(%error, stream, attempt, "a subscriber that goes on waits for the change log");
+                    if let Some(kept_back) = engine.lines.log.is_time() {
+                        tracing::warn!(%error, stream, attempt, kept_back, "a subscriber that goes on waits for the change log");
+                    }
                 }
             }
             tokio::time::sleep(pause).await;

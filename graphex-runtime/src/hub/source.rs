@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -80,9 +81,18 @@ pub(crate) type Open =
     Box<dyn FnOnce(&[&'static Model], Box<dyn Sink>) -> Result<Opened, OpenError> + Send>;
 
 /// The hub could not be built: its change log cannot be read.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` writes what `Display` does, with the SQL that mends it as it is to be run: that is what a
+/// `main` shows that returns it.
+#[derive(thiserror::Error)]
 #[error("the hub cannot be built: {0}")]
 pub struct BuildError(pub(super) OpenError);
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl BuildError {
     /// What is behind it: with a change log a [`ChangeLogError`](crate::ChangeLogError).

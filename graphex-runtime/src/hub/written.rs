@@ -70,7 +70,9 @@ impl Looking {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "a mutation's position in the change log cannot be told");
+                    if let Some(kept_back) = self.0.lines.log.is_time() {
+                        tracing::warn!(%error, kept_back, "a mutation's position in the change log cannot be told");
+                    }
                 }
             }
         }

@@ -332,7 +332,8 @@ impl<E: Executor> Http<E> {
 /// A GET must not change anything.
 fn only_queries(request: &Guarded) -> Result<(), Rejection> {
     if request.is_no_query() {
-        let message = "a GET request can only query; send mutations and subscriptions by POST";
+        let message = "a GET request can only query; send mutations by POST, and subscriptions by POST or with \
+                       `Accept: text/event-stream`";
         return Err(reject(StatusCode::METHOD_NOT_ALLOWED, message));
     }
     Ok(())
