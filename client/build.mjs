@@ -64,11 +64,11 @@ const hash = (text) => `'sha256-${createHash('sha256').update(text).digest('base
 const safe = (script) => script.replaceAll('</script', '<\\/script').replaceAll('<!--', '<\\!--')
 
 async function page() {
-  const theme = await bundle('src/theme.ts', 'iife')
+  const first = await bundle('src/head.ts', 'iife')
   const main = await bundle('src/main.ts', 'esm')
   const style = (await build({ stdin: { contents: read('src/style.css'), loader: 'css' }, minify: true, write: false, target: ['chrome111', 'firefox113', 'safari16.4'] })).outputFiles[0].text.trimEnd()
-  const scripts = [safe(theme.text), safe(main.text)]
-  const text = licenceText(licences(main.inputs))
+  const scripts = [safe(first.text), safe(main.text)]
+  const text = licenceText(licences([...first.inputs, ...main.inputs]))
   const comment = `<!--\n${text.replaceAll('--', '==')}-->`
   const html = read('src/index.html')
     .replace('<!--style-->', () => `<style>${style}</style>\n<script>${scripts[0]}</script>`)

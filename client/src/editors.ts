@@ -19,37 +19,66 @@ interface Actions {
 /** The editors that are filled; headers are only ever typed. */
 const FILLED = ['document', 'variables', 'change', 'changeVariables'] as const
 
-export class Editors {
-  private readonly editors: Record<EditorName, EditorView>
-  private readonly tabs = [...document.querySelectorAll<HTMLElement>('[role="tablist"]')].map((list) => tabs(list))
+/** Which editor stands behind a tab. */
+const BEHIND: Record<string, EditorName> = {
+  'tab-document': 'document',
+  'tab-variables': 'variables',
+  'tab-headers': 'headers',
+  'tab-change': 'change',
+  'tab-change-variables': 'changeVariables',
+}
 
-  constructor(actions: Actions) {
-    const make = (name: EditorName, pane: string, options: Pick<EditorOptions, 'language' | 'label' | 'hint' | 'onRun'>): EditorView => {
-      const onChange = (value: string): void => {
-        remember(name, value)
-        actions.changed(name)
-      }
-      return editor($(pane), { ...options, text: typed[name], onChange })
-    }
-    const [onRun, onSend] = [() => actions.run(), () => actions.send()]
-    this.editors = {
-      document: make('document', 'pane-document', { language: 'graphql', label: 'Subscription', hint: 'subscription { … }', onRun }),
-      variables: make('variables', 'pane-variables', { language: 'json', label: 'Variables of the subscription', hint: '{ }', onRun }),
-      headers: make('headers', 'pane-headers', { language: 'json', label: 'Headers', hint: '{ "authorization": "Bearer …" }', onRun }),
-      change: make('change', 'pane-change', { language: 'graphql', label: 'Change', hint: 'mutation { … }', onRun: onSend }),
-      changeVariables: make('changeVariables', 'pane-change-variables', { language: 'json', label: 'Variables of the change', hint: '{ }', onRun: onSend }),
-    }
+type Look = Pick<EditorOptions, 'language' | 'label' | 'hint'> & { pane: string }
+
+const LOOKS: Record<EditorName, Look> = {
+  document: { pane: 'pane-document', language: 'graphql', label: 'Subscription', hint: 'subscription { … }' },
+  variables: { pane: 'pane-variables', language: 'json', label: 'Variables of the subscription', hint: '{ }' },
+  headers: { pane: 'pane-headers', language: 'json', label: 'Headers', hint: '{ "authorization": "Bearer …" }' },
+  change: { pane: 'pane-change', language: 'graphql', label: 'Change', hint: 'mutation { … }' },
+  changeVariables: { pane: 'pane-change-variables', language: 'json', label: 'Variables of the change', hint: '{ }' },
+}
+
+export class Editors {
+  private readonly document: EditorView
+  private readonly change: EditorView
+  /** Those behind other tabs are made when they are first shown: making one takes its time. */
+  private readonly made: Partial<Record<EditorName, EditorView>> = {}
+  private readonly tabs = [...document.querySelectorAll<HTMLElement>('[role="tablist"]')].map((list) => tabs(list, (id) => {
+    const name = BEHIND[id]
+    if (name) this.show(name)
+  }))
+
+  constructor(private readonly actions: Actions) {
+    this.document = this.show('document')
+    this.change = this.show('change')
+  }
+
+  private show(name: EditorName): EditorView {
+    return (this.made[name] ??= editor($(LOOKS[name].pane), {
+      ...LOOKS[name],
+      text: typed[name],
+      onRun: () => (name.startsWith('change') ? this.actions.send() : this.actions.run()),
+      onChange: (text) => this.changed(name, text),
+    }))
+  }
+
+  private changed(name: EditorName, text: string): void {
+    remember(name, text)
+    this.actions.changed(name)
   }
 
   /** Where the cursor is, so that it chooses one of several operations. */
   cursor(name: 'document' | 'change'): number {
-    return this.editors[name].state.selection.main.head
+    return this[name].state.selection.main.head
   }
 
   put(values: Partial<Record<(typeof FILLED)[number], string>>): void {
     for (const name of FILLED) {
       const value = values[name]
-      if (value !== undefined) setText(this.editors[name], value)
+      const made = this.made[name]
+      if (value === undefined) continue
+      if (made) setText(made, value)
+      else if (value !== typed[name]) this.changed(name, value)
     }
   }
 
@@ -64,7 +93,7 @@ export class Editors {
   }
 
   setSchema(schema: GraphQLSchema | undefined): void {
-    setSchema(this.editors.document, schema)
-    setSchema(this.editors.change, schema)
+    setSchema(this.document, schema)
+    setSchema(this.change, schema)
   }
 }

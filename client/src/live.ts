@@ -20,8 +20,7 @@ export class Live {
   readonly meter = new Meter()
   readonly feed: Feed
   private unread = 0
-  /** Draws soon what has changed. */
-  readonly refresh = paced(() => this.draw())
+  private readonly drawSoon = paced(() => this.draw())
 
   constructor(private readonly actions: Actions) {
     this.feed = new Feed($('feed'), this.events, toast, (count) => this.showUnread(count))
@@ -31,6 +30,12 @@ export class Live {
     $('export').addEventListener('click', () => toast(`${plural(download(this.events), 'event')} exported.`))
     $('newer').addEventListener('click', () => this.feed.toTop())
     this.filter(typed.filter)
+  }
+
+  /** Draws soon what has changed; until then the feed says that it is behind. */
+  refresh(): void {
+    $('feed').ariaBusy = 'true'
+    this.drawSoon()
   }
 
   add(subscription: Subscription | null, raw: string): FeedEvent {
@@ -94,6 +99,7 @@ export class Live {
     $('total').title = dropped > 0 ? `${plural(dropped, 'older event')} made room` : ''
     text($('nav-total'), received === 0 ? '' : short(received))
     text($('pause-text'), paused ? (held > 0 ? `Resume (${short(held)})` : 'Resume') : 'Pause')
+    $('feed').ariaBusy = 'false'
     this.actions.drawn()
   }
 }

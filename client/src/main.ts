@@ -9,7 +9,7 @@ import { FirstSteps } from './first_steps.ts'
 import { Link } from './link.ts'
 import { Live } from './live.ts'
 import { Offer } from './offer.ts'
-import { introspect, offersSnapshot } from './schema.ts'
+import { offersSnapshot } from './schema.ts'
 import { Server } from './server.ts'
 import { settings } from './settings.ts'
 import { Sharing } from './sharing.ts'
@@ -24,8 +24,6 @@ text($('title'), config.title)
 themeChoice()
 
 const server = new Server()
-// The server answers while the page is made.
-const asked = introspect((body) => server.post(body))
 
 const live = new Live({
   cleared: () => subscriptions.forgetCounts(),
@@ -115,5 +113,5 @@ $('open-settings').addEventListener(
 streams.show()
 await sharing.open()
 link.connection.connect()
-await offer.learn(asked)
+await offer.learn(window.introspected)
 addEventListener('hashchange', () => void sharing.open())

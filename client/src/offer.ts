@@ -2,7 +2,8 @@
 
 import type { GraphQLSchema } from 'graphql'
 import type { Answer } from './protocol/connection.ts'
-import { fits, introspect, type Known, type Stream, streams } from './schema.ts'
+import { fits, introspected, type Known, type Stream, streams } from './schema.ts'
+import { INTROSPECTION } from './server.ts'
 import { typed } from './store.ts'
 
 export class Offer {
@@ -24,8 +25,8 @@ export class Offer {
   }
 
   /** Takes what the server tells of itself, which may be asked for already. */
-  async learn(asked = introspect(this.post)): Promise<void> {
-    this.known = await asked
+  async learn(asked = this.post(INTROSPECTION)): Promise<void> {
+    this.known = await introspected(asked)
     this.streams = this.schema ? streams(this.schema) : []
     this.onLearned()
   }

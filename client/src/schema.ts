@@ -2,7 +2,6 @@
 
 import {
   buildClientSchema,
-  getIntrospectionQuery,
   getNamedType,
   getNullableType,
   type GraphQLArgument,
@@ -20,6 +19,7 @@ import {
   isRequiredInputField,
 } from 'graphql'
 import type { Protocol } from './config.ts'
+import type { Answer } from './protocol/connection.ts'
 
 export type Known =
   | { state: 'loading' }
@@ -29,10 +29,11 @@ export type Known =
   /** The server could not be asked. */
   | { state: 'away'; reason: string }
 
-export async function introspect(post: (body: object) => Promise<{ status: number; body: any }>): Promise<Known> {
-  let answer: { status: number; body: any }
+/** What the answer to an introspection tells. */
+export async function introspected(asked: Promise<Answer>): Promise<Known> {
+  let answer: Answer
   try {
-    answer = await post({ query: getIntrospectionQuery(), operationName: 'IntrospectionQuery' })
+    answer = await asked
   } catch (error) {
     return { state: 'away', reason: (error as Error).message }
   }

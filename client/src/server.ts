@@ -1,9 +1,12 @@
 /** The server as requests see it: its addresses, the headers, and the answers. */
 
+import { getIntrospectionQuery } from 'graphql'
 import { type Addresses, addresses, config } from './config.ts'
 import { jsonObject } from './document.ts'
 import type { Answer } from './protocol/connection.ts'
 import { remember, typed } from './store.ts'
+
+export const INTROSPECTION = { query: getIntrospectionQuery(), operationName: 'IntrospectionQuery' }
 
 export class Server {
   private given: [string, string][] = typed.parameters ?? config.parameters

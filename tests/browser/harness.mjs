@@ -207,8 +207,9 @@ export class Ui {
     await this.card(title).locator('.total', { hasText: new RegExp(`^${total}$`) }).waitFor()
   }
 
-  /** The rows in sight, newest first: what a person reads in each. */
-  rows() {
+  /** The rows in sight, newest first: what a person reads in each, when all that came is drawn. */
+  async rows() {
+    await this.page.waitForSelector('#feed[aria-busy=false]')
     return this.page.evaluate(() =>
       [...document.querySelectorAll('.row')]
         .sort((a, b) => a.getAttribute('aria-posinset') - b.getAttribute('aria-posinset'))

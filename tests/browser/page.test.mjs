@@ -8,9 +8,10 @@ import { chat, close, graphql, launch, open, require, root, scene } from './harn
 
 const axe = require('axe-core').source
 let server
+let browser
 
 before(async () => {
-  await launch()
+  browser = await launch()
   server = await chat()
 })
 after(async () => {
@@ -101,6 +102,28 @@ function compressedSize(address) {
   })
 }
 
+/** What `work` takes, in milliseconds, on the machine whose second counts; one that is slower gets longer. */
+const WORK = 200
+
+/** A piece of a browser's work that has nothing to do with the page: text read, elements made and laid out. */
+async function work() {
+  const page = await browser.newPage()
+  const took = await page.evaluate(() => {
+    const started = performance.now()
+    for (let part = 0; part < 6; part++) {
+      const code = Array.from({ length: 500 }, (_, at) => `function f${at}(a, b) { return a * ${at + part} + b.toString() + '${at}' }`).join(';')
+      const named = new Function(`${code}; return [${Array.from({ length: 500 }, (_, at) => `f${at}(1, 2)`)}]`)()
+      const place = document.createElement('div')
+      place.append(...named.map((text) => Object.assign(document.createElement('p'), { textContent: text })))
+      document.body.replaceChildren(place)
+      place.getBoundingClientRect()
+    }
+    return performance.now() - started
+  })
+  await page.close()
+  return took
+}
+
 describe('the page', () => {
   test('is light, painted and ready to complete within a second', async (context) => {
     const figures = async () => {
@@ -110,19 +133,20 @@ describe('the page', () => {
         ready: performance.getEntriesByName('schema-ready')[0]?.startTime,
       }))
       await ui.end()
-      return { paint, ready }
+      return { paint, ready, work: await work() }
     }
     await figures()
-    // The best of nine: what else the machine does is not the page's, and it is half as fast in one second as in the next.
+    // The best of five: what else the machine does is not the page's.
     const all = []
-    while (all.length < 9) all.push(await figures())
+    while (all.length < 5) all.push(await figures())
     context.diagnostic(JSON.stringify(all))
     const best = (name) => Math.min(...all.map((one) => one[name]))
+    const second = 1_000 * Math.max(1, best('work') / WORK)
     const size = await compressedSize(server.page)
-    context.diagnostic(`${size} bytes compressed`)
+    context.diagnostic(`${size} bytes compressed, a second is ${Math.round(second)} ms`)
     assert.ok(size > 0 && size < 600 * 1024, `${size} bytes`)
-    assert.ok(best('paint') < 1_000, `painted after ${best('paint')} ms`)
-    assert.ok(best('ready') < 1_000, `ready after ${best('ready')} ms`)
+    assert.ok(best('paint') < second, `painted after ${best('paint')} ms`)
+    assert.ok(best('ready') < second, `ready after ${best('ready')} ms`)
   })
 
   test('asks no other host', async () => {
