@@ -9,6 +9,7 @@
     clippy::print_stdout
 )]
 
+mod crowd;
 #[path = "change_log/dice.rs"]
 mod dice;
 mod harness;
@@ -17,6 +18,8 @@ mod kills;
 mod proof;
 #[path = "change_log/replica.rs"]
 mod replica;
+#[cfg(unix)]
+mod sigterm;
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -162,4 +165,18 @@ async fn what_was_committed_before_a_kill_is_read_after_it() {
         diesel::sql_query(kills::STORED).load(&mut conn).unwrap()
     };
     kills::write_and_kill(start, &log(&file), stored).await;
+}
+
+/// As systemd and Kubernetes end it, while another process of the same file serves on.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_sends_everybody_away_and_costs_nobody_a_change() {
+    let file = File::new("sigterm");
+    let (ending, staying) = (Chat::start(&file).await, Chat::start(&file).await);
+    let place = |chat: &Chat| sigterm::Place {
+        http: chat.address.clone(),
+        ws: chat.address.clone(),
+    };
+    let (first, second) = (place(&ending), place(&staying));
+    sigterm::ends_with_all(vec![ending.process], &first, &second).await;
 }
