@@ -70,6 +70,10 @@ struct Chat {
 
 impl Chat {
     async fn start(file: &File) -> Self {
+        Self::with(&file.path()).await
+    }
+
+    async fn with(database: &str) -> Self {
         // Beside the directory of this test.
         let own = std::env::current_exe().unwrap();
         let program = own
@@ -81,7 +85,7 @@ impl Chat {
         assert!(program.exists(), "run `cargo build --example chat` first");
         let mut process = Command::new(program)
             .env("PORT", "0")
-            .env("DATABASE_URL", file.path())
+            .env("DATABASE_URL", database)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -104,6 +108,18 @@ impl Chat {
 fn log(file: &File) -> ChangeLog {
     let path = file.path();
     ChangeLog::sqlite(move || SqliteConnection::establish(&path))
+}
+
+/// To SQLite no name is a database for each connection alone.
+#[tokio::test]
+async fn a_database_without_a_name_is_a_new_one() {
+    let chat = Chat::with("").await;
+    let create = "mutation { createUser(name: \"zoe\", tenant: 1) { name } }";
+    let request = reqwest::Client::new()
+        .post(format!("http://{}/graphql", chat.address))
+        .json(&json!({ "query": create }));
+    let (_, body) = answer(request).await;
+    assert_eq!(body["data"]["createUser"]["name"], "zoe", "{body}");
 }
 
 #[tokio::test]
