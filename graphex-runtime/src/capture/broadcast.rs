@@ -12,6 +12,7 @@ use diesel::query_source::{QuerySource, Table};
 use diesel::result::{Error, QueryResult};
 
 use super::bare::{BroadcastConnection, depth, is_test_transaction};
+use super::evidence::{Evidence, HasNoLocks};
 use super::reading::{Executable, Reading, Rows};
 use super::returning::{AlsoReturning, Returns};
 use super::statement::{Kind, Statement};
@@ -242,10 +243,28 @@ where
     S::Query: LoadQuery<'query, Conn::Bare, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
 {
     fn run<T: 'conn>(self, conn: &'conn mut Conn, outcome: Outcome<U, T>) -> QueryResult<T> {
-        let query = self.also_returning(K::selection());
         let conn = conn.bare();
+        let evidence = if K::ASKS {
+            evidence::<M, _>(conn)?
+        } else {
+            Evidence::default()
+        };
+        let query = self.also_returning(K::selection(evidence));
         outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read)?)
     }
+}
+
+/// The evidence that the model's table has on this connection, which is asked once.
+fn evidence<M: ModelType, C: Connection>(conn: &mut C) -> QueryResult<Evidence> {
+    let tracker = Tracker::of::<M>(conn.instrumentation())?;
+    if let Some(known) = tracker.evidence.of::<M>() {
+        return Ok(known);
+    }
+    let count = HasNoLocks::of::<M>().execute(conn)?;
+    let evidence = HasNoLocks::read(count);
+    let tracker = Tracker::of::<M>(conn.instrumentation())?;
+    tracker.evidence.learn::<M>(evidence);
+    Ok(evidence)
 }
 
 /// Runs a statement in a transaction and records its changes there. Without one around it

@@ -12,6 +12,7 @@ mod bare;
 mod broadcast;
 mod committing;
 mod error;
+mod evidence;
 mod generic;
 mod kept;
 mod pool;

@@ -12,8 +12,10 @@ use diesel::query_dsl::methods::FilterDsl;
 use diesel::query_source::QuerySource;
 use diesel::sql_types::Bool;
 
+use super::evidence::Evidence;
 use super::returning::WasInserted;
 use crate::change::Action;
+use crate::model::ModelType;
 
 /// A statement of which it is known what it does to a row: `Kind`, which follows from the
 /// statement's type.
@@ -102,8 +104,11 @@ pub trait Kind<M, DB> {
     /// What is read of it.
     type Part;
 
+    /// Whether the selection differs by the table.
+    const ASKS: bool = false;
+
     /// The selection.
-    fn selection() -> Self::Selection;
+    fn selection(evidence: Evidence) -> Self::Selection;
     /// What happened to the row.
     fn action(part: &Self::Part) -> Action;
     /// The row.
@@ -138,7 +143,7 @@ impl<K: Always, M: Selectable<DB>, DB: Backend> Kind<M, DB> for K {
     type Selection = M::SelectExpression;
     type Part = M;
 
-    fn selection() -> Self::Selection {
+    fn selection(_: Evidence) -> Self::Selection {
         M::construct_selection()
     }
 
@@ -166,12 +171,14 @@ pub trait TellsUpserts: Backend {}
 
 impl TellsUpserts for Pg {}
 
-impl<M: Selectable<DB>, DB: TellsUpserts> Kind<M, DB> for Upserted {
+impl<M: Selectable<DB> + ModelType, DB: TellsUpserts> Kind<M, DB> for Upserted {
     type Selection = (M::SelectExpression, WasInserted);
     type Part = (M, bool);
 
-    fn selection() -> Self::Selection {
-        (M::construct_selection(), WasInserted)
+    const ASKS: bool = true;
+
+    fn selection(evidence: Evidence) -> Self::Selection {
+        (M::construct_selection(), WasInserted::by::<M>(evidence))
     }
 
     fn action((_, inserted): &Self::Part) -> Action {

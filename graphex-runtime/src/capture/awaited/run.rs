@@ -3,14 +3,15 @@
 use std::marker::PhantomData;
 
 use diesel::result::QueryResult;
-use diesel_async::AsyncConnection;
 use diesel_async::methods::LoadQuery;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 
 use super::Awaited;
 use super::own::{Own, depth_of, is_test_transaction};
 use crate::capture::broadcast::{Outcome, Run};
+use crate::capture::evidence::{Evidence, HasNoLocks};
 use crate::capture::reading::{Reading, Rows};
 use crate::capture::returning::AlsoReturning;
 use crate::capture::statement::Kind;
@@ -24,7 +25,7 @@ where
     M: ModelType,
     K: Kind<M, Conn::Backend>,
     U: Send + 'conn,
-    S: AlsoReturning<K::Selection>,
+    S: AlsoReturning<K::Selection> + Send + 'conn,
     S::Reading: Reading<K, M, Conn::Backend, U>,
     <S::Reading as Reading<K, M, Conn::Backend, U>>::Row: Send + 'conn,
     S::Query: Send
@@ -36,9 +37,29 @@ where
         conn: &'conn mut Conn,
         outcome: Outcome<U, T>,
     ) -> BoxFuture<'conn, QueryResult<T>> {
-        let query = self.also_returning(K::selection());
-        Box::pin(async move { outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read).await?) })
+        Box::pin(async move {
+            let evidence = if K::ASKS {
+                evidence::<M, _>(conn).await?
+            } else {
+                Evidence::default()
+            };
+            let query = self.also_returning(K::selection(evidence));
+            outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read).await?)
+        })
     }
+}
+
+/// The evidence that the model's table has on this connection, which is asked once.
+async fn evidence<M: ModelType, C: AsyncConnection>(conn: &mut C) -> QueryResult<Evidence> {
+    let tracker = Tracker::of::<M>(conn.instrumentation())?;
+    if let Some(known) = tracker.evidence.of::<M>() {
+        return Ok(known);
+    }
+    let count = RunQueryDsl::execute(HasNoLocks::of::<M>(), conn).await?;
+    let evidence = HasNoLocks::read(count);
+    let tracker = Tracker::of::<M>(conn.instrumentation())?;
+    tracker.evidence.learn::<M>(evidence);
+    Ok(evidence)
 }
 
 /// Runs a statement in a transaction, as on Diesel's connections.
