@@ -13,12 +13,12 @@ use diesel::result::{Error, QueryResult};
 
 use super::bare::{BroadcastConnection, depth, is_test_transaction};
 use super::evidence::{Evidence, HasNoLocks};
-use super::reading::{Executable, Reading, Rows};
+use super::reading::{Executable, Read, Reading, Rows};
 use super::returning::{AlsoReturning, Returns};
-use super::statement::{Kind, Statement};
+use super::statement::Statement;
+use super::told::{And, Models, Told};
 use super::tracker::Tracker;
 use super::way::{Blocking, On, Way};
-use crate::change::Change;
 use crate::model::{BroadcastTable, ModelType};
 
 /// Adds [`broadcast`](Self::broadcast) to Diesel's insert, update and delete statements.
@@ -96,6 +96,18 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
     {
         Broadcast {
             statement: self.statement.returning(returns),
+            _told: PhantomData,
+            _run: PhantomData,
+        }
+    }
+
+    /// Tells the subscribers of one more model of the table, too. Rows are still returned as the first.
+    pub fn also<B: ModelType>(self) -> Broadcast<S, And<M, B>, K, Conn, W>
+    where
+        S: Statement<K, Table: BroadcastTable<B>>,
+    {
+        Broadcast {
+            statement: self.statement,
             _told: PhantomData,
             _run: PhantomData,
         }
@@ -236,20 +248,19 @@ pub(super) type Outcome<U, T> = fn(Vec<U>) -> QueryResult<T>;
 impl<'conn, 'query, S, Conn, M, K, U> Run<'conn, 'query, Conn, M, K, U, Blocking> for S
 where
     Conn: BroadcastConnection,
-    M: ModelType,
-    K: Kind<M, Conn::Backend>,
-    S: AlsoReturning<K::Selection>,
+    M: Told<K, Conn::Backend>,
+    S: AlsoReturning<M::Selection>,
     S::Reading: Reading<K, M, Conn::Backend, U>,
     S::Query: LoadQuery<'query, Conn::Bare, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
 {
     fn run<T: 'conn>(self, conn: &'conn mut Conn, outcome: Outcome<U, T>) -> QueryResult<T> {
         let conn = conn.bare();
-        let evidence = if K::ASKS {
-            evidence::<M, _>(conn)?
+        let evidence = if M::ASKS {
+            evidence::<M::First, _>(conn)?
         } else {
             Evidence::default()
         };
-        let query = self.also_returning(K::selection(evidence));
+        let query = self.also_returning(M::selection(evidence));
         outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read)?)
     }
 }
@@ -270,17 +281,15 @@ fn evidence<M: ModelType, C: Connection>(conn: &mut C) -> QueryResult<Evidence> 
 /// Runs a statement in a transaction and records its changes there. Without one around it
 /// takes its own: only a transaction tells before its commit what it will publish, and so
 /// keeps the order of the commits.
-fn run<'query, C, M, Q, R, U>(
-    conn: &mut C,
-    query: Q,
-    read: fn(R) -> (Change, U),
-) -> QueryResult<Vec<U>>
+fn run<'query, C, M, Q, R, U>(conn: &mut C, query: Q, read: Read<R, U>) -> QueryResult<Vec<U>>
 where
     C: Connection,
-    M: ModelType,
+    M: Models,
     Q: LoadQuery<'query, C, R>,
 {
-    let can_begin = Tracker::of::<M>(conn.instrumentation())?.can_begin::<M>();
+    M::check(conn.instrumentation())?;
+    let tracker = Tracker::of::<M::First>(conn.instrumentation())?;
+    let can_begin = tracker.can_begin::<M::First>();
     if depth(conn)? == 0 {
         can_begin?;
         conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read))
@@ -289,14 +298,10 @@ where
     }
 }
 
-fn record<'query, C, M, Q, R, U>(
-    conn: &mut C,
-    query: Q,
-    read: fn(R) -> (Change, U),
-) -> QueryResult<Vec<U>>
+fn record<'query, C, M, Q, R, U>(conn: &mut C, query: Q, read: Read<R, U>) -> QueryResult<Vec<U>>
 where
     C: Connection,
-    M: ModelType,
+    M: Models,
     Q: LoadQuery<'query, C, R>,
 {
     let mut rows = Rows::new(read);
@@ -305,6 +310,5 @@ where
     }
     let depth = depth(conn)?;
     let is_test = is_test_transaction(conn, depth);
-    let tracker = Tracker::of::<M>(conn.instrumentation())?;
-    rows.record::<M>(tracker, depth, is_test)
+    rows.record::<M>(conn.instrumentation(), depth, is_test)
 }

@@ -24,6 +24,7 @@ mod returning;
 mod spoken;
 mod statement;
 mod text;
+mod told;
 mod tracker;
 mod uncommitted;
 mod way;

@@ -61,6 +61,7 @@ impl<T, Op> OperatorOf for IncompleteInsertStatement<T, Op> {
     type Operator = Op;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, U, Op, Ret> Statement<Inserted> for InsertStatement<T, U, Op, Ret>
 where
     T: QuerySource,
@@ -70,6 +71,7 @@ where
     type Table = T;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, Op, Ret> Statement<InsertedDefault> for InsertStatement<T, DefaultValues, Op, Ret>
 where
     T: QuerySource,
@@ -80,6 +82,7 @@ where
 
 // Diesel's type of `on conflict` values has no public name; of all inserts only those with
 // such values can be filtered.
+#[diagnostic::do_not_recommend]
 impl<T, U, Op, Ret> Statement<Upserted> for InsertStatement<T, U, Op, Ret>
 where
     T: QuerySource,
@@ -89,10 +92,12 @@ where
     type Table = T;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: QuerySource, U, V, Ret> Statement<Updated> for UpdateStatement<T, U, V, Ret> {
     type Table = T;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: QuerySource, U, Ret> Statement<Deleted> for DeleteStatement<T, U, Ret> {
     type Table = T;
 }
@@ -169,6 +174,7 @@ impl<K: Always, M: Selectable<DB>, DB: Backend> Kind<M, DB> for K {
 )]
 pub trait TellsUpserts: Backend {}
 
+#[diagnostic::do_not_recommend]
 impl TellsUpserts for Pg {}
 
 impl<M: Selectable<DB> + ModelType, DB: TellsUpserts> Kind<M, DB> for Upserted {

@@ -12,20 +12,18 @@ use super::Awaited;
 use super::own::{Own, depth_of, is_test_transaction};
 use crate::capture::broadcast::{Outcome, Run};
 use crate::capture::evidence::{Evidence, HasNoLocks};
-use crate::capture::reading::{Reading, Rows};
+use crate::capture::reading::{Read, Reading, Rows};
 use crate::capture::returning::AlsoReturning;
-use crate::capture::statement::Kind;
+use crate::capture::told::{Models, Told};
 use crate::capture::tracker::Tracker;
-use crate::change::Change;
 use crate::model::ModelType;
 
 impl<'conn, 'query, S, Conn, M, K, U> Run<'conn, 'query, Conn, M, K, U, Awaited> for S
 where
     Conn: AsyncConnection,
-    M: ModelType,
-    K: Kind<M, Conn::Backend>,
+    M: Told<K, Conn::Backend>,
     U: Send + 'conn,
-    S: AlsoReturning<K::Selection> + Send + 'conn,
+    S: AlsoReturning<M::Selection> + Send + 'conn,
     S::Reading: Reading<K, M, Conn::Backend, U>,
     <S::Reading as Reading<K, M, Conn::Backend, U>>::Row: Send + 'conn,
     S::Query: Send
@@ -38,12 +36,12 @@ where
         outcome: Outcome<U, T>,
     ) -> BoxFuture<'conn, QueryResult<T>> {
         Box::pin(async move {
-            let evidence = if K::ASKS {
-                evidence::<M, _>(conn).await?
+            let evidence = if M::ASKS {
+                evidence::<M::First, _>(conn).await?
             } else {
                 Evidence::default()
             };
-            let query = self.also_returning(K::selection(evidence));
+            let query = self.also_returning(M::selection(evidence));
             outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read).await?)
         })
     }
@@ -63,17 +61,15 @@ async fn evidence<M: ModelType, C: AsyncConnection>(conn: &mut C) -> QueryResult
 }
 
 /// Runs a statement in a transaction, as on Diesel's connections.
-async fn run<'query, C, M, Q, R, U>(
-    conn: &mut C,
-    query: Q,
-    read: fn(R) -> (Change, U),
-) -> QueryResult<Vec<U>>
+async fn run<'query, C, M, Q, R, U>(conn: &mut C, query: Q, read: Read<R, U>) -> QueryResult<Vec<U>>
 where
     C: AsyncConnection,
-    M: ModelType,
+    M: Models,
     Q: LoadQuery<'query, C, R>,
 {
-    let can_begin = Tracker::of::<M>(conn.instrumentation())?.can_begin::<M>();
+    M::check(conn.instrumentation())?;
+    let tracker = Tracker::of::<M::First>(conn.instrumentation())?;
+    let can_begin = tracker.can_begin::<M::First>();
     let depth = depth_of(conn)?;
     if depth > 0 {
         return record::<_, M, _, _, _>(conn, depth, query, read).await;
@@ -96,21 +92,22 @@ async fn record<'query, C, M, Q, R, U>(
     conn: &mut C,
     depth: u32,
     query: Q,
-    read: fn(R) -> (Change, U),
+    read: Read<R, U>,
 ) -> QueryResult<Vec<U>>
 where
     C: AsyncConnection,
-    M: ModelType,
+    M: Models,
     Q: LoadQuery<'query, C, R>,
 {
     let mut sent = Sent::<_, M>::new(conn, depth);
     let read = read_rows(sent.conn, query, read).await;
     sent.has_ended = true;
     let is_test = is_test_transaction(sent.conn, depth);
-    let tracker = Tracker::of::<M>(sent.conn.instrumentation())?;
+    let there = sent.conn.instrumentation();
     match read {
-        Ok(rows) => rows.record::<M>(tracker, depth, is_test),
+        Ok(rows) => rows.record::<M>(there, depth, is_test),
         Err(error) => {
+            let tracker = Tracker::of::<M::First>(there)?;
             // PostgreSQL may say so among the rows, after diesel-async has told of the end.
             tracker.fail(&error);
             Err(error)
@@ -121,7 +118,7 @@ where
 async fn read_rows<'query, C, Q, R, U>(
     conn: &mut C,
     query: Q,
-    read: fn(R) -> (Change, U),
+    read: Read<R, U>,
 ) -> QueryResult<Rows<R, U>>
 where
     C: AsyncConnection,
@@ -137,14 +134,14 @@ where
 
 /// A statement that is sent. If its future is dropped it runs nonetheless, and its transaction
 /// may commit: then its rows are missed.
-struct Sent<'c, C: AsyncConnection, M: ModelType> {
+struct Sent<'c, C: AsyncConnection, M: Models> {
     conn: &'c mut C,
     depth: u32,
     has_ended: bool,
     _model: PhantomData<fn() -> M>,
 }
 
-impl<'c, C: AsyncConnection, M: ModelType> Sent<'c, C, M> {
+impl<'c, C: AsyncConnection, M: Models> Sent<'c, C, M> {
     fn new(conn: &'c mut C, depth: u32) -> Self {
         Self {
             conn,
@@ -155,14 +152,12 @@ impl<'c, C: AsyncConnection, M: ModelType> Sent<'c, C, M> {
     }
 }
 
-impl<C: AsyncConnection, M: ModelType> Drop for Sent<'_, C, M> {
+impl<C: AsyncConnection, M: Models> Drop for Sent<'_, C, M> {
     fn drop(&mut self) {
         // After a panic of the driver's, its connection may not be asked.
         if self.has_ended || std::thread::panicking() {
             return;
         }
-        if let Some(tracker) = self.conn.instrumentation().downcast_mut::<Tracker>() {
-            tracker.miss(self.depth, M::MODEL);
-        }
+        M::miss(self.conn.instrumentation(), self.depth);
     }
 }
