@@ -13,7 +13,7 @@ use diesel::result::{Error, QueryResult};
 
 use super::bare::{BroadcastConnection, depth, is_test_transaction};
 use super::evidence::{Evidence, HasNoLocks};
-use super::reading::{Executable, Read, Reading, Rows};
+use super::reading::{Executable, Outcome, Read, Reading, Returned, Rows, Unread};
 use super::returning::{AlsoReturning, Returns};
 use super::statement::Statement;
 use super::told::{And, Models, Told};
@@ -125,7 +125,7 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
         S: Returns<Reading: Executable<M>>,
         S: Run<'conn, 'query, Conn, M, K, <S::Reading as Executable<M>>::Counted, W>,
     {
-        self.statement.run(conn, |rows| Ok(rows.len()))
+        self.statement.run(conn, Outcome::Count(|count| count))
     }
 
     /// Runs the statement and returns its first row.
@@ -139,7 +139,7 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
         S: Run<'conn, 'query, Conn, M, K, U, W>,
     {
         let first = |rows: Vec<U>| rows.into_iter().next().ok_or(Error::NotFound);
-        self.statement.run(conn, first)
+        self.statement.run(conn, Outcome::Rows(first))
     }
 
     /// Runs the statement and returns its rows.
@@ -155,7 +155,7 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
         Conn: On<W>,
         S: Run<'conn, 'query, Conn, M, K, U, W>,
     {
-        self.statement.run(conn, Ok)
+        self.statement.run(conn, Outcome::Rows(Ok))
     }
 
     /// Runs the statement and returns its rows, as [`get_results`](Self::get_results) does.
@@ -168,7 +168,7 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
         Conn: On<W>,
         S: Run<'conn, 'query, Conn, M, K, U, W>,
     {
-        self.statement.run(conn, Ok)
+        self.statement.run(conn, Outcome::Rows(Ok))
     }
 }
 
@@ -231,8 +231,8 @@ where
         Conn: 'conn;
 
     fn internal_load(self, conn: &mut Conn) -> QueryResult<Self::RowIter<'_>> {
-        self.statement
-            .run(conn, |rows| Ok(rows.into_iter().map(Ok as fn(U) -> _)))
+        let each = Outcome::Rows(|rows| Ok(rows.into_iter().map(Ok as fn(U) -> _)));
+        self.statement.run(conn, each)
     }
 }
 
@@ -241,9 +241,6 @@ pub trait Run<'conn, 'query, Conn, M, K, U, W: Way>: Sized {
     /// Runs it, records its changes and makes the outcome of its rows.
     fn run<T: 'conn>(self, conn: &'conn mut Conn, outcome: Outcome<U, T>) -> W::Ran<'conn, T>;
 }
-
-/// What a method returns for the rows of a statement.
-pub(super) type Outcome<U, T> = fn(Vec<U>) -> QueryResult<T>;
 
 impl<'conn, 'query, S, Conn, M, K, U> Run<'conn, 'query, Conn, M, K, U, Blocking> for S
 where
@@ -261,7 +258,8 @@ where
             Evidence::default()
         };
         let query = self.also_returning(M::selection(evidence));
-        outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read)?)
+        let unread = outcome.unread();
+        outcome.of(run::<_, M, _, _, _>(conn, query, S::Reading::read, unread)?)
     }
 }
 
@@ -281,7 +279,12 @@ fn evidence<M: ModelType, C: Connection>(conn: &mut C) -> QueryResult<Evidence> 
 /// Runs a statement in a transaction and records its changes there. Without one around it
 /// takes its own: only a transaction tells before its commit what it will publish, and so
 /// keeps the order of the commits.
-fn run<'query, C, M, Q, R, U>(conn: &mut C, query: Q, read: Read<R, U>) -> QueryResult<Vec<U>>
+fn run<'query, C, M, Q, R, U>(
+    conn: &mut C,
+    query: Q,
+    read: Read<R, U>,
+    unread: Unread,
+) -> QueryResult<Returned<U>>
 where
     C: Connection,
     M: Models,
@@ -292,13 +295,18 @@ where
     let can_begin = tracker.can_begin::<M::First>();
     if depth(conn)? == 0 {
         can_begin?;
-        conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read))
+        conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read, unread))
     } else {
-        record::<_, M, _, _, _>(conn, query, read)
+        record::<_, M, _, _, _>(conn, query, read, unread)
     }
 }
 
-fn record<'query, C, M, Q, R, U>(conn: &mut C, query: Q, read: Read<R, U>) -> QueryResult<Vec<U>>
+fn record<'query, C, M, Q, R, U>(
+    conn: &mut C,
+    query: Q,
+    read: Read<R, U>,
+    unread: Unread,
+) -> QueryResult<Returned<U>>
 where
     C: Connection,
     M: Models,
@@ -310,5 +318,5 @@ where
     }
     let depth = depth(conn)?;
     let is_test = is_test_transaction(conn, depth);
-    rows.record::<M>(conn.instrumentation(), depth, is_test)
+    rows.record::<M>(conn.instrumentation(), depth, is_test, unread)
 }

@@ -61,13 +61,57 @@ impl<M: Models> Executable<M> for Alone {
     type Counted = M::First;
 }
 
-/// The returned rows of one statement.
+/// What becomes of a statement one of whose rows cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is as well: nobody asked for the row.
+    Counts,
+    /// It fails.
+    Fails,
+}
+
+/// What a statement returned.
+#[derive(Debug)]
+pub(super) struct Returned<U> {
+    /// Its rows.
+    rows: Vec<U>,
+    /// How many rows there are besides, which cannot be read.
+    unread: usize,
+}
+
+/// What a method makes of what its statement returned.
+#[derive(Debug)]
+pub enum Outcome<U, T> {
+    /// The number of rows.
+    Count(fn(usize) -> T),
+    /// The rows.
+    Rows(fn(Vec<U>) -> QueryResult<T>),
+}
+
+impl<U, T> Outcome<U, T> {
+    pub(super) fn unread(&self) -> Unread {
+        match self {
+            Self::Count(_) => Unread::Counts,
+            Self::Rows(_) => Unread::Fails,
+        }
+    }
+
+    pub(super) fn of(self, returned: Returned<U>) -> QueryResult<T> {
+        match self {
+            Self::Count(count) => Ok(count(returned.rows.len() + returned.unread)),
+            Self::Rows(rows) => rows(returned.rows),
+        }
+    }
+}
+
+/// The returned rows of one statement, as they come.
 pub(super) struct Rows<R, U> {
     read: Read<R, U>,
     changes: Vec<Change>,
     returned: Vec<U>,
-    /// Why a row could not be read.
+    /// Why a row could not be read, and how many.
     unread: Option<Box<dyn std::error::Error + Send + Sync>>,
+    unread_count: usize,
 }
 
 impl<R, U> Rows<R, U> {
@@ -77,6 +121,7 @@ impl<R, U> Rows<R, U> {
             changes: Vec::new(),
             returned: Vec::new(),
             unread: None,
+            unread_count: 0,
         }
     }
 
@@ -91,6 +136,7 @@ impl<R, U> Rows<R, U> {
             // The row is changed all the same, and there may be more.
             Err(Error::DeserializationError(error)) => {
                 self.unread.get_or_insert(error);
+                self.unread_count += 1;
                 Ok(())
             }
             Err(error) => Err(error),
@@ -103,20 +149,28 @@ impl<R, U> Rows<R, U> {
         there: &mut dyn Instrumentation,
         depth: u32,
         is_test: bool,
-    ) -> QueryResult<Vec<U>> {
+        unread: Unread,
+    ) -> QueryResult<Returned<U>> {
         let tracker = Tracker::of::<M::First>(there)?;
         tracker.record(depth, is_test, self.changes);
+        let returned = Returned {
+            rows: self.returned,
+            unread: self.unread_count,
+        };
         let Some(error) = self.unread else {
-            return Ok(self.returned);
+            return Ok(returned);
         };
         M::miss(there, depth);
-        // A transaction of the user's can still commit, if this error is ignored.
+        // A transaction of the user's can still commit, if the error is ignored.
         tracing::error!(
             model = M::First::MODEL.name,
             %error,
             "a changed row cannot be read; if its transaction commits, subscribers are told to \
              load again"
         );
-        Err(Error::DeserializationError(error))
+        match unread {
+            Unread::Counts => Ok(returned),
+            Unread::Fails => Err(Error::DeserializationError(error)),
+        }
     }
 }

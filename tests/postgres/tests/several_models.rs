@@ -41,7 +41,10 @@ async fn next<M: ModelType>(ear: &mut Listener<M>) -> (Action, i64) {
 
 #[tokio::test]
 async fn created_rows_and_updated_rows_are_told_apart_to_each() {
-    let hub = Hub::builder().model::<Article>().model::<Headline>().build();
+    let hub = Hub::builder()
+        .model::<Article>()
+        .model::<Headline>()
+        .build();
     let mut of_articles = hub.subscribe::<Article>().await.unwrap();
     let mut of_headlines = hub.subscribe::<Headline>().await.unwrap();
     let mut conn = graphex_postgres_tests::connect("several_models");

@@ -10,9 +10,9 @@ use futures_util::future::BoxFuture;
 
 use super::Awaited;
 use super::own::{Own, depth_of, is_test_transaction};
-use crate::capture::broadcast::{Outcome, Run};
+use crate::capture::broadcast::Run;
 use crate::capture::evidence::{Evidence, HasNoLocks};
-use crate::capture::reading::{Read, Reading, Rows};
+use crate::capture::reading::{Outcome, Read, Reading, Returned, Rows, Unread};
 use crate::capture::returning::AlsoReturning;
 use crate::capture::told::{Models, Told};
 use crate::capture::tracker::Tracker;
@@ -42,7 +42,8 @@ where
                 Evidence::default()
             };
             let query = self.also_returning(M::selection(evidence));
-            outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read).await?)
+            let unread = outcome.unread();
+            outcome.of(run::<_, M, _, _, _>(conn, query, S::Reading::read, unread).await?)
         })
     }
 }
@@ -61,7 +62,12 @@ async fn evidence<M: ModelType, C: AsyncConnection>(conn: &mut C) -> QueryResult
 }
 
 /// Runs a statement in a transaction, as on Diesel's connections.
-async fn run<'query, C, M, Q, R, U>(conn: &mut C, query: Q, read: Read<R, U>) -> QueryResult<Vec<U>>
+async fn run<'query, C, M, Q, R, U>(
+    conn: &mut C,
+    query: Q,
+    read: Read<R, U>,
+    unread: Unread,
+) -> QueryResult<Returned<U>>
 where
     C: AsyncConnection,
     M: Models,
@@ -72,11 +78,11 @@ where
     let can_begin = tracker.can_begin::<M::First>();
     let depth = depth_of(conn)?;
     if depth > 0 {
-        return record::<_, M, _, _, _>(conn, depth, query, read).await;
+        return record::<_, M, _, _, _>(conn, depth, query, read, unread).await;
     }
     can_begin?;
     let mut own = Own::begin(conn).await?;
-    match record::<_, M, _, _, _>(own.conn(), 1, query, read).await {
+    match record::<_, M, _, _, _>(own.conn(), 1, query, read, unread).await {
         Ok(rows) => {
             own.commit().await?;
             Ok(rows)
@@ -93,7 +99,8 @@ async fn record<'query, C, M, Q, R, U>(
     depth: u32,
     query: Q,
     read: Read<R, U>,
-) -> QueryResult<Vec<U>>
+    unread: Unread,
+) -> QueryResult<Returned<U>>
 where
     C: AsyncConnection,
     M: Models,
@@ -105,7 +112,7 @@ where
     let is_test = is_test_transaction(sent.conn, depth);
     let there = sent.conn.instrumentation();
     match read {
-        Ok(rows) => rows.record::<M>(there, depth, is_test),
+        Ok(rows) => rows.record::<M>(there, depth, is_test, unread),
         Err(error) => {
             let tracker = Tracker::of::<M::First>(there)?;
             // PostgreSQL may say so among the rows, after diesel-async has told of the end.
