@@ -104,7 +104,7 @@
 
 /// The async-graphql whose schemas graphex extends.
 pub use async_graphql;
-pub use graphex_macros::ModelType;
+pub use graphex_macros::{Field, ModelType};
 #[doc(inline)]
 pub use graphex_runtime::*;
 

@@ -406,6 +406,7 @@ build() {
     export GRAPHEX_CHAT=$target/debug/examples/chat
     export GRAPHEX_ANY_WRITER=$target/debug/any_writer
     export GRAPHEX_CLUSTER=$target/debug/cluster
+    export GRAPHEX_MESSENGER=$target/debug/messenger
     export GRAPHEX_SCENES=$target/debug/graphex-browser-tests
 }
 
