@@ -19,6 +19,7 @@ mod fallback;
 mod help;
 mod lower;
 mod model;
+mod newtype;
 mod secret;
 mod synonym;
 #[cfg(test)]
@@ -196,6 +197,23 @@ use crate::error::Errors;
 #[proc_macro_derive(ModelType, attributes(graphex, diesel))]
 pub fn model_type(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     derive(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// Makes a wrapper a field of a model: it has the values of what it wraps, and is a key, a scope field or
+/// given to lookups where that is. A column of such a type needs Diesel's traits, too.
+///
+/// ```ignore
+/// #[derive(Field, DieselNewType)]
+/// pub struct UserId(i64);
+/// ```
+///
+/// `#[graphex(crate = "path::to::graphex")]` says where graphex is, when it is renamed.
+///
+/// *Errors*: anything but a struct with one unnamed field and no parameters. For other types, implement
+/// `graphex::Field`.
+#[proc_macro_derive(Field, attributes(graphex))]
+pub fn field(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    newtype::expand(&parse_macro_input!(input as DeriveInput)).into()
 }
 
 fn derive(input: &DeriveInput) -> TokenStream {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use async_graphql::{Data, Error, Result};
 
 use crate::change::{Action, Row};
-use crate::value::{FieldType, FromValue, Value};
+use crate::value::{FieldType, Value};
 
 /// One entry of `lookup(…)`.
 #[doc(hidden)]
@@ -65,15 +65,4 @@ impl<'a> LookupContext<'a> {
             ))
         })
     }
-}
-
-/// The value of a field as its Rust type, for generated code.
-#[doc(hidden)]
-pub fn typed<T: FromValue>(value: &Value) -> Result<T> {
-    T::from_value(value).ok_or_else(|| {
-        let name = std::any::type_name::<T>();
-        Error::new(format!(
-            "`{name}::from_value` does not take back what `to_value` gave"
-        ))
-    })
 }

@@ -9,10 +9,11 @@ use futures_util::FutureExt as _;
 
 use crate::error::Refusal;
 use crate::measure::{HookMeasures, HooksMeasures, Stamp};
-use crate::model::{Authorized, Model, RawArgs, ScopeValues as _, Scoped};
+use crate::model::{Model, RawArgs};
 use crate::predicate::Pins;
 
-type HookFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+/// What a hook gives.
+pub(crate) type HookFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 type Hook<T> = for<'a> fn(&'a Context<'a>, RawArgs) -> HookFuture<'a, T>;
 
 /// A model's hooks with their types erased, so that what calls them is compiled once.
@@ -27,20 +28,6 @@ impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hooks").finish_non_exhaustive()
     }
-}
-
-/// [`Authorized::authorize`] of a model.
-#[doc(hidden)]
-#[must_use]
-pub fn authorize<'a, M: Authorized>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'a, ()> {
-    Box::pin(async move { M::authorize(ctx, &args.into()).await })
-}
-
-/// [`Scoped::scope`] of a model.
-#[doc(hidden)]
-#[must_use]
-pub fn scope<'a, M: Scoped>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'a, Pins> {
-    Box::pin(async move { Ok(M::scope(ctx, &args.into()).await?.pins()) })
 }
 
 /// Leave to join a stream within a scope. For clients only [`Hooks::permit`] makes one, here or in

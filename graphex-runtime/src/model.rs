@@ -9,7 +9,7 @@ use async_graphql::{Context, ID, Result};
 use crate::change::{Row, SubscriptionAction, SubscriptionOperation};
 use crate::custom::CustomLookup;
 use crate::filters::Filters;
-use crate::hooks::Hooks;
+use crate::hooks::{HookFuture, Hooks};
 use crate::predicate::Pins;
 pub use field::FieldDescriptor;
 pub use logged::UnreadableRow;
@@ -171,6 +171,12 @@ pub trait Scoped: ModelType {
         ctx: &Context<'_>,
         args: &Self::Args,
     ) -> impl Future<Output = Result<Self::Scope>> + Send;
+
+    // Generated code goes through this, so that a missing impl is reported at the key alone.
+    #[doc(hidden)]
+    fn pins<'a>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'a, Pins> {
+        Box::pin(async move { Ok(Self::scope(ctx, &args.into()).await?.pins()) })
+    }
 }
 
 /// Who may subscribe at all.
@@ -221,6 +227,12 @@ pub trait Authorized: ModelType {
     ///
     /// A denial, if it is a sentence; [`Scoped`] says what becomes of others.
     fn authorize(ctx: &Context<'_>, args: &Self::Args) -> impl Future<Output = Result<()>> + Send;
+
+    // As `Scoped::pins`.
+    #[doc(hidden)]
+    fn lets_pass<'a>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'a, ()> {
+        Box::pin(async move { Self::authorize(ctx, &args.into()).await })
+    }
 }
 
 /// A generated `<Model>Fields` enum.

@@ -8,16 +8,16 @@ pub use std::vec::Vec;
 pub use async_graphql::{Context, ID, Result as HookResult};
 
 pub use crate::change::{Change, Row, SubscriptionAction, SubscriptionOperation};
-pub use crate::custom::{CustomLookup, LookupContext, LookupFuture, typed};
+pub use crate::custom::{CustomLookup, LookupContext, LookupFuture};
 pub use crate::filters::Filters;
 pub use crate::graphql::{ModelChanges, ModelSubscription};
-pub use crate::hooks::{Hooks, authorize, scope};
+pub use crate::hooks::Hooks;
 pub use crate::model::{
     Authorized, BroadcastTable, FieldDescriptor, FieldsEnum, Model, ModelType, Payload, RawArgs,
     ScopeValues, Scoped, Table,
 };
 pub use crate::predicate::Pins;
-pub use crate::value::{Described, Equality, Field, FromValue, Key, Value};
+pub use crate::value::{Described, Equality, Field, FieldType, FromValue, Key, Logged, Value};
 
 /// The value of an `opaque` field: whatever serde makes of it.
 #[must_use]

@@ -116,13 +116,13 @@ fn call(model: &Model, lookup: &Lookup) -> TokenStream {
     let args = lookup.args.iter().flatten().map(|arg| {
         let ty = &model.fields[arg.field].ty;
         let position = Literal::usize_unsuffixed(model.position(arg.field));
-        quote!(#private::typed::<#ty>(__row.value(#position))?)
+        quote!(<#ty as #private::FromValue>::typed(__row.value(#position))?)
     });
     quote_spanned! {span=>
         <Self as #ident>::#function(
             __ctx,
             #(#args,)*
-            #private::typed::<#operand>(__operand)?,
+            <#operand as #private::FromValue>::typed(__operand)?,
         ).await
     }
 }

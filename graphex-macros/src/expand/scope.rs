@@ -47,13 +47,13 @@ pub(super) fn values(model: &Model) -> TokenStream {
         let field = &model.fields[entry.field.field];
         let (name, ty) = (&field.ident, &field.ty);
         let position = Literal::usize_unsuffixed(model.position(entry.field.field));
-        let method = match entry.form {
-            ScopeForm::Required => quote!(equal),
-            ScopeForm::Optional => quote!(optional),
-            ScopeForm::AnyOf => quote!(any_of),
+        let (method, exact) = match entry.form {
+            ScopeForm::Required => (quote!(equal), quote!(exact)),
+            ScopeForm::Optional => (quote!(optional), quote!(exact_if_any)),
+            ScopeForm::AnyOf => (quote!(any_of), quote!(all_exact)),
             ScopeForm::Unknown => return None,
         };
-        Some(quote!(.#method::<#ty>(#position, &self.#name)))
+        Some(quote!(.#method(#position, <#ty as #private::Equality>::#exact(&self.#name))))
     });
     quote! {
         #[automatically_derived]
@@ -74,6 +74,7 @@ pub(super) fn open_scope(model: &Model) -> TokenStream {
     let made = quote_spanned!(ident.span()=> #ident {});
     quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #private::Scoped for #subject {
             fn scope(
                 _: &#private::Context<'_>,

@@ -12,12 +12,13 @@ use diesel::query_source::{QuerySource, Table};
 use diesel::result::{Error, QueryResult};
 
 use super::bare::{BroadcastConnection, depth, is_test_transaction};
-use super::reading::{Executable, Reading, Rows};
+use super::evidence::{Evidence, HasNoLocks};
+use super::reading::{Executable, Outcome, Read, Reading, Returned, Rows, Unread};
 use super::returning::{AlsoReturning, Returns};
-use super::statement::{Kind, Statement};
+use super::statement::Statement;
+use super::told::{And, Models, Told};
 use super::tracker::Tracker;
 use super::way::{Blocking, On, Way};
-use crate::change::Change;
 use crate::model::{BroadcastTable, ModelType};
 
 /// Adds [`broadcast`](Self::broadcast) to Diesel's insert, update and delete statements.
@@ -100,6 +101,18 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
         }
     }
 
+    /// Tells the subscribers of one more model of the table, too. Rows are still returned as the first.
+    pub fn also<B: ModelType>(self) -> Broadcast<S, And<M, B>, K, Conn, W>
+    where
+        S: Statement<K, Table: BroadcastTable<B>>,
+    {
+        Broadcast {
+            statement: self.statement,
+            _told: PhantomData,
+            _run: PhantomData,
+        }
+    }
+
     /// Runs the statement and returns how many rows it changed.
     ///
     /// # Errors
@@ -112,7 +125,7 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
         S: Returns<Reading: Executable<M>>,
         S: Run<'conn, 'query, Conn, M, K, <S::Reading as Executable<M>>::Counted, W>,
     {
-        self.statement.run(conn, |rows| Ok(rows.len()))
+        self.statement.run(conn, Outcome::Count(|count| count))
     }
 
     /// Runs the statement and returns its first row.
@@ -126,7 +139,7 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
         S: Run<'conn, 'query, Conn, M, K, U, W>,
     {
         let first = |rows: Vec<U>| rows.into_iter().next().ok_or(Error::NotFound);
-        self.statement.run(conn, first)
+        self.statement.run(conn, Outcome::Rows(first))
     }
 
     /// Runs the statement and returns its rows.
@@ -142,7 +155,7 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
         Conn: On<W>,
         S: Run<'conn, 'query, Conn, M, K, U, W>,
     {
-        self.statement.run(conn, Ok)
+        self.statement.run(conn, Outcome::Rows(Ok))
     }
 
     /// Runs the statement and returns its rows, as [`get_results`](Self::get_results) does.
@@ -155,7 +168,7 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
         Conn: On<W>,
         S: Run<'conn, 'query, Conn, M, K, U, W>,
     {
-        self.statement.run(conn, Ok)
+        self.statement.run(conn, Outcome::Rows(Ok))
     }
 }
 
@@ -218,8 +231,8 @@ where
         Conn: 'conn;
 
     fn internal_load(self, conn: &mut Conn) -> QueryResult<Self::RowIter<'_>> {
-        self.statement
-            .run(conn, |rows| Ok(rows.into_iter().map(Ok as fn(U) -> _)))
+        let each = Outcome::Rows(|rows| Ok(rows.into_iter().map(Ok as fn(U) -> _)));
+        self.statement.run(conn, each)
     }
 }
 
@@ -229,23 +242,38 @@ pub trait Run<'conn, 'query, Conn, M, K, U, W: Way>: Sized {
     fn run<T: 'conn>(self, conn: &'conn mut Conn, outcome: Outcome<U, T>) -> W::Ran<'conn, T>;
 }
 
-/// What a method returns for the rows of a statement.
-pub(super) type Outcome<U, T> = fn(Vec<U>) -> QueryResult<T>;
-
 impl<'conn, 'query, S, Conn, M, K, U> Run<'conn, 'query, Conn, M, K, U, Blocking> for S
 where
     Conn: BroadcastConnection,
-    M: ModelType,
-    K: Kind<M, Conn::Backend>,
-    S: AlsoReturning<K::Selection>,
+    M: Told<K, Conn::Backend>,
+    S: AlsoReturning<M::Selection>,
     S::Reading: Reading<K, M, Conn::Backend, U>,
     S::Query: LoadQuery<'query, Conn::Bare, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,
 {
     fn run<T: 'conn>(self, conn: &'conn mut Conn, outcome: Outcome<U, T>) -> QueryResult<T> {
-        let query = self.also_returning(K::selection());
         let conn = conn.bare();
-        outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read)?)
+        let evidence = if M::ASKS {
+            evidence::<M::First, _>(conn)?
+        } else {
+            Evidence::default()
+        };
+        let query = self.also_returning(M::selection(evidence));
+        let unread = outcome.unread();
+        outcome.of(run::<_, M, _, _, _>(conn, query, S::Reading::read, unread)?)
     }
+}
+
+/// The evidence that the model's table has on this connection, which is asked once.
+fn evidence<M: ModelType, C: Connection>(conn: &mut C) -> QueryResult<Evidence> {
+    let tracker = Tracker::of::<M>(conn.instrumentation())?;
+    if let Some(known) = tracker.evidence.of::<M>() {
+        return Ok(known);
+    }
+    let count = HasNoLocks::of::<M>().execute(conn)?;
+    let evidence = HasNoLocks::read(count);
+    let tracker = Tracker::of::<M>(conn.instrumentation())?;
+    tracker.evidence.learn::<M>(evidence);
+    Ok(evidence)
 }
 
 /// Runs a statement in a transaction and records its changes there. Without one around it
@@ -254,30 +282,34 @@ where
 fn run<'query, C, M, Q, R, U>(
     conn: &mut C,
     query: Q,
-    read: fn(R) -> (Change, U),
-) -> QueryResult<Vec<U>>
+    read: Read<R, U>,
+    unread: Unread,
+) -> QueryResult<Returned<U>>
 where
     C: Connection,
-    M: ModelType,
+    M: Models,
     Q: LoadQuery<'query, C, R>,
 {
-    let can_begin = Tracker::of::<M>(conn.instrumentation())?.can_begin::<M>();
+    M::check(conn.instrumentation())?;
+    let tracker = Tracker::of::<M::First>(conn.instrumentation())?;
+    let can_begin = tracker.can_begin::<M::First>();
     if depth(conn)? == 0 {
         can_begin?;
-        conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read))
+        conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read, unread))
     } else {
-        record::<_, M, _, _, _>(conn, query, read)
+        record::<_, M, _, _, _>(conn, query, read, unread)
     }
 }
 
 fn record<'query, C, M, Q, R, U>(
     conn: &mut C,
     query: Q,
-    read: fn(R) -> (Change, U),
-) -> QueryResult<Vec<U>>
+    read: Read<R, U>,
+    unread: Unread,
+) -> QueryResult<Returned<U>>
 where
     C: Connection,
-    M: ModelType,
+    M: Models,
     Q: LoadQuery<'query, C, R>,
 {
     let mut rows = Rows::new(read);
@@ -286,6 +318,5 @@ where
     }
     let depth = depth(conn)?;
     let is_test = is_test_transaction(conn, depth);
-    let tracker = Tracker::of::<M>(conn.instrumentation())?;
-    rows.record::<M>(tracker, depth, is_test)
+    rows.record::<M>(conn.instrumentation(), depth, is_test, unread)
 }

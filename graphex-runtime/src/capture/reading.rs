@@ -1,11 +1,12 @@
 //! Reading a returned row: once as a change, once as what the user gets.
 
+use diesel::connection::Instrumentation;
 use diesel::result::{Error, QueryResult};
 
-use super::statement::Kind;
+use super::told::{Models, Told};
 use super::tracker::Tracker;
 use crate::change::Change;
-use crate::model::ModelType;
+use crate::model::ModelType as _;
 
 /// Only the captured part of a row is returned.
 #[derive(Debug)]
@@ -14,34 +15,35 @@ pub struct Alone;
 #[derive(Debug)]
 pub struct Beside;
 
-/// How a row is read as a change of `M` and as the user's `U`.
+/// How a row is read as changes of the models `M` and as the user's `U`.
 pub trait Reading<K, M, DB, U> {
     /// What Diesel reads.
     type Row;
 
-    /// Both of it.
-    fn read(row: Self::Row) -> (Change, U);
+    /// Adds the changes, and gives what the user gets.
+    fn read(row: Self::Row, changes: &mut Vec<Change>) -> U;
 }
 
-impl<K: Kind<M, DB>, M: ModelType, DB> Reading<K, M, DB, M> for Alone {
-    type Row = K::Part;
+impl<K, M: Told<K, DB, First = U>, DB, U> Reading<K, M, DB, U> for Alone {
+    type Row = M::Part;
 
-    fn read(part: K::Part) -> (Change, M) {
-        (change_of::<K, M, DB>(&part), K::into_model(part))
+    fn read(part: M::Part, changes: &mut Vec<Change>) -> U {
+        M::tell(&part, changes);
+        M::into_first(part)
     }
 }
 
-impl<K: Kind<M, DB>, M: ModelType, DB, U> Reading<K, M, DB, U> for Beside {
-    type Row = (U, K::Part);
+impl<K, M: Told<K, DB>, DB, U> Reading<K, M, DB, U> for Beside {
+    type Row = (U, M::Part);
 
-    fn read((returned, part): Self::Row) -> (Change, U) {
-        (change_of::<K, M, DB>(&part), returned)
+    fn read((returned, part): Self::Row, changes: &mut Vec<Change>) -> U {
+        M::tell(&part, changes);
+        returned
     }
 }
 
-fn change_of<K: Kind<M, DB>, M: ModelType, DB>(part: &K::Part) -> Change {
-    Change::unlogged(M::MODEL, K::action(part), K::model(part).to_row())
-}
+/// How a row is read.
+pub(super) type Read<R, U> = fn(R, &mut Vec<Change>) -> U;
 
 /// A statement whose rows need no type from the user.
 #[diagnostic::on_unimplemented(
@@ -54,40 +56,87 @@ pub trait Executable<M> {
     type Counted;
 }
 
-impl<M> Executable<M> for Alone {
-    type Counted = M;
+#[diagnostic::do_not_recommend]
+impl<M: Models> Executable<M> for Alone {
+    type Counted = M::First;
 }
 
-/// The returned rows of one statement.
+/// What becomes of a statement one of whose rows cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is as well: nobody asked for the row.
+    Counts,
+    /// It fails.
+    Fails,
+}
+
+/// What a statement returned.
+#[derive(Debug)]
+pub(super) struct Returned<U> {
+    /// Its rows.
+    rows: Vec<U>,
+    /// How many rows there are besides, which cannot be read.
+    unread: usize,
+}
+
+/// What a method makes of what its statement returned.
+#[derive(Debug)]
+pub enum Outcome<U, T> {
+    /// The number of rows.
+    Count(fn(usize) -> T),
+    /// The rows.
+    Rows(fn(Vec<U>) -> QueryResult<T>),
+}
+
+impl<U, T> Outcome<U, T> {
+    pub(super) fn unread(&self) -> Unread {
+        match self {
+            Self::Count(_) => Unread::Counts,
+            Self::Rows(_) => Unread::Fails,
+        }
+    }
+
+    pub(super) fn of(self, returned: Returned<U>) -> QueryResult<T> {
+        match self {
+            Self::Count(count) => Ok(count(returned.rows.len() + returned.unread)),
+            Self::Rows(rows) => rows(returned.rows),
+        }
+    }
+}
+
+/// The returned rows of one statement, as they come.
 pub(super) struct Rows<R, U> {
-    read: fn(R) -> (Change, U),
+    read: Read<R, U>,
     changes: Vec<Change>,
     returned: Vec<U>,
-    /// Why a row could not be read.
+    /// Why a row could not be read, and how many.
     unread: Option<Box<dyn std::error::Error + Send + Sync>>,
+    unread_count: usize,
 }
 
 impl<R, U> Rows<R, U> {
-    pub(super) fn new(read: fn(R) -> (Change, U)) -> Self {
+    pub(super) fn new(read: Read<R, U>) -> Self {
         Self {
             read,
             changes: Vec::new(),
             returned: Vec::new(),
             unread: None,
+            unread_count: 0,
         }
     }
 
     /// Adds the next row. An error is the database's, which has taken the statement back.
     pub(super) fn add(&mut self, row: QueryResult<R>) -> QueryResult<()> {
-        match row.map(self.read) {
-            Ok((change, value)) => {
-                self.changes.push(change);
+        match row {
+            Ok(row) => {
+                let value = (self.read)(row, &mut self.changes);
                 self.returned.push(value);
                 Ok(())
             }
             // The row is changed all the same, and there may be more.
             Err(Error::DeserializationError(error)) => {
                 self.unread.get_or_insert(error);
+                self.unread_count += 1;
                 Ok(())
             }
             Err(error) => Err(error),
@@ -95,28 +144,33 @@ impl<R, U> Rows<R, U> {
     }
 
     /// The statement has ended, at this depth: records its changes, and gives what it returned.
-    pub(super) fn record<M: ModelType>(
+    pub(super) fn record<M: Models>(
         self,
-        tracker: &mut Tracker,
+        there: &mut dyn Instrumentation,
         depth: u32,
         is_test: bool,
-    ) -> QueryResult<Vec<U>> {
+        unread: Unread,
+    ) -> QueryResult<Returned<U>> {
+        let tracker = Tracker::of::<M::First>(there)?;
         tracker.record(depth, is_test, self.changes);
-        if self.unread.is_some() {
-            tracker.miss(depth, M::MODEL);
-        }
-        match self.unread {
-            None => Ok(self.returned),
-            Some(error) => {
-                // A transaction of the user's can still commit, if this error is ignored.
-                tracing::error!(
-                    model = M::MODEL.name,
-                    %error,
-                    "a changed row cannot be read; if its transaction commits, subscribers are \
-                     told to load again"
-                );
-                Err(Error::DeserializationError(error))
-            }
+        let returned = Returned {
+            rows: self.returned,
+            unread: self.unread_count,
+        };
+        let Some(error) = self.unread else {
+            return Ok(returned);
+        };
+        M::miss(there, depth);
+        // A transaction of the user's can still commit, if the error is ignored.
+        tracing::error!(
+            model = M::First::MODEL.name,
+            %error,
+            "a changed row cannot be read; if its transaction commits, subscribers are told to \
+             load again"
+        );
+        match unread {
+            Unread::Counts => Ok(returned),
+            Unread::Fails => Err(Error::DeserializationError(error)),
         }
     }
 }

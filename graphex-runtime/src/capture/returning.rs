@@ -13,7 +13,9 @@ use diesel::query_source::{QuerySource, Table};
 use diesel::result::QueryResult;
 use diesel::sql_types::Bool;
 
+use super::evidence::Evidence;
 use super::reading::{Alone, Beside};
+use crate::model::{Model, ModelType, quoted};
 
 /// A statement, by whether its user wants something returned.
 pub trait Returns {
@@ -164,22 +166,44 @@ impl<S: Query, Sel: Expression> Query for Appended<S, Sel> {
 
 impl<S, Sel, Conn> RunQueryDsl<Conn> for Appended<S, Sel> {}
 
-/// PostgreSQL: whether an upsert inserted the row. A row that was there is locked before it
-/// is updated, and its new version carries the lock.
+/// PostgreSQL: whether an upsert inserted the row, by this evidence.
 #[derive(Clone, Copy, Debug)]
-pub struct WasInserted;
+pub struct WasInserted {
+    evidence: Evidence,
+    model: &'static Model,
+}
+
+impl WasInserted {
+    pub(super) fn by<M: ModelType>(evidence: Evidence) -> Self {
+        let model = M::MODEL;
+        Self { evidence, model }
+    }
+}
 
 impl<DB: Backend> QueryFragment<DB> for WasInserted {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("xmax = 0");
+        let column = self.model.fields[self.model.key].column;
+        match (self.evidence, self.model.table, column) {
+            // A subquery sees the rows as they were when the statement began.
+            (Evidence::Before, Some(table), Some(column)) => {
+                let (table, key) = (table.name(), quoted(column));
+                out.push_sql(&format!(
+                    "NOT EXISTS (SELECT FROM {table} AS graphex_before \
+                     WHERE graphex_before.{key} = {table}.{key})"
+                ));
+            }
+            // A row that was there is locked before it is updated, and its new version carries the
+            // lock.
+            _ => out.push_sql("xmax = 0"),
+        }
         Ok(())
     }
 }
 
 impl QueryId for WasInserted {
-    type QueryId = Self;
+    type QueryId = ();
 
-    const HAS_STATIC_QUERY_ID: bool = true;
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl Expression for WasInserted {

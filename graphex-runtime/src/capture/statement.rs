@@ -12,8 +12,10 @@ use diesel::query_dsl::methods::FilterDsl;
 use diesel::query_source::QuerySource;
 use diesel::sql_types::Bool;
 
+use super::evidence::Evidence;
 use super::returning::WasInserted;
 use crate::change::Action;
+use crate::model::ModelType;
 
 /// A statement of which it is known what it does to a row: `Kind`, which follows from the
 /// statement's type.
@@ -59,6 +61,7 @@ impl<T, Op> OperatorOf for IncompleteInsertStatement<T, Op> {
     type Operator = Op;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, U, Op, Ret> Statement<Inserted> for InsertStatement<T, U, Op, Ret>
 where
     T: QuerySource,
@@ -68,6 +71,7 @@ where
     type Table = T;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, Op, Ret> Statement<InsertedDefault> for InsertStatement<T, DefaultValues, Op, Ret>
 where
     T: QuerySource,
@@ -78,6 +82,7 @@ where
 
 // Diesel's type of `on conflict` values has no public name; of all inserts only those with
 // such values can be filtered.
+#[diagnostic::do_not_recommend]
 impl<T, U, Op, Ret> Statement<Upserted> for InsertStatement<T, U, Op, Ret>
 where
     T: QuerySource,
@@ -87,10 +92,12 @@ where
     type Table = T;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: QuerySource, U, V, Ret> Statement<Updated> for UpdateStatement<T, U, V, Ret> {
     type Table = T;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: QuerySource, U, Ret> Statement<Deleted> for DeleteStatement<T, U, Ret> {
     type Table = T;
 }
@@ -102,8 +109,11 @@ pub trait Kind<M, DB> {
     /// What is read of it.
     type Part;
 
+    /// Whether the selection differs by the table.
+    const ASKS: bool = false;
+
     /// The selection.
-    fn selection() -> Self::Selection;
+    fn selection(evidence: Evidence) -> Self::Selection;
     /// What happened to the row.
     fn action(part: &Self::Part) -> Action;
     /// The row.
@@ -138,7 +148,7 @@ impl<K: Always, M: Selectable<DB>, DB: Backend> Kind<M, DB> for K {
     type Selection = M::SelectExpression;
     type Part = M;
 
-    fn selection() -> Self::Selection {
+    fn selection(_: Evidence) -> Self::Selection {
         M::construct_selection()
     }
 
@@ -164,14 +174,17 @@ impl<K: Always, M: Selectable<DB>, DB: Backend> Kind<M, DB> for K {
 )]
 pub trait TellsUpserts: Backend {}
 
+#[diagnostic::do_not_recommend]
 impl TellsUpserts for Pg {}
 
-impl<M: Selectable<DB>, DB: TellsUpserts> Kind<M, DB> for Upserted {
+impl<M: Selectable<DB> + ModelType, DB: TellsUpserts> Kind<M, DB> for Upserted {
     type Selection = (M::SelectExpression, WasInserted);
     type Part = (M, bool);
 
-    fn selection() -> Self::Selection {
-        (M::construct_selection(), WasInserted)
+    const ASKS: bool = true;
+
+    fn selection(evidence: Evidence) -> Self::Selection {
+        (M::construct_selection(), WasInserted::by::<M>(evidence))
     }
 
     fn action((_, inserted): &Self::Part) -> Action {

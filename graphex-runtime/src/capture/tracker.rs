@@ -7,6 +7,7 @@ use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
 use super::committing::Committing;
 use super::error::{AttachError, CaptureError};
+use super::evidence::Known;
 use super::kept::{Kept, take_known};
 use super::text::Text;
 use super::uncommitted::{Finish, Uncommitted};
@@ -25,6 +26,8 @@ pub(super) struct Tracker {
     /// Whether the connection is one of diesel-async's, whose futures can be dropped.
     is_awaited: bool,
     text: Text,
+    /// By what the rows of an upsert are told apart.
+    pub(super) evidence: Known,
     /// Whether it was said that a test transaction publishes nothing.
     is_test_told: bool,
     inner: Kept,
@@ -48,6 +51,7 @@ impl Tracker {
             commits: false,
             is_awaited: false,
             text: Text::default(),
+            evidence: Known::default(),
             is_test_told: false,
             inner,
         }

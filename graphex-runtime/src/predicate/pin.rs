@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::operand::Operand;
 use crate::model::Model;
-use crate::value::{Equality, Value};
+use crate::value::{Field, Value};
 
 /// A field that must be one of these values.
 #[derive(Clone, Debug)]
@@ -115,13 +115,13 @@ impl Pins {
 
     /// `scope(field)`: equals `value`.
     #[must_use]
-    pub fn equal<T: Equality>(self, field: usize, value: &T) -> Self {
+    pub fn equal<T: Field>(self, field: usize, value: &T) -> Self {
         self.with(Pin::one(field, &Arc::new(value.to_value())))
     }
 
     /// `scope(optional(field))`: equals the value, if there is one.
     #[must_use]
-    pub fn optional<T: Equality>(self, field: usize, value: &Option<T>) -> Self {
+    pub fn optional<T: Field>(self, field: usize, value: &Option<T>) -> Self {
         match value {
             Some(value) => self.equal(field, value),
             None => self,
@@ -130,7 +130,7 @@ impl Pins {
 
     /// `scope(any_of(field))`: equals one of the values; no value, no row.
     #[must_use]
-    pub fn any_of<T: Equality>(self, field: usize, values: &[T]) -> Self {
+    pub fn any_of<T: Field>(self, field: usize, values: &[T]) -> Self {
         self.with(Pin::new(field, values.iter().map(T::to_value).collect()))
     }
 

@@ -164,6 +164,7 @@ impl FromValue for serde_json::Value {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Field> Field for Option<T> {
     const TYPE: FieldType = FieldType {
         kind: T::TYPE.kind,
@@ -182,7 +183,9 @@ impl<T: Field> Field for Option<T> {
         T::from_log(column)
     }
 }
+#[diagnostic::do_not_recommend]
 impl<T: Equality> Equality for Option<T> {}
+#[diagnostic::do_not_recommend]
 impl<T: FromValue> FromValue for Option<T> {
     fn from_value(value: &Value) -> Option<Self> {
         match value {
@@ -192,6 +195,7 @@ impl<T: FromValue> FromValue for Option<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Field> Field for Vec<T> {
     const TYPE: FieldType = FieldType::required(Kind::List(&T::TYPE));
 
@@ -209,6 +213,7 @@ impl<T: Field> Field for Vec<T> {
         }
     }
 }
+#[diagnostic::do_not_recommend]
 impl<T: FromValue> FromValue for Vec<T> {
     fn from_value(value: &Value) -> Option<Self> {
         match value {

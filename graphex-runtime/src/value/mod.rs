@@ -205,7 +205,7 @@ impl Hash for Value {
 /// `serde_json::Value`, `Option<T>` and `Vec<T>`; with the cargo features of these names for
 /// the types of `chrono`, `time`, `uuid`, `rust_decimal` (feature `decimal`) and `bigdecimal`.
 ///
-/// A wrapper passes on what it wraps:
+/// A wrapper passes on what it wraps: `#[derive(Field)] struct MessageId(i64);` of `graphex` does so. By hand:
 ///
 /// ```
 /// use graphex_runtime::{Equality, Field, FieldType, Key, Value};
@@ -226,7 +226,7 @@ impl Hash for Value {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a graphex model",
     label = "graphex has no values for this type",
-    note = "mark the field `#[graphex(opaque)]` to send it through serde, `#[graphex(skip)]` to keep it on the server, or implement `graphex::Field` for `{Self}`",
+    note = "mark the field `#[graphex(opaque)]` to send it through serde, `#[graphex(skip)]` to keep it on the server, or implement `graphex::Field` for a type of your own",
     note = "types of chrono, time, uuid, rust_decimal and bigdecimal need the graphex features `chrono`, `time`, `uuid`, `decimal` and `bigdecimal`"
 )]
 pub trait Field {
@@ -292,7 +292,30 @@ pub trait Field {
     note = "scope and index fields are integers, `bool`, `String`, UUIDs, decimals, dates and times, or an `Option` of one",
     note = "a type of your own is one when it implements `graphex::Equality`"
 )]
-pub trait Equality: Field {}
+pub trait Equality: Field {
+    // Generated code goes through these, so that a type without the trait is reported at the field
+    // and nowhere else.
+    #[doc(hidden)]
+    fn exact(&self) -> &Self {
+        self
+    }
+
+    #[doc(hidden)]
+    fn exact_if_any(value: &Option<Self>) -> &Option<Self>
+    where
+        Self: Sized,
+    {
+        value
+    }
+
+    #[doc(hidden)]
+    fn all_exact(values: &[Self]) -> &[Self]
+    where
+        Self: Sized,
+    {
+        values
+    }
+}
 
 /// A [`Field`] that may be a primary key: it can be read from the `id` a client sends.
 #[diagnostic::on_unimplemented(

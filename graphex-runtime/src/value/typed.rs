@@ -29,7 +29,7 @@ use super::{Described, Field, Value};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be given to a custom lookup",
     label = "graphex cannot make this type from a captured value",
-    note = "implement `graphex::Field` and `graphex::FromValue` for `{Self}`, or name another field or operand type",
+    note = "implement `graphex::Field` and `graphex::FromValue` for a type of your own, or name another field or operand type",
     note = "types of chrono, time, uuid, rust_decimal and bigdecimal need the graphex features `chrono`, `time`, `uuid`, `decimal` and `bigdecimal`"
 )]
 pub trait FromValue: Field + Sized {
@@ -41,6 +41,16 @@ pub trait FromValue: Field + Sized {
     #[doc(hidden)]
     fn typed_value(&self) -> Value {
         self.to_value()
+    }
+
+    #[doc(hidden)]
+    fn typed(value: &Value) -> async_graphql::Result<Self> {
+        Self::from_value(value).ok_or_else(|| {
+            let name = std::any::type_name::<Self>();
+            async_graphql::Error::new(format!(
+                "`{name}::from_value` does not take back what `to_value` gave"
+            ))
+        })
     }
 
     /// The Rust value, or `None` for a value that [`Field::to_value`] does not give.

@@ -3,28 +3,27 @@
 use std::marker::PhantomData;
 
 use diesel::result::QueryResult;
-use diesel_async::AsyncConnection;
 use diesel_async::methods::LoadQuery;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 
 use super::Awaited;
 use super::own::{Own, depth_of, is_test_transaction};
-use crate::capture::broadcast::{Outcome, Run};
-use crate::capture::reading::{Reading, Rows};
+use crate::capture::broadcast::Run;
+use crate::capture::evidence::{Evidence, HasNoLocks};
+use crate::capture::reading::{Outcome, Read, Reading, Returned, Rows, Unread};
 use crate::capture::returning::AlsoReturning;
-use crate::capture::statement::Kind;
+use crate::capture::told::{Models, Told};
 use crate::capture::tracker::Tracker;
-use crate::change::Change;
 use crate::model::ModelType;
 
 impl<'conn, 'query, S, Conn, M, K, U> Run<'conn, 'query, Conn, M, K, U, Awaited> for S
 where
     Conn: AsyncConnection,
-    M: ModelType,
-    K: Kind<M, Conn::Backend>,
+    M: Told<K, Conn::Backend>,
     U: Send + 'conn,
-    S: AlsoReturning<K::Selection>,
+    S: AlsoReturning<M::Selection> + Send + 'conn,
     S::Reading: Reading<K, M, Conn::Backend, U>,
     <S::Reading as Reading<K, M, Conn::Backend, U>>::Row: Send + 'conn,
     S::Query: Send
@@ -36,30 +35,54 @@ where
         conn: &'conn mut Conn,
         outcome: Outcome<U, T>,
     ) -> BoxFuture<'conn, QueryResult<T>> {
-        let query = self.also_returning(K::selection());
-        Box::pin(async move { outcome(run::<_, M, _, _, _>(conn, query, S::Reading::read).await?) })
+        Box::pin(async move {
+            let evidence = if M::ASKS {
+                evidence::<M::First, _>(conn).await?
+            } else {
+                Evidence::default()
+            };
+            let query = self.also_returning(M::selection(evidence));
+            let unread = outcome.unread();
+            outcome.of(run::<_, M, _, _, _>(conn, query, S::Reading::read, unread).await?)
+        })
     }
+}
+
+/// The evidence that the model's table has on this connection, which is asked once.
+async fn evidence<M: ModelType, C: AsyncConnection>(conn: &mut C) -> QueryResult<Evidence> {
+    let tracker = Tracker::of::<M>(conn.instrumentation())?;
+    if let Some(known) = tracker.evidence.of::<M>() {
+        return Ok(known);
+    }
+    let count = RunQueryDsl::execute(HasNoLocks::of::<M>(), conn).await?;
+    let evidence = HasNoLocks::read(count);
+    let tracker = Tracker::of::<M>(conn.instrumentation())?;
+    tracker.evidence.learn::<M>(evidence);
+    Ok(evidence)
 }
 
 /// Runs a statement in a transaction, as on Diesel's connections.
 async fn run<'query, C, M, Q, R, U>(
     conn: &mut C,
     query: Q,
-    read: fn(R) -> (Change, U),
-) -> QueryResult<Vec<U>>
+    read: Read<R, U>,
+    unread: Unread,
+) -> QueryResult<Returned<U>>
 where
     C: AsyncConnection,
-    M: ModelType,
+    M: Models,
     Q: LoadQuery<'query, C, R>,
 {
-    let can_begin = Tracker::of::<M>(conn.instrumentation())?.can_begin::<M>();
+    M::check(conn.instrumentation())?;
+    let tracker = Tracker::of::<M::First>(conn.instrumentation())?;
+    let can_begin = tracker.can_begin::<M::First>();
     let depth = depth_of(conn)?;
     if depth > 0 {
-        return record::<_, M, _, _, _>(conn, depth, query, read).await;
+        return record::<_, M, _, _, _>(conn, depth, query, read, unread).await;
     }
     can_begin?;
     let mut own = Own::begin(conn).await?;
-    match record::<_, M, _, _, _>(own.conn(), 1, query, read).await {
+    match record::<_, M, _, _, _>(own.conn(), 1, query, read, unread).await {
         Ok(rows) => {
             own.commit().await?;
             Ok(rows)
@@ -75,21 +98,23 @@ async fn record<'query, C, M, Q, R, U>(
     conn: &mut C,
     depth: u32,
     query: Q,
-    read: fn(R) -> (Change, U),
-) -> QueryResult<Vec<U>>
+    read: Read<R, U>,
+    unread: Unread,
+) -> QueryResult<Returned<U>>
 where
     C: AsyncConnection,
-    M: ModelType,
+    M: Models,
     Q: LoadQuery<'query, C, R>,
 {
     let mut sent = Sent::<_, M>::new(conn, depth);
     let read = read_rows(sent.conn, query, read).await;
     sent.has_ended = true;
     let is_test = is_test_transaction(sent.conn, depth);
-    let tracker = Tracker::of::<M>(sent.conn.instrumentation())?;
+    let there = sent.conn.instrumentation();
     match read {
-        Ok(rows) => rows.record::<M>(tracker, depth, is_test),
+        Ok(rows) => rows.record::<M>(there, depth, is_test, unread),
         Err(error) => {
+            let tracker = Tracker::of::<M::First>(there)?;
             // PostgreSQL may say so among the rows, after diesel-async has told of the end.
             tracker.fail(&error);
             Err(error)
@@ -100,7 +125,7 @@ where
 async fn read_rows<'query, C, Q, R, U>(
     conn: &mut C,
     query: Q,
-    read: fn(R) -> (Change, U),
+    read: Read<R, U>,
 ) -> QueryResult<Rows<R, U>>
 where
     C: AsyncConnection,
@@ -116,14 +141,14 @@ where
 
 /// A statement that is sent. If its future is dropped it runs nonetheless, and its transaction
 /// may commit: then its rows are missed.
-struct Sent<'c, C: AsyncConnection, M: ModelType> {
+struct Sent<'c, C: AsyncConnection, M: Models> {
     conn: &'c mut C,
     depth: u32,
     has_ended: bool,
     _model: PhantomData<fn() -> M>,
 }
 
-impl<'c, C: AsyncConnection, M: ModelType> Sent<'c, C, M> {
+impl<'c, C: AsyncConnection, M: Models> Sent<'c, C, M> {
     fn new(conn: &'c mut C, depth: u32) -> Self {
         Self {
             conn,
@@ -134,14 +159,12 @@ impl<'c, C: AsyncConnection, M: ModelType> Sent<'c, C, M> {
     }
 }
 
-impl<C: AsyncConnection, M: ModelType> Drop for Sent<'_, C, M> {
+impl<C: AsyncConnection, M: Models> Drop for Sent<'_, C, M> {
     fn drop(&mut self) {
         // After a panic of the driver's, its connection may not be asked.
         if self.has_ended || std::thread::panicking() {
             return;
         }
-        if let Some(tracker) = self.conn.instrumentation().downcast_mut::<Tracker>() {
-            tracker.miss(self.depth, M::MODEL);
-        }
+        M::miss(self.conn.instrumentation(), self.depth);
     }
 }
