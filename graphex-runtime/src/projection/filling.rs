@@ -95,11 +95,11 @@ impl Filling<'_> {
     fn fill(&mut self, pieces: &[Piece]) -> Option<()> {
         for piece in pieces {
             let before = self.out.len();
-            if let Piece::Data { row, key } = piece {
+            if let Piece::Data(data) = piece {
                 if self.event.row(Side::Now).is_some() {
-                    self.fill(row)?;
+                    self.fill(&data.row)?;
                 } else if self.event.change.is_some() {
-                    self.fill(key)?;
+                    self.fill(&data.key)?;
                 }
                 continue;
             }
@@ -171,7 +171,7 @@ impl Filling<'_> {
                 | Piece::Field(_)
                 | Piece::Row(_)
                 | Piece::Before(_)
-                | Piece::Data { .. },
+                | Piece::Data(_),
                 ..,
             ) => {
                 out.extend_from_slice(b"null");

@@ -66,12 +66,16 @@ enum Piece {
     Place,
     /// `data` of a notification: of a row, or of one that it tells the key of alone. What is about
     /// no row has none.
-    Data {
-        row: Box<[Piece]>,
-        key: Box<[Piece]>,
-    },
+    Data(Box<Data>),
     /// The value of the primary key, whatever else of the row is shown.
     Key,
+}
+
+/// What is shown of a row, and of one that left. Apart, so that it makes no other piece larger.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Data {
+    row: Box<[Piece]>,
+    key: Box<[Piece]>,
 }
 
 impl Piece {
@@ -81,7 +85,10 @@ impl Piece {
             + match self {
                 Self::Text(text) => text.capacity(),
                 Self::Row(pieces) | Self::Before(pieces) => pieces.iter().map(Self::bytes).sum(),
-                Self::Data { row, key } => row.iter().chain(key).map(Self::bytes).sum(),
+                Self::Data(data) => {
+                    let pieces = data.row.iter().chain(&data.key);
+                    size_of::<Data>() + pieces.map(Self::bytes).sum::<usize>()
+                }
                 _ => 0,
             }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Form, Piece, Projection, Shape};
+use super::{Data, Form, Piece, Projection, Shape};
 use crate::value::write_json_text;
 
 /// The template of a frame, filled from the left to the right.
@@ -74,7 +74,7 @@ impl Template {
     /// has no longer what `key` does.
     pub(super) fn data(&mut self, row: Self, key: Self) {
         let (row, key) = (row.pieces(), key.pieces());
-        self.piece(Piece::Data { row, key });
+        self.piece(Piece::Data(Box::new(Data { row, key })));
     }
 
     /// What another template has, after what is there.
