@@ -117,7 +117,10 @@ async fn no_number_is_null_for_clients_and_itself_in_the_process() {
     let event = event.await.unwrap().unwrap();
     let told = event.data.into_json().unwrap();
     let data = json!({ "value": null, "raw": [0, 255] });
-    assert_eq!((&told["readingChanges"]["data"], &event.errors[..]), (&data, &[][..]));
+    assert_eq!(
+        (&told["readingChanges"]["data"], &event.errors[..]),
+        (&data, &[][..])
+    );
 }
 
 /// `RETURNING` is before what an `AFTER` trigger does.
