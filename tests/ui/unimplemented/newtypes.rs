@@ -11,7 +11,12 @@ struct Named {
 #[derive(Field)]
 enum Status {
     Open,
+    Waiting(i64),
+    OPEN,
 }
+
+#[derive(Field)]
+enum Nothing {}
 
 #[derive(Field)]
 struct Two(i64, i64);
