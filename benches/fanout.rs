@@ -1,15 +1,20 @@
 //! What a delivery costs a server: 1,000 subscribers with one document, over graphql-transport-ws.
 //!
 //! ```text
-//! cargo bench --bench fanout                  1,000 subscribers
-//! cargo bench --bench fanout -- 5000          another number
+//! cargo bench --bench fanout                            1,000 subscribers
+//! cargo bench --bench fanout -- 5000                    another number
+//! cargo bench --bench fanout --features metrics         what being seen costs too
 //! ```
 //!
-//! Two servers with the same schema, each a process of its own: graphex's router, and
+//! Servers with the same schema, each a process of its own: graphex's router, and
 //! async-graphql's own transport as its documentation has it, fed by a broadcast channel. The same
-//! client drives both, in turns. Measured is the processor time of the server's process, user and
+//! client drives all, in turns. Measured is the processor time of the server's process, user and
 //! system, per event delivered: for changes one at a time (the next when all have the last), and
 //! with a backlog (all at once).
+//!
+//! With the feature `metrics`, graphex's server runs once more with a recorder that is read each
+//! second, as `/metrics` would be, and once more under a subscriber of `tracing` that takes all spans
+//! and discards them: what being seen costs.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stdout, reason = "prints its figures")]
@@ -37,7 +42,7 @@ const SUBSCRIBERS: usize = 1_000;
 const SINGLE: usize = 100;
 /// Changes of a round, all at once. Less than a subscriber's outbox and the broadcast channel hold.
 const BACKLOG: usize = 500;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 const DEADLINE: Duration = Duration::from_secs(120);
 
 const DOCUMENT: &str = "subscription { messageChanges(action: CREATE) { action id data { id room text priority pinned } } }";
@@ -156,12 +161,18 @@ mod ordinary {
 /// Serves on a free port, which it prints, and makes as many changes as each line of its input
 /// says.
 async fn serve(name: &str) {
-    let (app, publish): (axum::Router, Box<dyn Fn(Message)>) = if name == "graphex" {
+    let (app, publish): (axum::Router, Box<dyn Fn(Message)>) = if name != ORDINARY {
         let hub = Hub::builder().model::<Message>().build();
         let schema = Schema::build(Query, EmptyMutation, MessageChanges::default())
             .data(hub.clone())
             .finish();
         let app = graphex::axum::router(schema, hub.clone());
+        match name {
+            #[cfg(feature = "metrics")]
+            METRICS => record_each_second(hub.clone()),
+            SPANS => tracing::subscriber::set_global_default(Discarding::default()).unwrap(),
+            _ => {}
+        }
         (
             app,
             Box::new(move |message| hub.publish(Action::Create, &message)),
@@ -185,6 +196,57 @@ async fn serve(name: &str) {
             publish(Message::numbered(made));
         }
     }
+}
+
+const PLAIN: &str = "graphex";
+#[cfg(feature = "metrics")]
+const METRICS: &str = "with metrics";
+const SPANS: &str = "with spans";
+const ORDINARY: &str = "async-graphql-axum";
+
+/// The servers, the one first to which the others are compared.
+const SERVERS: &[&str] = &[
+    PLAIN,
+    #[cfg(feature = "metrics")]
+    METRICS,
+    SPANS,
+    ORDINARY,
+];
+
+#[cfg(feature = "metrics")]
+fn record_each_second(hub: Hub) {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new();
+    let recorder = recorder.install_recorder().unwrap();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            ticks.tick().await;
+            hub.record_metrics();
+            std::hint::black_box(recorder.render());
+        }
+    });
+}
+
+/// Takes all spans of graphex, and discards them.
+#[derive(Default)]
+struct Discarding(AtomicUsize);
+
+impl tracing::Subscriber for Discarding {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.is_span() && metadata.target().starts_with("graphex")
+    }
+    fn new_span(&self, attributes: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        std::hint::black_box(attributes);
+        let number = self.0.fetch_add(1, Ordering::Relaxed) as u64 + 1;
+        tracing::span::Id::from_u64(number)
+    }
+    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        std::hint::black_box(values);
+    }
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
 }
 
 /// A server in a process of its own.
@@ -252,14 +314,17 @@ impl Server {
         tokio::time::timeout(time, all).await.is_ok()
     }
 
-    /// Processor time of the server so far, in microseconds: user and system time of
-    /// `/proc/<pid>/stat`, in ticks of 10 ms.
+    /// Processor time of the server so far, in microseconds: of its threads, of which none ends, user and
+    /// system. `/proc/<pid>/stat` counts in ticks of 10 ms, too coarse for a difference of some percent.
     fn processor_time(&self) -> f64 {
-        let stat = format!("/proc/{}/stat", self.child.id().unwrap());
-        let stat = std::fs::read_to_string(stat).unwrap();
-        let fields: Vec<_> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-        let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
-        (ticks(11) + ticks(12)) * 10_000.0
+        let threads = format!("/proc/{}/task", self.child.id().unwrap());
+        let threads = std::fs::read_dir(threads).unwrap();
+        let nanoseconds = threads.map(|thread| {
+            let times = thread.unwrap().path().join("schedstat");
+            let times = std::fs::read_to_string(times).unwrap();
+            times.split(' ').next().unwrap().parse::<f64>().unwrap()
+        });
+        nanoseconds.sum::<f64>() / 1_000.0
     }
 
     /// Microseconds of the server's processor time per event delivered.
@@ -332,28 +397,30 @@ async fn main() {
     let subscribers = arguments.iter().find_map(|argument| argument.parse().ok());
     let subscribers = subscribers.unwrap_or(SUBSCRIBERS);
     let mut servers = Vec::new();
-    for name in ["graphex", "async-graphql-axum"] {
+    for name in SERVERS {
         let mut server = Server::start(name, subscribers).await;
         server.settle(subscribers).await;
         servers.push(server);
     }
     println!("\n{subscribers} subscribers with one document, microseconds of the server's");
     println!("processor time per event, median of {ROUNDS} rounds in turns\n");
-    println!(
-        "{:>14} {:>10} {:>20} {:>7}",
-        "", "graphex", "async-graphql-axum", "ratio"
-    );
+    println!("{:>14} {:>20} {:>10} {:>8}", "", "", "cost", "ratio");
     for (title, rounds, changes) in [("one at a time", SINGLE, 1), ("backlog", 1, BACKLOG)] {
-        let mut costs = [Vec::new(), Vec::new()];
+        let mut costs = vec![Vec::new(); servers.len()];
         for _ in 0..ROUNDS {
             for (server, costs) in servers.iter_mut().zip(&mut costs) {
                 costs.push(server.cost(rounds, changes, subscribers).await);
             }
         }
-        let [ours, theirs] = costs.map(|costs| median(&costs));
-        println!(
-            "{title:>14} {ours:>10.2} {theirs:>20.2} {:>7.1}",
-            theirs / ours
-        );
+        for (server, own) in servers.iter().zip(&costs) {
+            // To the same round's, so that a slow moment of the machine is in both.
+            let ratios: Vec<_> = own
+                .iter()
+                .zip(&costs[0])
+                .map(|(own, ours)| own / ours)
+                .collect();
+            let (cost, ratio) = (median(own), median(&ratios));
+            println!("{title:>14} {:>20} {cost:>10.2} {ratio:>8.3}", server.name);
+        }
     }
 }

@@ -37,7 +37,7 @@
 //!     .connection_customizer(Box::new(hub.customizer()))
 //!     .build(ConnectionManager::<SqliteConnection>::new(url))?;
 //! let schema = Schema::build(Query, Mutation, MessageSubscription::default())
-//!     .data(hub.clone())
+//!     .data(hub.clone()) // where its subscriptions find it
 //!     .finish();
 //! # let (client_of, client_schema) = (hub.clone(), schema.clone());
 //! let app = graphex::axum::router(schema, hub); // `/graphql` and `/ws/`

@@ -9,6 +9,7 @@
     clippy::print_stdout
 )]
 
+mod crowd;
 #[path = "change_log/dice.rs"]
 mod dice;
 mod harness;
@@ -17,6 +18,8 @@ mod kills;
 mod proof;
 #[path = "change_log/replica.rs"]
 mod replica;
+#[cfg(unix)]
+mod sigterm;
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -67,6 +70,10 @@ struct Chat {
 
 impl Chat {
     async fn start(file: &File) -> Self {
+        Self::with(&file.path()).await
+    }
+
+    async fn with(database: &str) -> Self {
         // Beside the directory of this test.
         let own = std::env::current_exe().unwrap();
         let program = own
@@ -78,7 +85,7 @@ impl Chat {
         assert!(program.exists(), "run `cargo build --example chat` first");
         let mut process = Command::new(program)
             .env("PORT", "0")
-            .env("DATABASE_URL", file.path())
+            .env("DATABASE_URL", database)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -101,6 +108,18 @@ impl Chat {
 fn log(file: &File) -> ChangeLog {
     let path = file.path();
     ChangeLog::sqlite(move || SqliteConnection::establish(&path))
+}
+
+/// To SQLite no name is a database for each connection alone.
+#[tokio::test]
+async fn a_database_without_a_name_is_a_new_one() {
+    let chat = Chat::with("").await;
+    let create = "mutation { createUser(name: \"zoe\", tenant: 1) { name } }";
+    let request = reqwest::Client::new()
+        .post(format!("http://{}/graphql", chat.address))
+        .json(&json!({ "query": create }));
+    let (_, body) = answer(request).await;
+    assert_eq!(body["data"]["createUser"]["name"], "zoe", "{body}");
 }
 
 #[tokio::test]
@@ -162,4 +181,18 @@ async fn what_was_committed_before_a_kill_is_read_after_it() {
         diesel::sql_query(kills::STORED).load(&mut conn).unwrap()
     };
     kills::write_and_kill(start, &log(&file), stored).await;
+}
+
+/// As systemd and Kubernetes end it, while another process of the same file serves on.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_sends_everybody_away_and_costs_nobody_a_change() {
+    let file = File::new("sigterm");
+    let (ending, staying) = (Chat::start(&file).await, Chat::start(&file).await);
+    let place = |chat: &Chat| sigterm::Place {
+        http: chat.address.clone(),
+        ws: chat.address.clone(),
+    };
+    let (first, second) = (place(&ending), place(&staying));
+    sigterm::ends_with_all(vec![ending.process], &first, &second).await;
 }

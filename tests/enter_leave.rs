@@ -21,8 +21,8 @@ use logged::{Listener, Note, Store};
 #[tokio::test]
 async fn a_row_that_enters_or_leaves_is_explained() {
     let store = Store::new("explained");
-    let server = store.serve().await;
     store.insert([1]);
+    let server = store.serve().await;
     let query =
         "subscription { noteChanges(ready: true, filters: {room: 7}) { action id data { text } } }";
     let mut listener = Listener::join(&server, query).await;

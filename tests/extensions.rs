@@ -9,6 +9,7 @@ mod streams;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextSubscribe};
 use async_graphql::{EmptyMutation, Response, Value as GraphqlValue};
@@ -264,6 +265,29 @@ fn event(id: i32, text: &str) -> Option<Value> {
     Some(json!({"id": id.to_string(), "data": {"text": text}}))
 }
 
+const GOING_AWAY: &str = "this server is going away; connect again";
+
+impl Client {
+    /// Waits until it is told that the server goes away, as its protocol says it.
+    async fn is_sent_away(&mut self) {
+        match self {
+            Self::GraphqlWs(raw) => assert_eq!(raw.closed().await.0, 1001),
+            // Without `complete`, so that it comes again.
+            Self::Sse(body) | Self::Single(body) => assert_eq!(body.event().await, None),
+            Self::Multipart(body) => {
+                let rest = body.rest().await;
+                assert!(rest.contains(GOING_AWAY), "{rest}");
+                assert!(rest.ends_with("--graphql--\r\n"), "{rest}");
+            }
+            Self::Executor(stream) => {
+                let last = within(stream.next()).await.unwrap();
+                assert_eq!(last.errors[0].message, GOING_AWAY);
+                assert!(within(stream.next()).await.is_none());
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn one_that_ends_streams_ends_them() {
     for transport in TRANSPORTS {
@@ -390,11 +414,42 @@ async fn the_end_of_a_right_and_of_the_process_are_as_without_one() {
     site.joined(2).await;
     let hub = site.hub.clone();
     let drained = tokio::spawn(async move {
-        hub.drain(std::time::Duration::from_millis(50)).await;
+        hub.drain(Duration::from_millis(50)).await;
     });
     assert_eq!(raw.closed().await.0, 1001);
     // The stream ends without `complete`, so that its client comes again.
     assert_eq!(events.event().await, None);
     within(drained).await.unwrap();
     site.server.until_empty().await;
+}
+
+/// What waits for them passes the extension, and then they end.
+#[tokio::test]
+async fn who_has_one_is_sent_away_as_all_others_are() {
+    const CHANGES: i32 = 40;
+    for transport in TRANSPORTS {
+        let site = site(Does::Counts).await;
+        let mut client = Client::of(&site, transport).await;
+        site.joined(1).await;
+        (1..=CHANGES).for_each(|id| site.change(id));
+        site.hub.flush().await;
+        let hub = site.hub.clone();
+        let draining = tokio::spawn(async move { hub.drain(Duration::ZERO).await });
+        for id in 1..=CHANGES {
+            let expected = event(id, &format!("secret {id}"));
+            assert_eq!(client.next().await, expected, "{transport}");
+        }
+        client.is_sent_away().await;
+        let counted = site.seen.events.load(Ordering::SeqCst);
+        // Under a foreign executor the end is an event too.
+        let last = i64::from(transport == "executor");
+        assert_eq!(counted, i64::from(CHANGES) + last, "{transport}");
+        if ["executor", "graphql-ws"].contains(&transport) {
+            // It is the client that holds the stream, or answers the close.
+            drop(client);
+        }
+        within(site.seen.ended.notified()).await;
+        within(draining).await.unwrap();
+        site.server.until_empty().await;
+    }
 }

@@ -463,7 +463,7 @@ async fn a_body_in_another_type_or_too_large_is_refused() {
     let body = json!({"query": format!("{{ hello }} #{}", "x".repeat(5_000))}).to_string();
     assert_eq!(
         error_of(&server, body).await,
-        (413, "the body is too large".into())
+        (413, "the body has more than 4096 bytes".into())
     );
 }
 

@@ -62,7 +62,7 @@ async fn what_has_no_place_in_the_log_has_no_position() {
 }
 
 #[tokio::test]
-async fn notifications_of_the_two_channel_protocol_are_as_they_were() {
+async fn notifications_are_as_they_were_for_who_does_not_ask_where_they_are() {
     let file = Store::new("two-channel");
     let server = file.serve().await;
     let mut client = server.connect(None).await;

@@ -75,18 +75,40 @@ for package in json.load(sys.stdin)["packages"]:
 print("\n".join(sorted(mine if sys.argv[1] == "graphex" else others - mine)))' "$1"
 }
 
-# All test programs, with those that have servers, which they often wait for, beside the others.
+# lane <arguments of cargo test...>: beside what runs, with what it says kept until `join_lanes`.
+lanes=()
+lane() {
+    local said
+    said=$(mktemp "$target/lane.XXXXXX")
+    cargo test "${everything[@]}" "$@" >"$said" 2>&1 &
+    lanes+=("$! $said")
+}
+
+join_lanes() {
+    local one pid said failed=
+    for one in "${lanes[@]}"; do
+        read -r pid said <<<"$one"
+        wait "$pid" || failed=yes
+        tee -a "$tested" <"$said"
+        rm "$said"
+    done
+    lanes=()
+    [ -z "$failed" ]
+}
+
+# All test programs. They wait more than they work, so three run at a time: one that has servers, and
+# two of the others.
 test_everything() {
-    local own servers beside
+    local own servers half
     mapfile -t own < <(programs graphex)
     mapfile -t servers < <(programs others)
     [ ${#own[@]} -gt 50 ] && [ ${#servers[@]} -gt 20 ] || fail 'the test programs are not to be found'
-    beside=$(mktemp "$target/beside.XXXXXX")
-    cargo test "${everything[@]}" "${servers[@]/#/--test=}" >"$beside" 2>&1 &
-    test_with "${everything[@]}" --lib --bins --examples "${own[@]/#/--test=}" || { kill $!; return 1; }
-    wait $! || { cat "$beside"; return 1; }
-    tee -a "$tested" <"$beside"
-    rm "$beside"
+    half=$((${#own[@]} / 2))
+    lane "${servers[@]/#/--test=}"
+    own=("${own[@]/#/--test=}")
+    lane --lib --bins --examples "${own[@]:0:half}"
+    lane "${own[@]:half}"
+    join_lanes
     test_with "${everything[@]}" --doc
 }
 

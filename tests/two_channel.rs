@@ -699,12 +699,20 @@ async fn the_schema_is_the_documented_one() {
         .collect();
     assert_eq!(
         Value::from(args),
-        json!(["channelId", "action", "operation", "id", "filters", "data"])
+        json!([
+            "channelId",
+            "action",
+            "operation",
+            "id",
+            "filters",
+            "data",
+            "ready"
+        ])
     );
     let field = fields
         .iter()
         .find(|field| field["name"] == "noteSubscription")
         .unwrap();
     assert_eq!(field["description"], "Subscription Type for Note model");
-    assert_eq!(field["args"].as_array().unwrap().len(), 5);
+    assert_eq!(field["args"].as_array().unwrap().len(), 6);
 }

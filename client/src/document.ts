@@ -144,11 +144,12 @@ export function controlRequest(
   return request(withRoot(operation, field, root), values)
 }
 
-/** The operation with `true` for this argument of its first field, where that says nothing of it. */
-export function withArgument(operation: Operation, name: string): Operation {
+/** The operation with `true`, or a text, for this argument of its first field, where that says nothing of it. */
+export function withArgument(operation: Operation, name: string, text?: string): Operation {
   const field = rootField(operation.node)
   if (!field || argument(field, name)) return operation
-  const added = { kind: Kind.ARGUMENT, name: { kind: Kind.NAME, value: name }, value: { kind: Kind.BOOLEAN, value: true } } as const
+  const value: ValueNode = text === undefined ? { kind: Kind.BOOLEAN, value: true } : { kind: Kind.STRING, value: text }
+  const added = { kind: Kind.ARGUMENT, name: { kind: Kind.NAME, value: name }, value } as const
   const root: FieldNode = { ...field, arguments: [...(field.arguments ?? []), added] }
   return withRoot(operation, field, root)
 }

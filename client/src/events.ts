@@ -224,6 +224,8 @@ export function eventOf(subscription: Subscription | null, raw: string, now: num
   if (frame?.has('stream')) {
     const payload = fields(frame.get('payload'))
     const data = payload?.get('data')
+    const cursor = payload?.get('cursor')
+    if (cursor !== undefined) base.cursor = string(cursor)
     return {
       ...base,
       stream: string(frame.get('stream')),

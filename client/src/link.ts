@@ -68,6 +68,8 @@ export class Link {
     const { connection } = this
     const { name } = connection.state
     const resumed = this.host.wanted()
+    // It may be somebody else from now on, who has seen nothing.
+    for (const one of resumed) one.cursor = null
     connection.disconnect()
     if (name !== 'off') connection.connect()
     for (const one of resumed) if (connection.state.name === 'on') connection.start(one)

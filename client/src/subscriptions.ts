@@ -100,6 +100,7 @@ export class Subscriptions {
       generation: 0,
       cursor: null,
       snapshot: false,
+      goesOn: false,
     }
     this.all.push(subscription)
     this.cards.add(subscription)
@@ -119,7 +120,8 @@ export class Subscriptions {
     subscription.wanted = true
     // Begun by hand, it begins anew.
     subscription.cursor = null
-    subscription.snapshot = typed.snapshot && this.offersSnapshot(subscription.operation.field)
+    subscription.goesOn = this.offersSnapshot(subscription.operation.field)
+    subscription.snapshot = typed.snapshot && subscription.goesOn
     this.link.connection.start(subscription)
     this.show()
   }

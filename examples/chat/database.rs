@@ -49,9 +49,11 @@ pub(crate) fn open(models: HubBuilder) -> Result<(Hub, Database), Failure> {
     Ok((hub, Database { pool }))
 }
 
-/// The file of the database.
+/// The file of the database. A variable that is set to nothing is as good as none.
 fn path() -> Result<String, Failure> {
-    if let Ok(path) = std::env::var("DATABASE_URL") {
+    if let Ok(path) = std::env::var("DATABASE_URL")
+        && !path.is_empty()
+    {
         return Ok(path);
     }
     let path = std::env::temp_dir().join(format!("graphex-chat-{}.sqlite", std::process::id()));

@@ -28,25 +28,50 @@ pub(crate) struct Crowd {
 impl Crowd {
     /// Half of the sockets are of each protocol, and so are the streams.
     pub(crate) async fn connect(address: &str, sockets: usize, streams: usize) -> Self {
+        let mut crowd = Self::of_sockets(address, address, sockets).await;
+        crowd.open_streams(address, streams, "noteChanges").await;
+        crowd
+    }
+
+    /// The same where WebSockets of the two-channel protocol are served elsewhere, and each stream is
+    /// somebody else's, who may be anybody.
+    pub(crate) async fn connect_to(http: &str, ws: &str, sockets: usize, streams: usize) -> Self {
+        let mut crowd = Self::of_sockets(http, ws, sockets).await;
+        crowd.open_streams(http, streams, "userChanges").await;
+        crowd
+    }
+
+    async fn of_sockets(http: &str, ws: &str, sockets: usize) -> Self {
         let mut ended = JoinSet::new();
         for number in 0..sockets {
+            // None of the few users who have something to hear of.
+            let user = USERS + 1 + number;
             let socket = match number % 2 {
-                0 => two_channel(address, number).await,
-                _ => transport_ws(address, number).await,
+                0 => two_channel(ws, user).await,
+                _ => transport_ws(http, user).await,
             };
             ended.spawn(until_sent_away(socket));
         }
+        Self { ended }
+    }
+
+    async fn open_streams(&mut self, address: &str, streams: usize, field: &str) {
         let client = reqwest::Client::new();
         for number in 0..streams {
-            let query = "subscription { noteChanges { id } }";
+            let query = format!("subscription {{ {field} {{ id }} }}");
+            let user = match field {
+                // Known users alone have notes.
+                "noteChanges" => number % USERS,
+                _ => number + USERS,
+            };
             let request = client
                 .post(format!("http://{address}/graphql"))
                 .header("accept", ["text/event-stream", MULTIPART][number % 2])
-                .header("x-user", 1 + number % USERS)
+                .header("x-user", 1 + user)
                 .json(&json!({ "query": query }));
             let mut response = within(request.send()).await.unwrap();
             assert_eq!(response.status(), 200);
-            ended.spawn(async move {
+            self.ended.spawn(async move {
                 let mut all = Vec::new();
                 while let Some(chunk) = within(response.chunk()).await.unwrap() {
                     all.extend(chunk);
@@ -57,11 +82,10 @@ impl Crowd {
                 Instant::now()
             });
         }
-        Self { ended }
     }
 
-    /// All were sent away in this window, none of its tenths has half or twice as many as another
-    /// would have, but for the last, which is for the last to answer.
+    /// All were sent away in this window, and none of its tenths has half or twice of its share, but for
+    /// the last, which is for the last to answer.
     pub(crate) async fn was_sent_away_evenly(mut self, begun: Instant, window: Duration) {
         let mut ends = Vec::new();
         while let Some(ended) = within(self.ended.join_next()).await {
@@ -72,8 +96,9 @@ impl Crowd {
         let tenth_of = |end: &Duration| (end.as_secs_f64() / window.as_secs_f64() * 10.0) as usize;
         let mut tenths = [0; 10];
         ends.iter().for_each(|end| tenths[tenth_of(end)] += 1);
-        let expected = ends.len() / 9;
-        let is_even = |closed: &usize| *closed > expected / 2 && *closed < expected * 2;
+        println!("sent away within {last:?}, by tenths {tenths:?}");
+        let share = ends.len() / 9;
+        let is_even = |closed: &usize| *closed > share / 2 && *closed < share * 2;
         assert!(tenths[..9].iter().all(is_even), "{tenths:?}");
     }
 }

@@ -58,7 +58,12 @@ impl Query {
 }
 
 #[derive(MergedSubscription, Default)]
-pub(crate) struct Subscription(NoteSubscription, NoteChanges, DraftChanges);
+pub(crate) struct Subscription(
+    NoteSubscription,
+    NoteChanges,
+    DraftSubscription,
+    DraftChanges,
+);
 
 impl Store {
     pub(crate) fn run(&self, sql: &str) {

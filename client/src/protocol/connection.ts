@@ -35,11 +35,20 @@ export interface Subscription {
   cursor: string | null
   /** Whether it is to begin with the rows that there are. */
   snapshot: boolean
+  /** Whether its field can go on after a cursor. */
+  goesOn: boolean
 }
 
 /** What is sent of a subscription of the standard protocols. */
 export function operationOf({ operation, snapshot }: Subscription): Operation {
   return snapshot ? withArgument(operation, 'snapshot') : operation
+}
+
+/** What is sent of a subscription of the two-channel protocol, which is told where it is if it asks. */
+export function placedOperationOf({ operation, snapshot, cursor, goesOn }: Subscription): Operation {
+  if (!goesOn) return operation
+  const begun = withArgument(operation, snapshot ? 'snapshot' : 'ready')
+  return cursor === null ? begun : withArgument(begun, 'after', cursor)
 }
 
 /** What a connection tells the page. */

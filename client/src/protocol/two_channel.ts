@@ -2,7 +2,12 @@
 
 import { argumentValue, controlRequest } from '../document.ts'
 import { fields, string } from '../json.ts'
-import { type Answer, firstError, SocketConnection, type Subscription } from './connection.ts'
+import { type Answer, firstError, placedOperationOf, SocketConnection, type Subscription } from './connection.ts'
+
+/** What rows that enter and leave are told to. */
+const KINDS: Record<string, string> = { enter: 'update', leave: 'update' }
+/** What is about no change. */
+const SIGNALS = new Set(['snapshot', 'ready', 'resync'])
 
 /** What a notification has to satisfy to be of a subscription. */
 interface Match {
@@ -20,8 +25,13 @@ export class TwoChannel extends SocketConnection {
   private readonly queues = new WeakMap<Subscription, Promise<void>>()
   /** Who got the last notification of a row: an equal one is for the next that matches. */
   private last: { text: string; given: Set<Subscription> } = { text: '', given: new Set() }
+  /** Requests that are not answered. */
+  private asked = 0
+  /** What came before the answer to the request that it is for. */
+  private early: string[] = []
 
   protected open(): WebSocket {
+    this.early = []
     return new WebSocket(this.host.addresses().twoChannel)
   }
 
@@ -40,10 +50,36 @@ export class TwoChannel extends SocketConnection {
       this.own.add(channel)
       this.ready(channel)
     } else if (frame.has('stream')) {
-      this.host.event(this.receiver(text, frame), text)
+      this.hand(text, frame)
     } else {
       this.host.notice(`The server says: ${string(frame.get('error') ?? text).slice(0, 500)}`, true)
     }
+  }
+
+  private hand(text: string, frame: Map<string, string>): void {
+    const payload = fields(frame.get('payload'))
+    const isReady = string(payload?.get('action')) === 'ready'
+    const receiver = isReady ? this.starting(string(frame.get('stream'))) : this.receiver(text, frame)
+    if (receiver === null && this.asked > 0) {
+      this.early.push(text)
+      return
+    }
+    const isUnasked = isReady && receiver !== null && !receiver.snapshot && argumentValue(receiver.operation, receiver.variables, 'ready') !== true
+    if (!isUnasked) {
+      this.host.event(receiver, text)
+      return
+    }
+    // The page has asked for it, and not the document.
+    const cursor = payload?.get('cursor')
+    if (cursor === undefined) return
+    receiver.cursor = string(cursor)
+    this.host.changed(receiver)
+  }
+
+  /** The subscription that begins to stand: the frame does not say which, and all of a stream that stand are at the same place. */
+  private starting(stream: string): Subscription | null {
+    const all = this.host.wanted().filter((one) => one.stream === stream)
+    return all.find(({ cursor }) => cursor === null) ?? all[0] ?? null
   }
 
   start(subscription: Subscription): void {
@@ -90,13 +126,24 @@ export class TwoChannel extends SocketConnection {
 
   /** Says it to the server; what went wrong, if anything. */
   private async control(subscription: Subscription, verb: 'SUBSCRIBE' | 'UNSUBSCRIBE'): Promise<string | null> {
-    const { operation, variables } = subscription
+    const { variables } = subscription
+    const operation = verb === 'SUBSCRIBE' ? placedOperationOf(subscription) : subscription.operation
     let answer: Answer
+    this.asked++
     try {
       answer = await this.host.post(controlRequest(operation, variables, this.channel, verb, this.own))
+      return this.confirmed(subscription, verb, answer)
     } catch (error) {
       return `The request failed: ${(error as Error).message}`
+    } finally {
+      this.asked--
+      for (const text of this.early.splice(0)) this.received(text)
     }
+  }
+
+  /** What the server refused it for, if it did. */
+  private confirmed(subscription: Subscription, verb: 'SUBSCRIBE' | 'UNSUBSCRIBE', answer: Answer): string | null {
+    const { operation } = subscription
     const failed = firstError(answer.body)
     if (failed !== null) return failed
     const said = answer.body?.data?.[operation.key]
@@ -121,8 +168,9 @@ export class TwoChannel extends SocketConnection {
     const matching = all.filter((one) => {
       const match = this.matches.get(one)
       if (!match) return true
-      if (match.actions && !match.actions.has(action)) return false
-      if (match.keys !== null && data && match.keys !== keys) return false
+      if (match.actions && !match.actions.has(KINDS[action] ?? action) && !SIGNALS.has(action)) return false
+      // Of a row that left the key alone comes.
+      if (match.keys !== null && data && match.keys !== keys && action !== 'leave') return false
       if (match.id !== null && data?.has('id') && string(data.get('id')) !== match.id) return false
       return match.equal.every(([name, value]) => !data?.has(name) || data.get(name) === value)
     })

@@ -25,7 +25,7 @@ use crate::error::Refusal;
 use crate::filters::Filters;
 use crate::hooks::Hooks;
 use crate::hub::{
-    Begin, Connection, Envelope, Identity, Operation, Place, Registration, Resumed, subscribed,
+    Begin, Connection, Envelope, Identity, Operation, Registration, Resumed, subscribed,
 };
 use crate::limits::Limits;
 use crate::model::{Model, ModelType, RawArgs};
@@ -131,14 +131,7 @@ async fn join(
     throttle: Option<Duration>,
 ) -> Result<Source, Refusal> {
     let hub = arguments::hub(ctx)?;
-    let needed = match begin.place {
-        Place::Now => begin.snapshot.then_some("snapshot"),
-        Place::After(_) | Place::Nowhere => Some("after"),
-    };
-    if let Some(argument) = needed.filter(|_| !hub.is_logged(model)) {
-        let stream = model.stream;
-        return Err(Refusal::NoLog { stream, argument });
-    }
+    hub.check_begin(model, &begin)?;
     // What the transport knows of the client is younger than the document.
     if let Some(Resumed(place)) = ctx.data_opt() {
         begin.place = *place;

@@ -20,7 +20,7 @@ use crate::change::{SubscriptionAction, SubscriptionOperation};
 use crate::error::Refusal;
 use crate::filters::Filters;
 use crate::hooks::Hooks;
-use crate::hub::{Identity, subscribed};
+use crate::hub::{Begin, Identity, subscribed};
 use crate::model::{Model, ModelType, RawArgs};
 
 /// The subscription root of a model in the two-channel protocol; `MessageSubscription` is
@@ -72,8 +72,9 @@ impl<M: ModelType> SubscriptionType for ModelSubscription<M> {
 
 /// Does what the field's arguments ask and answers with the selected fields.
 async fn answer(ctx: &Context<'_>, model: &'static Model, hooks: Hooks) -> Response {
-    let (mut args, filters) = match read_args(ctx, model) {
-        Ok(args) => args,
+    let read = read_args(ctx, model).and_then(|args| Ok((args, arguments::begin(ctx)?)));
+    let ((mut args, filters), begin) = match read {
+        Ok(read) => read,
         // Without a path: nothing was executed (GraphQL, section 6.2.3.1).
         Err(error) => return Response::from_errors(vec![error]),
     };
@@ -81,7 +82,7 @@ async fn answer(ctx: &Context<'_>, model: &'static Model, hooks: Hooks) -> Respo
         SubscriptionOperation::Subscribe => arguments::subscribe_span(ctx, model),
         SubscriptionOperation::Unsubscribe => Span::none(),
     };
-    let carrying_out = carry_out(ctx, model, hooks, &mut args, filters.as_ref());
+    let carrying_out = carry_out(ctx, model, hooks, &mut args, filters.as_ref(), begin);
     let outcome = carrying_out.instrument(span.clone()).await;
     subscribed(&span, &outcome);
     let key = ctx.item.node.response_key().node.clone();
@@ -95,6 +96,7 @@ async fn carry_out(
     hooks: Hooks,
     args: &mut RawArgs,
     filters: Option<&SentFilters>,
+    begin: Begin,
 ) -> Result<(), Refusal> {
     let hub = arguments::hub(ctx)?;
     let anonymous = Identity::anonymous();
@@ -106,11 +108,13 @@ async fn carry_out(
     let subscription = arguments::subscription(model, args, filters, hub.limits())?;
     match args.operation {
         SubscriptionOperation::Subscribe => {
+            hub.check_begin(model, &begin)?;
             let permit = hooks
                 .permit(model, ctx, args.clone(), hub.hook_measures())
                 .await?;
             let data = args.fields.as_deref();
-            hub.subscribe_at(&place, permit, &subscription, data).await
+            hub.subscribe_at(&place, permit, &subscription, data, begin)
+                .await
         }
         SubscriptionOperation::Unsubscribe => {
             hub.unsubscribe_at(&place, model, &subscription).await

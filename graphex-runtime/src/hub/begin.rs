@@ -1,6 +1,9 @@
 //! Where a subscription begins.
 
+use super::Hub;
 use crate::cursor::ScopedCursor;
+use crate::error::Refusal;
+use crate::model::Model;
 
 /// Where a subscription begins, and what it is told first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,6 +13,27 @@ pub(crate) struct Begin {
     pub(crate) ready: bool,
     /// Whether it is sent the rows that there are, where it does not go on after a position.
     pub(crate) snapshot: bool,
+}
+
+impl Begin {
+    /// Whether the subscription is to know where it is.
+    pub(crate) fn is_placed(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+impl Hub {
+    /// Whether a subscription to the model can begin so.
+    pub(crate) fn check_begin(&self, model: &Model, begin: &Begin) -> Result<(), Refusal> {
+        let argument = match begin.place {
+            Place::Now if !begin.snapshot => return Ok(()),
+            _ if self.is_logged(model) => return Ok(()),
+            Place::Now => "snapshot",
+            Place::After(_) | Place::Nowhere => "after",
+        };
+        let stream = model.stream;
+        Err(Refusal::NoLog { stream, argument })
+    }
 }
 
 /// Where a subscription begins in its stream.
@@ -36,6 +60,15 @@ impl Place {
         match self {
             Self::After(after) if after.scope != scope => Self::Nowhere,
             place => place,
+        }
+    }
+
+    /// What a client names it, if it names one.
+    pub(super) fn name(self) -> Option<String> {
+        match self {
+            Self::Now => None,
+            Self::After(after) => Some(after.to_string()),
+            Self::Nowhere => Some(String::new()),
         }
     }
 

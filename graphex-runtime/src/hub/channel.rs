@@ -17,9 +17,7 @@ use super::plan::Seat;
 use super::rate::Rate;
 use super::subscriber::Subscriber;
 use crate::change::Action;
-use crate::error::Refusal;
 use crate::filters::Filters;
-use crate::limits::Limits;
 use crate::model::Model;
 use crate::node::NodeId;
 use crate::value::Value;
@@ -109,20 +107,6 @@ pub(super) struct Subscriptions {
     pub(super) held: HashMap<SubscriptionKey, Joined>,
 }
 
-impl Subscriptions {
-    /// Whether a subscription may join, or be replaced.
-    pub(super) fn has_room(&self, key: &SubscriptionKey, limits: &Limits) -> Result<(), Refusal> {
-        if self.closed {
-            return Err(Refusal::UnknownChannel);
-        }
-        let limit = limits.subscriptions_per_channel;
-        if self.held.len() >= limit && !self.held.contains_key(key) {
-            return Err(Refusal::TooManySubscriptions { limit });
-        }
-        Ok(())
-    }
-}
-
 /// What tells the subscriptions of a channel apart, together with the action.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SubscriptionKey {
@@ -132,18 +116,41 @@ pub(super) struct SubscriptionKey {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Name {
-    /// In the two-channel protocol: what was asked.
-    Asked { id: Option<Value>, filters: Filters },
+    /// In the two-channel protocol: what was asked. Those that are told where they are have numbers of
+    /// their own.
+    Asked {
+        id: Option<Value>,
+        filters: Filters,
+        number: u64,
+    },
     /// In the standard protocols: the operation, however alike two of them are.
     Operation(u64),
 }
 
 impl SubscriptionKey {
-    pub(super) fn asked(model: &Model, subscription: &Subscription) -> Self {
+    pub(super) fn asked(model: &Model, subscription: &Subscription, number: u64) -> Self {
         let (id, filters) = (subscription.id.clone(), subscription.filters.clone());
-        Self {
-            stream: model.stream,
-            name: Name::Asked { id, filters },
+        let name = Name::Asked {
+            id,
+            filters,
+            number,
+        };
+        let stream = model.stream;
+        Self { stream, name }
+    }
+
+    /// Whether a client calls both the same.
+    pub(super) fn is_called_as(&self, other: &Self) -> bool {
+        match (&self.name, &other.name) {
+            (
+                Name::Asked { id, filters, .. },
+                Name::Asked {
+                    id: other_id,
+                    filters: other_filters,
+                    ..
+                },
+            ) => self.stream == other.stream && id == other_id && filters == other_filters,
+            _ => self == other,
         }
     }
 
@@ -163,6 +170,14 @@ pub(super) struct Joined {
     pub(super) terms: Terms,
     /// The seat for each action, by `action as usize`.
     pub(super) seats: [Option<Seat>; Action::ALL.len()],
+}
+
+impl Joined {
+    /// Whether it is told of an action that is none of these.
+    pub(super) fn has_other_than(&self, actions: &[Action]) -> bool {
+        let mut seats = self.seats.iter().flatten();
+        seats.any(|seat| !actions.contains(&seat.plan().action))
+    }
 }
 
 impl Channel {

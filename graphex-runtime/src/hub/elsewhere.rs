@@ -53,9 +53,8 @@ mod tests {
     use crate::change::{Action, Change, Row};
     use crate::filters::Filters;
     use crate::hooks::Permit;
-    use crate::hub::{Hub, Identity, Subscription};
+    use crate::hub::{Begin, Hub, Identity, Subscription};
     use crate::model::{Model, Payload};
-    use crate::projection::Projection;
     use crate::rarely::logged;
     use crate::value::{Field as _, Value};
 
@@ -88,9 +87,9 @@ mod tests {
             filters: Filters::default(),
             throttle: None,
         };
-        let projection = Projection::notification(&MODEL, None);
-        let joined =
-            subscribers.subscribe_channel(&connection.channel, permit, &subscription, &projection);
+        let channel = &connection.channel;
+        let begin = Begin::default();
+        let joined = subscribers.subscribe_channel(channel, permit, &subscription, None, begin);
         joined.await.unwrap();
         assert!(write(&subscribers).is_empty());
         let lines = write(&writers);

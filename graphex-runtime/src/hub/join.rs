@@ -19,7 +19,6 @@ use crate::change::Action;
 use crate::error::Refusal;
 use crate::hooks::Permit;
 use crate::layer::Unavailable;
-use crate::model::Model;
 use crate::predicate::{Pin, Predicate};
 use crate::projection::{Projection, Signal};
 use crate::topic::Topic;
@@ -35,21 +34,28 @@ pub(super) struct Joining<'j> {
 
 impl Hub {
     /// Joins the permitted stream for a subscription of the two-channel protocol. One that is
-    /// there already keeps its place and takes the new predicate and projection.
+    /// there already keeps its place and takes the new predicate and projection, unless one of the
+    /// two is told where it is. `data` names positions among the visible fields.
     pub(crate) async fn subscribe_channel(
         &self,
         channel: &Arc<Channel>,
         permit: Permit,
         subscription: &Subscription,
-        projection: &Projection,
+        data: Option<&[usize]>,
+        begin: Begin,
     ) -> Result<(), Refusal> {
-        let key = SubscriptionKey::asked(permit.model, subscription);
+        let model = permit.model;
+        let projection = if begin.is_placed() {
+            Projection::placed_notification(model, data)
+        } else {
+            Projection::notification(model, data)
+        };
         let joining = Joining {
-            key,
+            key: SubscriptionKey::beginning(model, subscription, &begin),
             subscription,
-            projection,
+            projection: &projection,
             envelope: &Envelope::default(),
-            begin: Begin::default(),
+            begin,
         };
         self.join(channel, permit, joining).await
     }
@@ -113,7 +119,7 @@ impl Hub {
         let joins: Vec<_> = joins.collect();
         let bytes = cost::subscription(subscription, projection, &joins);
         // Before the layer is asked for anything, and again when it has answered.
-        lock(&channel.subscriptions).has_room(&key, limits)?;
+        lock(&channel.subscriptions).has_room(&key, &subscription.actions, limits)?;
         let is_new = begin.snapshot && begin.place == Place::Now;
         let snapshot = match joins.first().filter(|_| is_new) {
             Some((_, plan)) => {
@@ -137,14 +143,7 @@ impl Hub {
         // A change is delivered by the plan that is replaced or by the new one, and when this
         // returns it is the new one: so no change is half delivered meanwhile. Nor may one be while
         // a subscriber is told where it stands.
-        let replaced: Vec<_> = {
-            let subscriptions = lock(&channel.subscriptions);
-            let held = subscriptions.held.get(&key);
-            let seats = held
-                .into_iter()
-                .flat_map(|held| held.seats.iter().flatten());
-            seats.map(|seat| seat.plan().clone()).collect()
-        };
+        let replaced = channel.plans_called(&key);
         let mut delivering = if (begin.ready && stands_at_once) || !replaced.is_empty() {
             Some(lane.delivering.lock().await)
         } else {
@@ -156,7 +155,8 @@ impl Hub {
             }
         }
         let mut subscriptions = lock(&channel.subscriptions);
-        subscriptions.has_room(&key, limits)?;
+        subscriptions.has_room(&key, &subscription.actions, limits)?;
+        let left = self.leave_others(&mut subscriptions, &key, &subscription.actions);
         let mut plans = lane.plans.write().unwrap_or_else(PoisonError::into_inner);
         let projection = plans.shared(projection);
         let held = subscriptions.held.entry(key.clone()).or_insert_with(|| {
@@ -187,6 +187,10 @@ impl Hub {
             }
         }
         drop((subscriptions, plans));
+        if left > 0 && !begin.is_placed() {
+            // What waited for one that was told where it is.
+            channel.outbox.gap(&subscriber);
+        }
         if stands_at_once {
             if begin.ready {
                 let at = lane.clock.now().cursor;
@@ -205,30 +209,6 @@ impl Hub {
             snapshot,
         };
         self.engine.catch_up(catch_up);
-        Ok(())
-    }
-
-    /// Ends exactly this subscription; no frame of it is queued afterwards. What the scope was
-    /// does not matter: it is not part of what a subscription is called by.
-    pub(crate) fn unsubscribe(
-        &self,
-        channel: &Channel,
-        model: &'static Model,
-        subscription: &Subscription,
-    ) -> Result<(), Refusal> {
-        let actions = &subscription.actions;
-        let key = SubscriptionKey::asked(model, subscription);
-        let mut subscriptions = lock(&channel.subscriptions);
-        let held = subscriptions
-            .held
-            .get_mut(&key)
-            .ok_or(Refusal::NoSuchSubscription)?;
-        if self.leave(model.stream, held, actions) == 0 {
-            return Err(Refusal::NoSuchSubscription);
-        }
-        if held.seats.iter().all(Option::is_none) {
-            subscriptions.held.remove(&key);
-        }
         Ok(())
     }
 

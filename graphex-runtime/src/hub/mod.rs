@@ -56,6 +56,7 @@ mod rate;
 mod recent;
 mod recheck;
 mod remote;
+mod replace;
 mod rescope;
 mod rights;
 mod slab;

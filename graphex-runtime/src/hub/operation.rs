@@ -117,7 +117,7 @@ impl Operation {
             channel,
             _held: held,
             executing: Mutex::new(Some(executing)),
-            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
+            number: next_number(),
             envelope,
             model: OnceLock::new(),
             joined: Notify::new(),
@@ -149,8 +149,11 @@ impl Drop for Operation {
     }
 }
 
-/// Never used twice in a process.
-static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
+/// Never given twice in a process, and never 0.
+pub(super) fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// Leave to join for an [`Operation`], once.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@ use futures_util::stream::poll_fn;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
+use super::begin::{self, Begin};
 use super::channel::Channel;
 use super::connection::Subscription;
 use super::engine::Engine;
@@ -23,7 +24,6 @@ use crate::layer::NoSuchNode;
 use crate::model::Model;
 use crate::node::NodeId;
 use crate::predicate::Pin;
-use crate::projection::Projection;
 use crate::wire::{self, Answer, Operation, Request};
 
 /// Requests of other processes that wait, and as many that are carried out at once.
@@ -165,12 +165,12 @@ impl Hub {
         permit: Permit,
         subscription: &Subscription,
         data: Option<&[usize]>,
+        begin: Begin,
     ) -> Result<(), Refusal> {
         let model = permit.model;
         match place {
             Place::Here(channel) => {
-                let projection = Projection::notification(model, data);
-                self.subscribe_channel(channel, permit, subscription, &projection)
+                self.subscribe_channel(channel, permit, subscription, data, begin)
                     .await
             }
             Place::There(away) => {
@@ -182,6 +182,9 @@ impl Hub {
                 let operation = Operation::Subscribe {
                     scope: scope.collect(),
                     data,
+                    after: begin.place.name(),
+                    ready: begin.ready,
+                    snapshot: begin.snapshot,
                 };
                 self.ask(away, model, subscription, operation).await
             }
@@ -285,9 +288,22 @@ impl Hub {
             filters: filters.ok_or(Refusal::OtherVersion)?,
             throttle: None,
         };
-        let Operation::Subscribe { scope, data } = request.operation else {
+        let Operation::Subscribe {
+            scope,
+            data,
+            after,
+            ready,
+            snapshot,
+        } = request.operation
+        else {
             return self.unsubscribe(&channel, model, &subscription);
         };
+        let begin = Begin {
+            place: after.map_or(begin::Place::Now, |after| begin::Place::named(&after)),
+            ready,
+            snapshot,
+        };
+        self.check_begin(model, &begin)?;
         // A field of the scope that is not known here cannot be held to: nothing is joined.
         let position = |name: &str| model.fields.iter().position(|field| field.name == name);
         let pin = |(name, values): (String, _)| Some(Pin::new(position(&name)?, values));
@@ -301,8 +317,7 @@ impl Hub {
         let data = data
             .map(|data| data.ok_or(Refusal::OtherVersion))
             .transpose()?;
-        let projection = Projection::notification(model, data.as_deref());
-        self.subscribe_channel(&channel, permit, &subscription, &projection)
+        self.subscribe_channel(&channel, permit, &subscription, data.as_deref(), begin)
             .await
     }
 }

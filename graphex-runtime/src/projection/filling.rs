@@ -95,6 +95,14 @@ impl Filling<'_> {
     fn fill(&mut self, pieces: &[Piece]) -> Option<()> {
         for piece in pieces {
             let before = self.out.len();
+            if let Piece::Data { row, key } = piece {
+                if self.event.row(Side::Now).is_some() {
+                    self.fill(row)?;
+                } else if self.event.change.is_some() {
+                    self.fill(key)?;
+                }
+                continue;
+            }
             let row = match piece {
                 Piece::Row(pieces) => Some((Side::Now, pieces)),
                 Piece::Before(pieces) => Some((Side::Before, pieces)),
@@ -137,7 +145,7 @@ impl Filling<'_> {
             }
             (Piece::Text(text), ..) => out.extend_from_slice(text.as_bytes()),
             (Piece::ActionEnum, ..) => write_json_text(out, self.event.action),
-            (Piece::Action, Some(change), _) => write_json_text(out, change.action.name()),
+            (Piece::Action, ..) => write_word(out, self.event.action),
             (Piece::Changed, ..) => write_names(out, self.event.changed()),
             (Piece::Cursor, ..) => write_cursor(out, self.event.cursor),
             (Piece::Extensions, ..) => {
@@ -147,8 +155,23 @@ impl Filling<'_> {
                     out.extend_from_slice(b"}}");
                 }
             }
+            (Piece::Place, ..) => {
+                if self.event.cursor.is_some() {
+                    out.extend_from_slice(b",\"cursor\":");
+                    write_cursor(out, self.event.cursor);
+                }
+            }
+            (Piece::Key, Some(change), _) => {
+                change.key().write_json(out);
+                return self.shown.is_new(0);
+            }
             (
-                Piece::Action | Piece::Id | Piece::Field(_) | Piece::Row(_) | Piece::Before(_),
+                Piece::Id
+                | Piece::Key
+                | Piece::Field(_)
+                | Piece::Row(_)
+                | Piece::Before(_)
+                | Piece::Data { .. },
                 ..,
             ) => {
                 out.extend_from_slice(b"null");
@@ -156,6 +179,13 @@ impl Filling<'_> {
         }
         false
     }
+}
+
+/// An enum value as notifications have it, in small letters; it needs no escaping.
+fn write_word(out: &mut Vec<u8>, name: &str) {
+    out.push(b'"');
+    out.extend(name.bytes().map(|letter| letter.to_ascii_lowercase()));
+    out.push(b'"');
 }
 
 /// A list of enum values, which need no escaping.

@@ -33,8 +33,9 @@ struct Shape {
 enum Form {
     /// Notifications of the two-channel protocol, and the one that tells of a gap.
     Notification { resync: Bytes },
-    /// Execution results of the standard protocols, with what their cursors say of the scope.
-    Result { scope: u64 },
+    /// Frames that tell where their reader is: execution results of the standard protocols, and
+    /// notifications of who asks for that; with what their cursors say of the scope.
+    Placed { scope: u64 },
     /// No frames, but the changes themselves.
     Rows,
 }
@@ -43,7 +44,7 @@ enum Form {
 enum Piece {
     /// JSON as it is.
     Text(String),
-    /// The action as a string: `create`.
+    /// What happened as a word: `create`.
     Action,
     /// What happened as an enum's value: `CREATE`.
     ActionEnum,
@@ -61,6 +62,16 @@ enum Piece {
     Cursor,
     /// The same as `extensions` of the result, which it does not have without.
     Extensions,
+    /// The same as a member of a notification's payload, which it does not have without.
+    Place,
+    /// `data` of a notification: of a row, or of one that it tells the key of alone. What is about
+    /// no row has none.
+    Data {
+        row: Box<[Piece]>,
+        key: Box<[Piece]>,
+    },
+    /// The value of the primary key, whatever else of the row is shown.
+    Key,
 }
 
 impl Piece {
@@ -70,6 +81,7 @@ impl Piece {
             + match self {
                 Self::Text(text) => text.capacity(),
                 Self::Row(pieces) | Self::Before(pieces) => pieces.iter().map(Self::bytes).sum(),
+                Self::Data { row, key } => row.iter().chain(key).map(Self::bytes).sum(),
                 _ => 0,
             }
     }
@@ -99,31 +111,26 @@ impl Projection {
     /// the visible fields in any order, doubles allowed; none or an empty list means everything
     /// the model's payload has.
     pub(crate) fn notification(model: &Model, data: Option<&[usize]>) -> Self {
-        let mut template = Template::default();
-        template.text("{\"stream\":");
-        template.string(model.stream);
-        template.text(",\"payload\":{\"action\":");
-        template.piece(Piece::Action);
-        template.text(",\"model\":");
-        template.string(model.label);
-        template.text(",\"data\":{");
-        match model.payload {
-            // In id-only mode the key is `id` whatever the column is called.
-            Payload::IdOnly => template.member(true, "id", Piece::Field(model.key)),
-            Payload::Full => {
-                let everything = data.is_none_or(<[_]>::is_empty);
-                let asked = |position| data.is_some_and(|data| data.contains(&position));
-                let visible = model.visible().enumerate();
-                let chosen = visible.filter(|(position, _)| everything || asked(*position));
-                for (count, (_, field)) in chosen.enumerate() {
-                    let name = model.fields[field].name;
-                    template.member(count == 0, name, Piece::Field(field));
-                }
-            }
-        }
-        template.text("}}}");
+        let mut template = notification_head(model);
+        template.append(notification_data(model, data));
+        template.text("}}");
         let resync = resync_notification(model);
         template.formed(Form::Notification { resync })
+    }
+
+    /// The same for who asks where it is: with cursors, and with what begins and ceases to be its
+    /// row.
+    pub(crate) fn placed_notification(model: &Model, data: Option<&[usize]>) -> Self {
+        let mut template = notification_head(model);
+        let row = notification_data(model, data);
+        let mut key = Template::default();
+        key.text(",\"data\":{");
+        key.member(true, key_name(model), Piece::Key);
+        key.text("}");
+        template.data(row, key);
+        template.piece(Piece::Place);
+        template.text("}}");
+        template.formed(Form::Placed { scope: 0 })
     }
 
     /// The changes themselves, for who listens in the process.
@@ -140,7 +147,7 @@ impl Projection {
     pub(crate) fn bytes(&self) -> usize {
         let resync = match &self.0.form {
             Form::Notification { resync } => resync.len(),
-            Form::Result { .. } | Form::Rows => 0,
+            Form::Placed { .. } | Form::Rows => 0,
         };
         resync + self.0.pieces.iter().map(Piece::bytes).sum::<usize>()
     }
@@ -148,9 +155,9 @@ impl Projection {
     /// The same, for who has a scope that is told from others so.
     pub(crate) fn within(&self, scope: u64) -> Self {
         match self.0.form {
-            Form::Result { scope: before } if before != scope => Self(Arc::new(Shape {
+            Form::Placed { scope: before } if before != scope => Self(Arc::new(Shape {
                 pieces: self.0.pieces.clone(),
-                form: Form::Result { scope },
+                form: Form::Placed { scope },
             })),
             _ => self.clone(),
         }
@@ -159,7 +166,7 @@ impl Projection {
     /// The cursor as its subscribers are told it.
     pub(crate) fn scoped(&self, cursor: Cursor) -> ScopedCursor {
         let scope = match self.0.form {
-            Form::Result { scope } => scope,
+            Form::Placed { scope } => scope,
             Form::Notification { .. } | Form::Rows => 0,
         };
         ScopedCursor { cursor, scope }
@@ -167,7 +174,7 @@ impl Projection {
 
     /// Whether a subscriber is told that a row begins or ceases to be one of its rows.
     pub(crate) fn tells_passages(&self) -> bool {
-        matches!(self.0.form, Form::Result { .. } | Form::Rows)
+        matches!(self.0.form, Form::Placed { .. } | Form::Rows)
     }
 
     /// The frame of a change, as JSON text; none if it is larger than `limit` bytes. What it shows
@@ -194,7 +201,7 @@ impl Projection {
         match &self.0.form {
             Form::Notification { resync } => resync.clone(),
             Form::Rows => Bytes::new(),
-            Form::Result { .. } => {
+            Form::Placed { .. } => {
                 let event = Event {
                     action: signal.enum_name(),
                     change: None,
@@ -214,6 +221,48 @@ pub(crate) const fn enum_name(action: Action) -> &'static str {
         Action::Create => "CREATE",
         Action::Update => "UPDATE",
         Action::Delete => "DELETE",
+    }
+}
+
+/// What a notification begins with, up to its `data`.
+fn notification_head(model: &Model) -> Template {
+    let mut template = Template::default();
+    template.text("{\"stream\":");
+    template.string(model.stream);
+    template.text(",\"payload\":{\"action\":");
+    template.piece(Piece::Action);
+    template.text(",\"model\":");
+    template.string(model.label);
+    template
+}
+
+/// The member `data` of a notification.
+fn notification_data(model: &Model, data: Option<&[usize]>) -> Template {
+    let mut template = Template::default();
+    template.text(",\"data\":{");
+    match model.payload {
+        Payload::IdOnly => template.member(true, key_name(model), Piece::Field(model.key)),
+        Payload::Full => {
+            let everything = data.is_none_or(<[_]>::is_empty);
+            let asked = |position| data.is_some_and(|data| data.contains(&position));
+            let visible = model.visible().enumerate();
+            let chosen = visible.filter(|(position, _)| everything || asked(*position));
+            for (count, (_, field)) in chosen.enumerate() {
+                let name = model.fields[field].name;
+                template.member(count == 0, name, Piece::Field(field));
+            }
+        }
+    }
+    template.text("}");
+    template
+}
+
+/// What the primary key is called in notifications.
+fn key_name(model: &Model) -> &'static str {
+    match model.payload {
+        // In id-only mode the key is `id` whatever the column is called.
+        Payload::IdOnly => "id",
+        Payload::Full => model.fields[model.key].name,
     }
 }
 

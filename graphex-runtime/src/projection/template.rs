@@ -70,12 +70,29 @@ impl Template {
         self.piece(Piece::Cursor);
     }
 
+    /// `data` of a notification, which shows of a row what `row` does, and of one that the subscriber
+    /// has no longer what `key` does.
+    pub(super) fn data(&mut self, row: Self, key: Self) {
+        let (row, key) = (row.pieces(), key.pieces());
+        self.piece(Piece::Data { row, key });
+    }
+
+    /// What another template has, after what is there.
+    pub(super) fn append(&mut self, other: Self) {
+        for piece in other.0 {
+            match piece {
+                Piece::Text(text) => self.text(&text),
+                piece => self.piece(piece),
+            }
+        }
+    }
+
     /// The results of a subscription of a standard protocol. What is there is all but the end of
     /// the result, where its extensions go.
     pub(crate) fn finish(mut self) -> Projection {
         self.piece(Piece::Extensions);
         self.text("}");
-        self.formed(Form::Result { scope: 0 })
+        self.formed(Form::Placed { scope: 0 })
     }
 
     pub(super) fn formed(self, form: Form) -> Projection {

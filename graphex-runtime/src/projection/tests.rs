@@ -13,8 +13,8 @@ const FIELDS: &[FieldDescriptor] = &[
 static FULL: Model = Model::sample(Payload::Full, FIELDS, &[]);
 static ID_ONLY: Model = Model::sample(Payload::IdOnly, FIELDS, &[]);
 
-fn filled(model: &'static Model, projection: &Projection) -> String {
-    let change = Change {
+fn change(model: &'static Model) -> Change {
+    Change {
         model,
         action: Action::Update,
         row: Row::from([
@@ -28,9 +28,12 @@ fn filled(model: &'static Model, projection: &Projection) -> String {
         position: None,
         published: false,
         heard: crate::measure::Stamp::now(),
-    };
+    }
+}
+
+fn filled(model: &'static Model, projection: &Projection) -> String {
     let frame = projection
-        .frame(&change, Passage::Stays, usize::MAX)
+        .frame(&change(model), Passage::Stays, usize::MAX)
         .unwrap();
     String::from_utf8(frame.to_vec()).unwrap()
 }
@@ -69,6 +72,44 @@ fn a_resync_names_the_stream_and_the_model() {
         Projection::notification(&FULL, None).signal(Signal::Resync, None),
         r#"{"stream":"messages","payload":{"action":"resync","model":"chat.message"}}"#
     );
+}
+
+#[test]
+fn notifications_with_a_place_tell_it_and_a_row_that_left_by_its_key_alone() {
+    let cursor = Cursor {
+        log: 1,
+        position: 2,
+        token: 3,
+    };
+    let told = |projection: &Projection, passage| {
+        let mut change = change(&FULL);
+        change.cursor = Some(cursor);
+        let frame = projection.frame(&change, passage, usize::MAX).unwrap();
+        String::from_utf8(frame.to_vec()).unwrap()
+    };
+    let head = |action: &str| {
+        format!(r#"{{"stream":"messages","payload":{{"action":"{action}","model":"chat.message""#)
+    };
+    let tail = r#","cursor":"v1.1.2.3"}}"#;
+    let texts = Projection::placed_notification(&FULL, Some(&[1]));
+    for (passage, action) in [
+        (Passage::Stays, "update"),
+        (Passage::Enters, "enter"),
+        (Passage::Stands, "snapshot"),
+    ] {
+        let data = r#","data":{"text":"h\"i"}"#;
+        assert_eq!(told(&texts, passage), head(action) + data + tail);
+    }
+    let left = head("leave") + r#","data":{"id":5}"# + tail;
+    assert_eq!(told(&texts, Passage::Leaves), left);
+    let ids = Projection::placed_notification(&ID_ONLY, None);
+    assert_eq!(told(&ids, Passage::Leaves), left);
+    for (signal, action) in [(Signal::Ready, "ready"), (Signal::Resync, "resync")] {
+        assert_eq!(texts.signal(signal, Some(cursor)), head(action) + tail);
+        assert_eq!(texts.signal(signal, None), head(action) + "}}");
+    }
+    // Without a log they are what they are for everybody.
+    assert_eq!(filled(&FULL, &texts), frame(&FULL, Some(&[1])));
 }
 
 #[test]

@@ -165,7 +165,7 @@ impl<E: Executor> Http<E> {
                 let message = "the body took too long to arrive";
                 reject(StatusCode::REQUEST_TIMEOUT, message)
             })?
-            .map_err(|rejection| reject(rejection.status(), too_large(rejection.status())))?;
+            .map_err(|rejection| self.unread(rejection.status()))?;
         let body: Value = serde_json::from_slice(&body)
             .map_err(|error| bad_request(format!("the body is not JSON: {error}")))?;
         let one = |body| request::from_json(body).map_err(bad_request);
@@ -183,6 +183,14 @@ impl<E: Executor> Http<E> {
             request => Asked::One(Box::new(one(request)?)),
         };
         Ok((parts, asked))
+    }
+
+    fn unread(&self, status: StatusCode) -> Rejection {
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            let limit = self.admission.hub.limits().http_body;
+            return reject(status, format!("the body has more than {limit} bytes"));
+        }
+        reject(status, "the body could not be read")
     }
 
     /// Executes the requests of a batch one after the other and answers with a list.
@@ -337,12 +345,4 @@ fn only_queries(request: &Guarded) -> Result<(), Rejection> {
         return Err(reject(StatusCode::METHOD_NOT_ALLOWED, message));
     }
     Ok(())
-}
-
-fn too_large(status: StatusCode) -> &'static str {
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
-        "the body is too large"
-    } else {
-        "the body could not be read"
-    }
 }

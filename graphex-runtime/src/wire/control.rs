@@ -21,6 +21,9 @@ const PIN: u64 = 10;
 const DATA: u64 = 11;
 const REFUSAL: u64 = 12;
 const LEFT: u64 = 13;
+const AFTER: u64 = 14;
+const READY: u64 = 15;
+const SNAPSHOT: u64 = 16;
 
 /// What a client asks of a channel, as the process that has the channel needs to know it: the
 /// hooks have run where the client asked.
@@ -48,6 +51,10 @@ pub(crate) enum Operation {
         scope: Vec<(String, Vec<Value>)>,
         /// The fields that a notification carries; all without a list.
         data: Option<Vec<String>>,
+        /// Where it goes on, as the client names it.
+        after: Option<String>,
+        ready: bool,
+        snapshot: bool,
     },
     Unsubscribe,
 }
@@ -90,7 +97,14 @@ impl Request {
             Operation::Unsubscribe => "unsubscribe",
         };
         message.part(OPERATION, |part| part.raw(name.as_bytes()));
-        if let Operation::Subscribe { scope, data } = &self.operation {
+        if let Operation::Subscribe {
+            scope,
+            data,
+            after,
+            ready,
+            snapshot,
+        } = &self.operation
+        {
             for (field, values) in scope {
                 message.part(PIN, |part| {
                     part.text(field);
@@ -99,6 +113,14 @@ impl Request {
             }
             if let Some(data) = data {
                 message.part(DATA, |part| data.iter().for_each(|field| part.text(field)));
+            }
+            if let Some(after) = after {
+                message.part(AFTER, |part| part.raw(after.as_bytes()));
+            }
+            for (tag, asked) in [(READY, ready), (SNAPSHOT, snapshot)] {
+                if *asked {
+                    message.part(tag, |_| {});
+                }
             }
         }
         message.finish()
@@ -109,6 +131,7 @@ impl Request {
         let (mut identity, mut stream, mut operation) = (None, None, None);
         let (mut id, mut actions, mut filters) = (None, Vec::new(), Vec::new());
         let (mut scope, mut data, mut left) = (Vec::new(), None, None);
+        let (mut after, mut ready, mut snapshot) = (None, false, false);
         while let Some((tag, mut part)) = parts.part()? {
             match tag {
                 ASKER => asker = Some(NodeId(part.unsigned()?)),
@@ -123,11 +146,20 @@ impl Request {
                 FILTER => filters.push((part.text()?.to_owned(), part.value()?)),
                 PIN => scope.push(read_pin(part)?),
                 DATA => data = Some(read_names(part)?),
+                AFTER => after = Some(part.rest_text()?.to_owned()),
+                READY => ready = true,
+                SNAPSHOT => snapshot = true,
                 _ => {}
             }
         }
         let operation = match operation {
-            Some("subscribe") => Operation::Subscribe { scope, data },
+            Some("subscribe") => Operation::Subscribe {
+                scope,
+                data,
+                after,
+                ready,
+                snapshot,
+            },
             Some("unsubscribe") => Operation::Unsubscribe,
             _ => return Err(Unreadable::Garbage),
         };

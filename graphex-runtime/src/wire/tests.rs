@@ -135,6 +135,9 @@ proptest! {
         data in proptest::option::of(vec(any::<String>(), 0..3)),
         identity in proptest::option::of(any::<String>()),
         left in proptest::option::of(any::<u64>()),
+        after in proptest::option::of(any::<String>()),
+        ready: bool,
+        snapshot: bool,
     ) {
         let request = Request {
             asker: NodeId(1),
@@ -146,7 +149,7 @@ proptest! {
             actions: vec![Action::Create, Action::Delete],
             id,
             filters,
-            operation: Operation::Subscribe { scope, data },
+            operation: Operation::Subscribe { scope, data, after, ready, snapshot },
         };
         let message = request.write();
         let (kind, parts) = open(&message).unwrap();

@@ -95,6 +95,19 @@ impl Chat {
     }
 }
 
+/// A script with all that it has started; killed when this is dropped.
+struct Group(u32);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Most often nothing is left of it.
+        let _ = std::process::Command::new("kill")
+            .args(["-KILL", "--", &format!("-{}", self.0)])
+            .stderr(Stdio::null())
+            .status();
+    }
+}
+
 /// Runs one of the scripts beside this package with JSON as its input; the JSON that it prints.
 ///
 /// # Panics
@@ -120,9 +133,11 @@ pub async fn script_within(deadline: Duration, name: &str, input: &Value) -> Val
         .arg(directory.join(name))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .expect("node starts");
+    let _group = Group(node.id().expect("it runs"));
     let mut stdin = node.stdin.take().unwrap();
     stdin.write_all(input.to_string().as_bytes()).await.unwrap();
     drop(stdin);

@@ -20,14 +20,23 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
+#[path = "../../crowd/mod.rs"]
+mod crowd;
 #[path = "../../change_log/dice.rs"]
 mod dice;
+/// What the modules that are shared with the other tests find by this name.
+mod harness {
+    pub(crate) use graphex_redis_tests::within;
+}
 #[path = "../../change_log/kills.rs"]
 mod kills;
 #[path = "../../proof/mod.rs"]
 mod proof;
 #[path = "../../change_log/replica.rs"]
 mod replica;
+#[cfg(unix)]
+#[path = "../../sigterm/mod.rs"]
+mod sigterm;
 
 /// The program that `GRAPHEX_CLUSTER` names; where it names none, by the example's command.
 fn program() -> Command {
@@ -133,22 +142,40 @@ async fn what_was_committed_before_a_kill_is_read_after_it() {
     kills::write_and_kill(start, &log, stored).await;
 }
 
+/// Both roles are ended, while others serve on.
 #[cfg(unix)]
-#[tokio::test]
-async fn sigterm_sends_clients_away_and_ends_both_processes() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_sends_everybody_away_and_costs_nobody_a_change() {
     let database = database("sigterm");
-    let processes = [start("ws", &database).await, start("http", &database).await];
-    let (_, ws) = &processes[0];
-    let (mut socket, _) = within(tokio_tungstenite::connect_async(format!("ws://{ws}/ws/")))
+    let service = async || {
+        let (http, ws) = (start("http", &database).await, start("ws", &database).await);
+        let place = sigterm::Place {
+            http: http.1,
+            ws: ws.1,
+        };
+        (vec![http.0, ws.0], place)
+    };
+    let (ending, first) = service().await;
+    let (_staying, second) = service().await;
+    for (place, user) in [(&first, 1), (&second, 2)] {
+        // They may not be connected yet.
+        until_reached(place, user).await;
+    }
+    sigterm::ends_with_all(ending, &first, &second).await;
+}
+
+/// Waits until requests over one process reach channels of the other.
+async fn until_reached(place: &sigterm::Place, user: usize) {
+    let request = format!("ws://{}/ws/?user={user}", place.ws);
+    let (mut socket, _) = within(tokio_tungstenite::connect_async(request))
         .await
         .unwrap();
-    assert!(within(socket.next()).await.unwrap().unwrap().is_text());
-    for (mut process, _) in processes {
-        let id = process.id().unwrap().to_string();
-        let kill = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(within(kill).await.unwrap().success());
-        assert_eq!(within(process.wait()).await.unwrap().code(), Some(0));
-    }
-    let closed = within(socket.next()).await.unwrap().unwrap();
-    assert_eq!(closed.into_data(), "this server is going away".as_bytes());
+    let handshake = within(socket.next()).await.unwrap().unwrap();
+    let handshake: Value = serde_json::from_str(handshake.to_text().unwrap()).unwrap();
+    let channel = handshake["channel_id"].as_str().unwrap();
+    let subscribe = format!(
+        "subscription {{ userSubscription(channelId: \"{channel}\", action: CREATE, operation: SUBSCRIBE) {{ ok }} }}"
+    );
+    within(async { while place.ask(user, &subscribe).await["userSubscription"]["ok"] != true {} })
+        .await;
 }

@@ -5,14 +5,13 @@ use async_graphql::registry::{MetaField, MetaInputValue, MetaType, Registry};
 
 use super::filters::register_filters;
 use super::{
-    ACTION, enumeration, field, input, object, register, register_actions, register_fields,
-    register_kind, register_scalar,
+    ACTION, CURSOR, enumeration, field, input, object, register, register_actions, register_begin,
+    register_fields, register_kind,
 };
 use crate::graphql::filters::output_type;
 use crate::model::{FieldDescriptor, Model, Payload};
 
 const CHANGE_ACTION: &str = "ChangeAction";
-const CURSOR: &str = "Cursor";
 
 /// The registry's name of the root; no client sees it in a merged one.
 pub(in crate::graphql) fn changes_root_name(model: &Model) -> String {
@@ -45,11 +44,8 @@ pub(in crate::graphql) fn register_changes(
     ];
     register(registry, enumeration(CHANGE_ACTION, what, names, "Action"));
     register(registry, change(model, rust_name));
-    if model.may_have_log() {
-        register_scalar(registry, CURSOR);
-        if model.payload == Payload::Full {
-            register_fields(registry, model, rust_name);
-        }
+    if model.may_have_log() && model.payload == Payload::Full {
+        register_fields(registry, model, rust_name);
     }
     if model.payload == Payload::Full {
         register_data(registry, model, rust_name);
@@ -63,29 +59,12 @@ pub(in crate::graphql) fn register_changes(
         )
     };
     let id = input("id", "ID", "Only the row with this primary key.");
-    let ready = MetaInputValue {
-        default_value: Some("false".to_owned()),
-        ..input(
-            "ready",
-            "Boolean",
-            "Whether an event `READY` tells when the subscription stands: what is read from then on is younger.",
-        )
-    };
     let what = "The least time between two updates of one row, in milliseconds: of those in between comes the newest, and the last always.";
     let throttle = input("throttle", "Int", what);
-    let what = "Where to go on: the cursor of the last event that was seen.";
-    let after = model.may_have_log().then(|| input("after", CURSOR, what));
-    let snapshot = model.may_have_log().then(|| MetaInputValue {
-        default_value: Some("false".to_owned()),
-        ..input(
-            "snapshot",
-            "Boolean",
-            "Whether the rows that there are come first, each as `SNAPSHOT`, and then `READY`; not where `after` is good.",
-        )
-    });
     let args = [actions, id].into_iter();
     let args = args.chain(register_filters(registry, model, rust_name));
-    let args = args.chain(after).chain(snapshot).chain([ready, throttle]);
+    let args = args.chain(register_begin(registry, model));
+    let args = args.chain([throttle]);
     let events = MetaField {
         args: args.map(|arg| (arg.name.clone(), arg)).collect(),
         ..field(

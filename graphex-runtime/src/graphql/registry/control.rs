@@ -5,7 +5,8 @@ use async_graphql::registry::{MetaField, MetaType, Registry};
 
 use super::filters::register_filters;
 use super::{
-    ACTION, enumeration, field, input, object, register, register_actions, register_fields,
+    ACTION, enumeration, field, input, object, register, register_actions, register_begin,
+    register_fields,
 };
 use crate::change::SubscriptionOperation;
 use crate::model::{Model, Payload};
@@ -64,6 +65,7 @@ pub(in crate::graphql) fn register_subscription(
             "The fields to send; all of them if it is left out.",
         ));
     }
+    args.extend(register_begin(registry, model));
     let field = MetaField {
         args: args
             .into_iter()

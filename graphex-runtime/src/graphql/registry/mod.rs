@@ -20,6 +20,7 @@ use crate::model::Model;
 use crate::value::Kind;
 
 const ACTION: &str = "ActionSubscriptionEnum";
+const CURSOR: &str = "Cursor";
 
 /// An argument as the client sent it, variables filled in; `None` when it sent none.
 /// async-graphql has checked it against the types registered here.
@@ -56,6 +57,32 @@ fn register_actions(registry: &mut Registry) {
     let what = "Which actions a subscription is told of.";
     let ty = enumeration(ACTION, what, names, "SubscriptionAction");
     register(registry, ty);
+}
+
+/// The arguments that say where a subscription begins, and what it is told first.
+fn register_begin(registry: &mut Registry, model: &Model) -> Vec<MetaInputValue> {
+    let switch = |name, what| MetaInputValue {
+        default_value: Some("false".to_owned()),
+        ..input(name, "Boolean", what)
+    };
+    let mut args = Vec::new();
+    if model.may_have_log() {
+        register_scalar(registry, CURSOR);
+        args.push(input(
+            "after",
+            CURSOR,
+            "Where to go on: the cursor of the last event that was seen.",
+        ));
+        args.push(switch(
+            "snapshot",
+            "Whether the rows that there are come first, each as `SNAPSHOT`, and then `READY`; not where `after` is good.",
+        ));
+    }
+    args.push(switch(
+        "ready",
+        "Whether an event `READY` tells when the subscription stands: what is read from then on is younger.",
+    ));
+    args
 }
 
 /// Registers the enum of the model's visible fields; its name.

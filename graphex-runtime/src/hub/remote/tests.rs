@@ -34,6 +34,9 @@ async fn a_request_that_panics_costs_only_itself() {
         operation: Operation::Subscribe {
             scope: Vec::new(),
             data: None,
+            after: None,
+            ready: false,
+            snapshot: false,
         },
     };
     let refused = hub.carried_out(request("broken", 0)).await;
