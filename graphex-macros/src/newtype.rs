@@ -77,13 +77,10 @@ fn wrapper(input: &DeriveInput, inner: &Type, private: &TokenStream) -> TokenStr
                 }
             }
             #[automatically_derived]
-            #[diagnostic::do_not_recommend]
             impl __gx::Equality for #subject where for<'__gx> #inner: __gx::Equality {}
             #[automatically_derived]
-            #[diagnostic::do_not_recommend]
             impl __gx::Key for #subject where for<'__gx> #inner: __gx::Key {}
             #[automatically_derived]
-            #[diagnostic::do_not_recommend]
             impl __gx::FromValue for #subject where for<'__gx> #inner: __gx::FromValue {
                 fn from_value(value: &__gx::Value) -> ::core::option::Option<Self> {
                     <#inner as __gx::FromValue>::from_value(value).map(Self)

@@ -64,7 +64,6 @@ pub(super) fn open_to_all(model: &Model) -> TokenStream {
     let (private, subject) = (alias(), model.subject());
     quote! {
         #[automatically_derived]
-        #[diagnostic::do_not_recommend]
         impl #private::Authorized for #subject {
             fn authorize(
                 _: &#private::Context<'_>,

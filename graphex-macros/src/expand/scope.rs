@@ -74,7 +74,6 @@ pub(super) fn open_scope(model: &Model) -> TokenStream {
     let made = quote_spanned!(ident.span()=> #ident {});
     quote! {
         #[automatically_derived]
-        #[diagnostic::do_not_recommend]
         impl #private::Scoped for #subject {
             fn scope(
                 _: &#private::Context<'_>,
