@@ -88,8 +88,8 @@ const _: () = {
     impl __gx::ScopeValues for MessageScope {
         fn pins(self) -> __gx::Pins {
             __gx::Pins::new()
-                .equal::<i64>(1, &self.tenant)
-                .optional::<i64>(2, &self.room)
+                .equal(1, <i64 as __gx::Equality>::exact(&self.tenant))
+                .optional(2, <i64 as __gx::Equality>::exact_if_any(&self.room))
         }
     }
     #[automatically_derived]
@@ -121,8 +121,8 @@ const _: () = {
                     evaluate: |__ctx, __row, __operand| __gx::Box::pin(async move {
                         <Self as MessageLookups>::tagged(
                                 __ctx,
-                                __gx::typed::<i64>(__row.value(0))?,
-                                __gx::typed::<Vec<String>>(__operand)?,
+                                <i64 as __gx::FromValue>::typed(__row.value(0))?,
+                                <Vec<String> as __gx::FromValue>::typed(__operand)?,
                             )
                             .await
                     }),
@@ -138,7 +138,10 @@ const _: () = {
             ])
         }
         fn hooks() -> __gx::Hooks {
-            __gx::Hooks::new(__gx::authorize::<Self>, __gx::scope::<Self>)
+            __gx::Hooks::new(
+                <Self as __gx::Authorized>::lets_pass,
+                <Self as __gx::Scoped>::pins,
+            )
         }
     }
     #[automatically_derived]
