@@ -238,3 +238,94 @@ async fn who_is_cut_off_again_and_again_has_neither_hole_nor_double() {
     }
     hears_next(&store, &mut client, written + 1).await;
 }
+
+/// Creates that wait for a client that takes nothing, a page of the log with long texts; from the first.
+async fn missed(server: &Server, store: &Store, connection: &graphex::Connection) {
+    let user = Some(1);
+    let (client, cursor) = ready(server, user).await;
+    drop(client);
+    server.until(|stats| stats.subscriptions == 0).await;
+    let text = "x".repeat(TEXT);
+    let values: Vec<_> = (1..=MISSED)
+        .map(|id| format!("({id}, 1, 7, '{text}')"))
+        .collect();
+    store.run(&format!("INSERT INTO notes VALUES {}", values.join(", ")));
+    server
+        .until(|stats| stats.changes_published == MISSED as u64)
+        .await;
+    let document = format!(
+        "subscription {{ noteSubscription(channelId: \"{}\", {EVERYTHING}, after: \"{cursor}\") {{ ok error }} }}",
+        connection.id().as_str()
+    );
+    let (_, answer) = server.post(user, json!({ "query": document })).await;
+    assert_eq!(answer["data"]["noteSubscription"]["ok"], true, "{answer}");
+}
+
+/// Takes all that was missed, each once and in order.
+async fn take_all(connection: &mut graphex::Connection) {
+    let mut seen = 0;
+    while seen < MISSED {
+        for frame in harness::within(connection.take()).await.unwrap().iter() {
+            seen += 1;
+            let notification: Value = serde_json::from_slice(frame).unwrap();
+            assert_eq!(notification["payload"]["data"]["id"], seen);
+        }
+    }
+}
+
+const MISSED: usize = 200;
+const TEXT: usize = 4 * 1024;
+
+/// A user who may hold so much, and of whom little waits.
+async fn site(name: &str, bytes: usize) -> (Store, Server) {
+    let store = Store::new(name);
+    let limits = |builder: graphex::HubBuilder| {
+        builder.limits(|limits| {
+            limits.bytes_per_identity = bytes;
+            limits.outbox_bytes = 16 * TEXT;
+        })
+    };
+    let server = store.serve_with(limits).await;
+    (store, server)
+}
+
+#[tokio::test]
+async fn what_a_client_is_to_be_sent_is_counted_while_it_does_not_take_it() {
+    let (store, server) = site("two-counted", MISSED * TEXT + 100 * 1024).await;
+    let user = || graphex::Identity::new("user:1");
+    let hub = &server.hub.own;
+    let mut connection = hub.connect(user()).unwrap();
+    missed(&server, &store, &connection).await;
+    let fill = || -> Result<Vec<_>, _> { (0..10).map(|_| hub.connect(user())).collect() };
+    harness::within(async {
+        while fill().is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let refused = fill().unwrap_err().to_string();
+    assert!(refused.contains("bytes"), "{refused}");
+    take_all(&mut connection).await;
+    harness::within(async {
+        while fill().is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// It is handed what it has room for, and the rest is read again.
+#[tokio::test]
+async fn who_may_not_hold_what_it_missed_gets_it_all_the_same() {
+    let (store, server) = site("two-little", 100 * 1024).await;
+    let user = graphex::Identity::new("user:1");
+    let mut connection = server.hub.own.connect(user).unwrap();
+    missed(&server, &store, &connection).await;
+    take_all(&mut connection).await;
+    assert_eq!(server.hub.stats().resyncs, 0);
+    // It stands: what follows comes.
+    store.insert([1_000]);
+    let frames = harness::within(connection.take()).await.unwrap();
+    let frames: Vec<_> = frames.iter().collect();
+    assert!(String::from_utf8_lossy(frames[0]).contains("note 1000"));
+}

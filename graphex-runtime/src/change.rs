@@ -174,6 +174,12 @@ impl Change {
         }
     }
 
+    /// How many bytes its rows take.
+    pub(crate) fn bytes(&self) -> usize {
+        let before = self.before.as_ref().map_or(0, Row::bytes);
+        self.row.bytes() + before
+    }
+
     /// The row's primary key.
     pub(crate) fn key(&self) -> &Value {
         self.row.value(self.model.key)

@@ -139,9 +139,10 @@ pub struct Limits {
     /// Most memory that what one named identity holds may take, in bytes: 16 KiB for a channel,
     /// and its subscriptions, each with its filters, patterns and topics as if nobody shared them.
     /// Of anonymous clients without an address each channel has as much. What waits for a slow
-    /// reader has limits of its own. Default: 4,194,304 (4 MiB).
+    /// reader has limits of its own; what a client that goes on after a cursor is to be sent is counted
+    /// here while it waits for that, and read again where there is no room. Default: 16,777,216 (16 MiB).
     pub bytes_per_identity: usize,
-    /// The same from one address. Default: 4,194,304 (4 MiB).
+    /// The same from one address. Default: 16,777,216 (16 MiB).
     pub bytes_per_peer: usize,
     /// The same of all anonymous clients together. Default: 268,435,456 (256 MiB).
     pub anonymous_bytes: usize,

@@ -1,6 +1,7 @@
 //! Many clients of every protocol, which wait until a server sends them away.
 
 #![allow(dead_code, reason = "each test target uses its part")]
+#![allow(clippy::print_stdout, reason = "prints its figures")]
 
 use std::time::{Duration, Instant};
 

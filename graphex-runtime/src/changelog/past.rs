@@ -66,7 +66,7 @@ struct LogPast {
 /// Most marks that are kept.
 const MARKS: usize = 128;
 /// Most bytes of a page, if it is not one change alone: each client that goes on holds one while it
-/// does not read.
+/// does not read, as far as it may hold so much.
 const PAGE_BYTES: usize = 1024 * 1024;
 
 /// How many of these make a page.

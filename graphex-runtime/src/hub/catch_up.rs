@@ -5,7 +5,10 @@
 //! delivered in one step of the lane, in which it takes its seats: so nothing comes twice or not at
 //! all.
 
+mod missed;
 mod show;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, PoisonError, Weak};
 
@@ -13,30 +16,23 @@ use super::begin::{Begin, Place};
 use super::channel::SubscriptionKey;
 use super::delivery::Delivery;
 use super::engine::Engine;
-use super::frame::Frame;
 use super::holdings::Held;
 use super::lane::{Budget, Lane};
 use super::lock;
-use super::outbox::Pushed;
-use super::passage::Verdict;
-use super::past::{Page, Then};
 use super::plan::{Candidate, Plan, Seat};
 use super::recent::{Delivered, Reached};
 use super::snapshot::Snapshot;
 use super::subscriber::{Member, Subscriber};
-use crate::change::{Action, Change};
 use crate::cursor::{Cursor, ScopedCursor};
 use crate::limits::Limits;
 use crate::projection::Signal;
 use crate::topic::Topic;
+use missed::Queued;
 
 /// Most changes of which a lane makes one step.
 const ONE_STEP: usize = 64;
 /// Most changes that are taken from the lane's last ones at once.
 const PIECE: usize = 256;
-/// Times that one tries to read what the log has.
-const ATTEMPTS: u32 = 4;
-const FIRST_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// What a subscriber that goes on has before it takes its seats.
 pub(super) struct CatchUp {
@@ -141,17 +137,11 @@ impl CatchUp {
             Some(mut left) => {
                 drop((delivering, turn));
                 left.truncate(PIECE);
-                let mut further = reached;
-                for Delivered { change, .. } in &left {
-                    if let Some(end) = self.queue(engine, spent, change).await {
-                        return end;
-                    }
-                    if let Some(cursor) = change.cursor {
-                        let is_known = true;
-                        further = Reached { cursor, is_known };
-                    }
+                let changes: Vec<_> = left.into_iter().map(|one| one.change).collect();
+                match self.queue_all(engine, spent, &changes, reached).await {
+                    Queued::All(further) | Queued::Some(further) => Outcome::On(further),
+                    Queued::Ended(end) => end,
                 }
-                Outcome::On(further)
             }
             None => {
                 drop((delivering, turn));
@@ -160,103 +150,6 @@ impl CatchUp {
                     None => Outcome::Gap,
                 }
             }
-        }
-    }
-
-    /// Reads the next page of the log; nothing where the log cannot be read.
-    async fn read(&self, engine: &Engine, after: Cursor) -> Option<Arc<Page>> {
-        let source = Arc::clone(&engine.source()?.source);
-        let stream = self.lane.model.stream;
-        let mut pause = FIRST_PAUSE;
-        for attempt in 1..=ATTEMPTS {
-            match engine
-                .archive
-                .read(Arc::clone(&source), stream, after)
-                .await
-            {
-                Ok(page) => return Some(page),
-                Err(error) => {
-                    if let Some(kept_back) = engine.lines.log.is_time() {
-                        tracing::warn!(%error, stream, attempt, kept_back, "a subscriber that goes on waits for the change log");
-                    }
-                }
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
-        None
-    }
-
-    async fn queue_page(
-        &self,
-        engine: &Engine,
-        spent: &mut Budget,
-        page: &Page,
-        reached: Reached,
-    ) -> Outcome {
-        for change in &page.changes {
-            if let Some(end) = self.queue(engine, spent, change).await {
-                return end;
-            }
-        }
-        let is_known = true;
-        match page.then {
-            Then::More(cursor) => Outcome::On(Reached { cursor, is_known }),
-            // The lane may have had more meanwhile.
-            Then::End => Outcome::On(Reached {
-                is_known,
-                ..reached
-            }),
-            Then::Gap => Outcome::Gap,
-        }
-    }
-
-    /// Queues a change if it matches; how it ends, if it does.
-    async fn queue(
-        &self,
-        engine: &Engine,
-        spent: &mut Budget,
-        change: &Arc<Change>,
-    ) -> Option<Outcome> {
-        let mut plans = self.plans.iter();
-        let (member, plan) = plans.find(|(_, plan)| plan.action == change.action)?;
-        spent.spend(128).await;
-        let passage = match engine.passage(&self.subscriber.channel, plan, change).await {
-            Some(Verdict::Told(passage)) => passage,
-            Some(Verdict::Nothing) => return None,
-            Some(Verdict::Undecided) | None => return Some(Outcome::Gap),
-        };
-        let Some(frame) = engine.frame(plan, change, passage) else {
-            return Some(Outcome::Gap);
-        };
-        self.push(engine, spent, (member, plan.action), frame).await
-    }
-
-    /// Queues a frame when there is room; how it ends, if it does.
-    async fn push(
-        &self,
-        engine: &Engine,
-        spent: &mut Budget,
-        (member, action): (&Member, Action),
-        frame: Arc<Frame>,
-    ) -> Option<Outcome> {
-        let outbox = &self.subscriber.outbox;
-        outbox.room(&self.subscriber).await;
-        spent.spend(frame.len()).await;
-        match outbox.push(member, action, self.number, frame) {
-            Pushed::Queued { is_due, .. } => {
-                engine.counters.frames_queued.add(1);
-                if is_due {
-                    outbox.wake();
-                }
-                None
-            }
-            Pushed::Overflowed { closed: true } => {
-                engine.counters.slow_readers_closed.add(1);
-                Some(Outcome::Left)
-            }
-            Pushed::Ended | Pushed::Replaced => Some(Outcome::Left),
-            Pushed::Covered | Pushed::Overflowed { closed: false } => Some(Outcome::Told),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::subscriber::Subscriber;
-use crate::change::{Action, Change, Passage, Row};
+use crate::change::{Action, Change, Passage};
 use crate::cursor::Cursor;
 use crate::measure::Stamp;
 use crate::projection::Signal;
@@ -62,10 +62,7 @@ impl Frame {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Change { payload, .. } => payload.len(),
-            Self::Row { change, .. } => {
-                let before = change.before.as_ref().map_or(0, Row::bytes);
-                change.row.bytes() + before
-            }
+            Self::Row { change, .. } => change.bytes(),
             Self::Signal(..) => 0,
         }
     }

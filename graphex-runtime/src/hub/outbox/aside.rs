@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Outbox, lock};
+use super::{Outbox, State, lock};
 use crate::cursor::Cursor;
 use crate::hub::frame::{Frame, Waiting};
 use crate::hub::subscriber::Subscriber;
@@ -66,16 +66,23 @@ impl Outbox {
         }
     }
 
+    /// Whether half of the room is free.
+    pub(in crate::hub) fn has_room(&self) -> bool {
+        self.is_half_free(&lock(&self.state))
+    }
+
+    fn is_half_free(&self, state: &State) -> bool {
+        let bounds = &*self.bounds;
+        state.frames.len() <= bounds.max_frames / 2 && state.bytes <= bounds.max_bytes / 2
+    }
+
     /// Waits until half of the room is free, or nobody waits for what would take it.
     pub(in crate::hub) async fn room(&self, subscriber: &Subscriber) {
         loop {
             let freed = self.freed.notified();
             {
                 let mut state = lock(&self.state);
-                let bounds = &*self.bounds;
-                let has_room = state.frames.len() <= bounds.max_frames / 2
-                    && state.bytes <= bounds.max_bytes / 2;
-                if has_room || state.is_full_stop() || !subscriber.is_live() {
+                if self.is_half_free(&state) || state.is_full_stop() || !subscriber.is_live() {
                     return;
                 }
                 state.awaited = true;
