@@ -59,7 +59,7 @@ fn a_wrapper_has_the_values_of_what_it_wraps() {
     assert_eq!(OrderId(7).to_value(), Value::Int(7));
     assert_eq!(OrderId::from_value(&Value::Int(7)), Some(OrderId(7)));
     assert_eq!(OrderId::from_value(&Value::Null), None);
-    assert!(Note::TYPE.nullable);
+    assert_eq!(Note::TYPE, Option::<String>::TYPE);
     fn is_key<T: Key>() {}
     is_key::<OrderId>();
     is_key::<Tenant>();

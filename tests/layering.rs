@@ -37,7 +37,7 @@ const MACROS: &[&[&str]] = &[
     &["attr"],
     &["model"],
     &["lower", "check"],
-    &["expand", "fallback", "newtype"],
+    &["expand", "fallback", "newtype", "enumeration"],
     &["lib", "tests"],
 ];
 

@@ -339,10 +339,10 @@ async fn members_have_what_sql_has_for_them_beside_writers() {
     }
     stop.store(true, Ordering::Relaxed);
     writing.join().unwrap();
-    conn.batch_execute("INSERT INTO posts VALUES (5000, 9, 'last')")
+    conn.batch_execute("INSERT INTO posts VALUES (1000000, 9, 'last')")
         .unwrap();
     for (client, server) in &mut clients {
-        client.until(server, 5_000).await;
+        client.until(server, 1_000_000).await;
         assert_eq!(client.rows, file.stored(&members.rooms(client.user)));
     }
 }

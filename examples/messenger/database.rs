@@ -44,7 +44,6 @@ pub(crate) async fn connection(ctx: &Context<'_>) -> Result<deadpool::Object<Asy
 }
 
 /// What went wrong inside is for the server's operator, not for clients.
-#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 pub(crate) fn failed(error: impl std::fmt::Display) -> Error {
     tracing::error!(%error, "the database failed");
     Error::new("the database could not do this")

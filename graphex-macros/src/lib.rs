@@ -13,6 +13,7 @@
 mod attr;
 mod case;
 mod check;
+mod enumeration;
 mod error;
 mod expand;
 mod fallback;
@@ -199,7 +200,9 @@ pub fn model_type(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
-/// Makes a wrapper a field of a model: it has the values of what it wraps, and is a key, a scope field or
+/// Makes a wrapper or an enum a field of a model.
+///
+/// A wrapper has the values of what it wraps, and is a key, a scope field or
 /// given to lookups where that is. A column of such a type needs Diesel's traits, too.
 ///
 /// ```ignore
@@ -207,11 +210,20 @@ pub fn model_type(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// pub struct UserId(i64);
 /// ```
 ///
+/// An enum is a GraphQL enum of its name in events and filters, with its variants in upper case
+/// (`OPEN`); async-graphql's `Enum` of the same type is that type. In a change log a variant is found by its
+/// label in the database: its name in snake case, or `#[db_rename = "…"]` as `diesel-derive-enum` has it.
+///
+/// ```ignore
+/// #[derive(Field, DbEnum)]
+/// pub enum Status { Open, Closed }
+/// ```
+///
 /// `#[graphex(crate = "path::to::graphex")]` says where graphex is, when it is renamed.
 ///
-/// *Errors*: anything but a struct with one unnamed field and no parameters. For other types, implement
+/// *Errors*: anything but a struct with one unnamed field or an enum whose variants have none; parameters. For other types, implement
 /// `graphex::Field`.
-#[proc_macro_derive(Field, attributes(graphex))]
+#[proc_macro_derive(Field, attributes(db_rename, graphex))]
 pub fn field(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     newtype::expand(&parse_macro_input!(input as DeriveInput)).into()
 }

@@ -1,18 +1,41 @@
-//! `#[derive(Field)]`: a wrapper of one field has the values of what it wraps.
+//! `#[derive(Field)]`: a wrapper of one field has the values of what it wraps, and an enum those of a
+//! GraphQL enum.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
 use syn::{Data, DeriveInput, Fields, LitStr, Path, Type};
 
+use crate::enumeration;
 use crate::error::err;
 
-const HELP: &str = "the correct form is `#[derive(Field)] struct UserId(i64);`; for other types implement `graphex::Field`";
+const HELP: &str = "the correct form is `#[derive(Field)] struct UserId(i64);` or `#[derive(Field)] enum Status { Open, Closed }`; for other types implement `graphex::Field`";
 
 pub(crate) fn expand(input: &DeriveInput) -> TokenStream {
-    let parts = inner(input).and_then(|inner| Ok((inner, private(input)?)));
-    match parts {
-        Ok((inner, private)) => wrapper(input, inner, &private),
+    match field(input) {
+        Ok(field) => field,
         Err(error) => error.into_compile_error(),
+    }
+}
+
+fn field(input: &DeriveInput) -> syn::Result<TokenStream> {
+    let private = private(input)?;
+    if !input.generics.params.is_empty() {
+        let parameters = &input.generics.params;
+        return Err(
+            err!(parameters, "`Field` is not derived for a type with parameters"; help: HELP),
+        );
+    }
+    match &input.data {
+        Data::Struct(data) if data.fields.len() == 1 => match &data.fields {
+            Fields::Unnamed(fields) => Ok(wrapper(input, &fields.unnamed[0].ty, &private)),
+            _ => Err(
+                err!(input.ident, "`Field` is derived for a struct whose one field has no name"; help: HELP),
+            ),
+        },
+        Data::Enum(data) => enumeration::impls(input, data, &private),
+        _ => Err(
+            err!(input.ident, "`Field` is derived for a struct of one field, or an enum"; help: HELP),
+        ),
     }
 }
 
@@ -33,23 +56,6 @@ fn private(input: &DeriveInput) -> syn::Result<TokenStream> {
         })?;
     }
     Ok(quote!(#graphex::__private))
-}
-
-/// The type that is wrapped.
-fn inner(input: &DeriveInput) -> syn::Result<&Type> {
-    if !input.generics.params.is_empty() {
-        let parameters = input.generics.params.to_token_stream();
-        return Err(
-            err!(parameters, "`Field` is not derived for a type with parameters"; help: HELP),
-        );
-    }
-    if let Data::Struct(data) = &input.data
-        && let Fields::Unnamed(fields) = &data.fields
-        && fields.unnamed.len() == 1
-    {
-        return Ok(&fields.unnamed[0].ty);
-    }
-    Err(err!(input.ident, "`Field` is derived for a struct of one unnamed field"; help: HELP))
 }
 
 /// Expands to impls that pass on those of the inner type, each where that has it: a bound with a

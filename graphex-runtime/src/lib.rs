@@ -88,6 +88,6 @@ pub use limits::{Limits, SlowReader};
 pub use lookup::Lookup;
 pub use model::{Authorized, ModelType, Scoped, TableName, UnreadableRow};
 pub use value::{
-    Database, Date, DateTime, Decimal, Equality, Field, FieldType, FromValue, Instant, Key, Kind,
-    Logged, Time, Value,
+    Database, Date, DateTime, Decimal, EnumType, Equality, Field, FieldType, FromValue, Instant,
+    Key, Kind, Logged, Time, Value,
 };

@@ -115,7 +115,7 @@ impl Lookup {
     /// The lookups of fields of this kind. Lists and JSON have `isnull` alone.
     pub fn of(kind: Kind) -> impl Iterator<Item = Self> {
         let groups: &[&'static [Self]] = match kind {
-            Kind::Bool => &[EQUALITY],
+            Kind::Bool | Kind::Enum(_) => &[EQUALITY],
             Kind::Int { .. } | Kind::Float | Kind::Decimal | Kind::Uuid => &[&ORDER],
             Kind::Text => &[&ORDER, &TEXT],
             Kind::Date => &[&ORDER, &DATE],

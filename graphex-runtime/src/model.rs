@@ -277,4 +277,8 @@ impl RawArgs {
     label = "`.broadcast()` cannot tell what this statement changes",
     note = "write `#[derive(ModelType)]` and `#[diesel(table_name = …)]` on the struct that selects from this table"
 )]
-pub trait BroadcastTable<M: ModelType> {}
+pub trait BroadcastTable<M: ModelType> {
+    /// The model. Without this trait it is unknown, so that rustc says one thing of a wrong one.
+    #[doc(hidden)]
+    type Model: ModelType;
+}

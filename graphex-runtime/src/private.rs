@@ -17,7 +17,9 @@ pub use crate::model::{
     ScopeValues, Scoped, Table,
 };
 pub use crate::predicate::Pins;
-pub use crate::value::{Described, Equality, Field, FieldType, FromValue, Key, Logged, Value};
+pub use crate::value::{
+    Described, EnumType, Equality, Field, FieldType, FromValue, Key, Kind, Logged, Value,
+};
 
 /// The value of an `opaque` field: whatever serde makes of it.
 #[must_use]

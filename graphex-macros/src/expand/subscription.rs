@@ -34,6 +34,8 @@ pub(crate) fn table(model: &Model, subject: &Ident, private: &TokenStream) -> To
     };
     quote! {
         #[automatically_derived]
-        impl #private::BroadcastTable<#subject> for #table::table {}
+        impl #private::BroadcastTable<#subject> for #table::table {
+            type Model = #subject;
+        }
     }
 }

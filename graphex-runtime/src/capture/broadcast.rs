@@ -32,7 +32,7 @@ pub trait BroadcastDsl<K, Conn, W>: Sized {
     fn broadcast<M>(self) -> M::Broadcast
     where
         M: Chosen<Self, K, Conn, W>,
-        Self: Statement<K, Table: BroadcastTable<M>>,
+        Self: Statement<K, Table: BroadcastTable<M, Model = M>>,
     {
         M::broadcast(self)
     }
@@ -49,10 +49,18 @@ pub trait Chosen<S, K, Conn, W>: ModelType {
     fn broadcast(statement: S) -> Self::Broadcast;
 }
 
-impl<S, K, Conn, W, M: ModelType> Chosen<S, K, Conn, W> for M {
-    type Broadcast = Broadcast<S, M, K, Conn, W>;
+/// The model `M`, if the statement's table has it.
+type ModelOf<S, M, K> = <<S as Statement<K>>::Table as BroadcastTable<M>>::Model;
 
-    fn broadcast(statement: S) -> Broadcast<S, M, K, Conn, W> {
+// Of a model of another table the type of the statement is unknown, so that it is one error.
+impl<S, K, Conn, W, M> Chosen<S, K, Conn, W> for M
+where
+    M: ModelType,
+    S: Statement<K, Table: BroadcastTable<M>>,
+{
+    type Broadcast = Broadcast<S, ModelOf<S, M, K>, K, Conn, W>;
+
+    fn broadcast(statement: S) -> Self::Broadcast {
         Broadcast {
             statement,
             _told: PhantomData,

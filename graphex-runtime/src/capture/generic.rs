@@ -31,7 +31,7 @@ use crate::model::{BroadcastTable, ModelType};
 )]
 pub trait BroadcastStatement<'query, M: ModelType, C, K>:
     BroadcastDsl<K, C, Blocking>
-    + Statement<K, Table: BroadcastTable<M>>
+    + Statement<K, Table: BroadcastTable<M, Model = M>>
     + for<'conn> Run<'conn, 'query, C, M, K, M, Blocking>
 {
 }
@@ -40,7 +40,7 @@ impl<'query, S, M, C, K> BroadcastStatement<'query, M, C, K> for S
 where
     M: ModelType,
     S: BroadcastDsl<K, C, Blocking>
-        + Statement<K, Table: BroadcastTable<M>>
+        + Statement<K, Table: BroadcastTable<M, Model = M>>
         + for<'conn> Run<'conn, 'query, C, M, K, M, Blocking>,
 {
 }

@@ -38,6 +38,7 @@ impl Way for Blocking {
 )]
 pub trait On<W> {}
 
+#[diagnostic::do_not_recommend]
 impl<C: Connection> On<Blocking> for C {}
 
 /// A connection that a hub can be attached to.
@@ -71,6 +72,7 @@ pub trait Attach<W> {
     ) -> Self::Attached<'a>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<C: Connection> Attach<Blocking> for C
 where
     C::Backend: 'static,

@@ -152,6 +152,7 @@ fn one(kind: Kind, sent: &Sent) -> Option<Value> {
             let json = sent.clone().into_json().ok()?;
             Some(Value::Json(std::sync::Arc::new(json)))
         }
+        (Kind::Enum(_), Sent::Enum(name)) => kind.parse_text(name),
         (kind, Sent::String(text)) => kind.parse_text(text),
         _ => None,
     }
@@ -172,6 +173,19 @@ pub(super) fn graphql_type(operand: Operand) -> String {
     }
 }
 
+/// The kind whose type [`graphql_type`] names.
+pub(super) fn named_kind(operand: Operand) -> Kind {
+    let (Operand::One(kind) | Operand::List(kind) | Operand::Bounds(kind)) = operand;
+    let kind = match (operand, kind) {
+        (Operand::One(_), Kind::List(item)) => item.kind,
+        _ => kind,
+    };
+    if matches!(kind, Kind::List(_)) {
+        return Kind::Json;
+    }
+    kind
+}
+
 /// The GraphQL type of a field's value in events.
 pub(super) fn output_type(ty: FieldType) -> String {
     let named = match ty.kind {
@@ -182,13 +196,14 @@ pub(super) fn output_type(ty: FieldType) -> String {
 }
 
 /// async-graphql's own names, so that a schema that has these types has them once.
-fn scalar(kind: Kind) -> &'static str {
+pub(super) fn scalar(kind: Kind) -> &'static str {
     match kind {
         Kind::Bool => "Boolean",
         Kind::Int { min, max } if is_big(min, max) => "BigInt",
         Kind::Int { .. } => "Int",
         Kind::Float => "Float",
         Kind::Text => "String",
+        Kind::Enum(ty) => ty.name,
         Kind::Decimal => "Decimal",
         Kind::Uuid => "UUID",
         Kind::Date => "NaiveDate",
@@ -209,6 +224,7 @@ fn described(kind: Kind) -> String {
         Kind::Int { min, max } => format!("an integer from {min} to {max}"),
         Kind::Float => "a number".to_owned(),
         Kind::Text => "a string".to_owned(),
+        Kind::Enum(ty) => format!("one of {}", ty.values.join(", ")),
         Kind::Decimal => "a decimal number in a string, as \"1.50\", or an integer".to_owned(),
         Kind::Uuid => "a UUID in a string".to_owned(),
         Kind::Date => "a date in a string, as \"2026-03-04\"".to_owned(),

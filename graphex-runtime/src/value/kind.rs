@@ -34,6 +34,25 @@ impl FieldType {
     }
 }
 
+/// A GraphQL enum, of a field whose type derives `Field`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct EnumType {
+    /// Its name.
+    pub name: &'static str,
+    /// Its values.
+    pub values: &'static [&'static str],
+    /// The Rust type, by which it is one with async-graphql's enum of that type.
+    #[doc(hidden)]
+    pub rust_name: &'static str,
+}
+
+impl EnumType {
+    /// Whether this is the name of a value.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.values.contains(&name)
+    }
+}
+
 /// What a descriptor takes from the type of a field.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +82,8 @@ pub enum Kind {
     Float,
     /// [`Value::Text`].
     Text,
+    /// [`Value::Text`], the name of one of the values of a GraphQL enum.
+    Enum(&'static EnumType),
     /// [`Value::Decimal`].
     Decimal,
     /// [`Value::Uuid`].
@@ -86,6 +107,7 @@ impl Kind {
     pub(crate) fn holds(self, value: &Value) -> bool {
         match (self, value) {
             (Self::Int { min, max }, Value::Int(value)) => (min..=max).contains(value),
+            (Self::Enum(ty), Value::Text(name)) => ty.has(name),
             (Self::List(item), Value::List(values)) => values.iter().all(|value| item.holds(value)),
             (Self::Bool, Value::Bool(_))
             | (Self::Float, Value::Float(_))

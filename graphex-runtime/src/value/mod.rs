@@ -16,7 +16,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 pub use decimal::Decimal;
-pub use kind::{Described, FieldType, Kind};
+pub use kind::{Described, EnumType, FieldType, Kind};
 pub use logged::{Database, Logged};
 pub use moment::{Date, DateTime, Instant, Time};
 use order::float_identity;

@@ -9,13 +9,14 @@ impl Kind {
         Some(match self {
             Self::Int { min, max } => Value::Int(integer(text, min, max)?),
             Self::Text => Value::Text(text.to_owned()),
+            Self::Enum(ty) if ty.has(text) => Value::Text(text.to_owned()),
             Self::Decimal => Value::Decimal(Decimal::new(text)?),
             Self::Uuid => Value::Uuid(uuid(text)?),
             Self::Date => Value::Date(date(text)?),
             Self::Time => Value::Time(time(text)?),
             Self::DateTime => Value::DateTime(date_time(text)?),
             Self::Instant => Value::Instant(instant(text)?),
-            Self::Bool | Self::Float | Self::Json | Self::List(_) => return None,
+            Self::Bool | Self::Float | Self::Json | Self::List(_) | Self::Enum(_) => return None,
         })
     }
 }

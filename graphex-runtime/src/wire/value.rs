@@ -160,6 +160,7 @@ impl Reader<'_> {
 pub(super) fn fits(kind: Kind, value: &Value) -> bool {
     match (kind, value) {
         (Kind::Int { min, max }, Value::Int(number)) => (min..=max).contains(number),
+        (Kind::Enum(ty), Value::Text(name)) => ty.has(name),
         (Kind::List(item), Value::List(values)) => values
             .iter()
             .all(|value| value.is_null() || fits(item.kind, value)),

@@ -12,7 +12,8 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use futures_util::StreamExt as _;
 use graphex::prelude::*;
-use graphex::{Heard, Listener, TypedChange};
+use graphex::{ChangeLog, Database, Field, Heard, Listener, TypedChange};
+use graphex_postgres_tests::OwnDatabase;
 use serde_json::json;
 
 diesel::table! {
@@ -149,4 +150,57 @@ async fn what_an_after_trigger_changes_is_not_told() {
         .get_result(&mut conn)
         .unwrap();
     assert!((written - 42.0).abs() < f64::EPSILON);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Field)]
+enum Status {
+    Open,
+    InProgress,
+    #[db_rename = "done"]
+    Closed,
+}
+
+#[derive(ModelType)]
+#[graphex(stream = "tasks", table = "tasks", serialize_data)]
+struct Task {
+    id: i64,
+    status: Status,
+    before: Option<Status>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enum_of_the_database_is_read_back_from_the_log() {
+    let database = OwnDatabase::create("enums");
+    let mut conn = PgConnection::establish(&database.url()).unwrap();
+    conn.batch_execute(
+        "CREATE TYPE status AS ENUM ('open', 'in_progress', 'done'); \
+         CREATE TABLE tasks (id bigint PRIMARY KEY, status status NOT NULL, before text)",
+    )
+    .unwrap();
+    let models = Hub::builder().model::<Task>();
+    models
+        .log_schema(Database::Postgres)
+        .install(&mut conn)
+        .unwrap();
+    let url = database.url();
+    let log = ChangeLog::postgres(move || PgConnection::establish(&url));
+    let hub = models.change_log(log).try_build().unwrap();
+    let mut ear = hub
+        .subscribe::<Task>()
+        .filter("status", Status::Closed)
+        .await
+        .unwrap();
+    conn.batch_execute(
+        "INSERT INTO tasks VALUES (1, 'open', NULL), (2, 'done', 'in_progress'), (3, 'done', NULL)",
+    )
+    .unwrap();
+    for (id, before) in [(2_i64, Some(Status::InProgress)), (3, None)] {
+        let heard = tokio::time::timeout(Duration::from_secs(60), ear.next());
+        let Heard::Change(change) = heard.await.unwrap().unwrap() else {
+            panic!("a gap");
+        };
+        assert_eq!(change.id::<i64>().unwrap(), id);
+        assert_eq!(change.get::<Status>("status").unwrap(), Status::Closed);
+        assert_eq!(change.get::<Option<Status>>("before").unwrap(), before);
+    }
 }

@@ -6,7 +6,7 @@ use async_graphql::registry::{MetaField, MetaInputValue, MetaType, Registry};
 use super::filters::register_filters;
 use super::{
     ACTION, CURSOR, enumeration, field, input, object, register, register_actions, register_begin,
-    register_fields, register_scalar,
+    register_fields, register_kind,
 };
 use crate::graphql::filters::output_type;
 use crate::model::{FieldDescriptor, Model, Payload};
@@ -122,8 +122,8 @@ fn register_data(registry: &mut Registry, model: &Model, rust_name: &'static str
     let visible = model.visible().map(|position| &model.fields[position]);
     let fields: IndexMap<_, _> = visible
         .map(|FieldDescriptor { name, ty, .. }| {
+            register_kind(registry, ty.kind);
             let ty = output_type(*ty);
-            register_scalar(registry, ty.trim_matches(['[', ']', '!']));
             let mut field = field(name, &ty, "");
             field.description = None;
             ((*name).to_owned(), field)

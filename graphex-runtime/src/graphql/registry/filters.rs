@@ -3,9 +3,9 @@
 use async_graphql::indexmap::IndexMap;
 use async_graphql::registry::{MetaInputValue, MetaType, Registry};
 
-use super::{input, register, register_scalar};
+use super::{input, register, register_kind};
 use crate::filters::{Target, keys};
-use crate::graphql::filters::graphql_type;
+use crate::graphql::filters::{graphql_type, named_kind};
 use crate::model::Model;
 
 /// Registers the input type of a model's filters and the scalars it refers to; the argument
@@ -18,7 +18,7 @@ pub(super) fn register_filters(
     let fields: IndexMap<_, _> = keys(model)
         .map(|key| {
             let ty = graphql_type(key.operand);
-            register_scalar(registry, ty.trim_matches(['[', ']', '!']));
+            register_kind(registry, named_kind(key.operand));
             let what = match key.target {
                 Target::Field(_, lookup) => lookup.summary(),
                 Target::Custom(_) => "",

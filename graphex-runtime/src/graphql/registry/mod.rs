@@ -14,8 +14,10 @@ use async_graphql::{InputType, InputValueResult, Value};
 pub(super) use changes::{change_name, changes_root_name, data_name, register_changes};
 pub(super) use control::{confirmation_name, register_subscription, subscription_root_name};
 
+use super::filters::scalar;
 use crate::change::SubscriptionAction;
 use crate::model::Model;
+use crate::value::Kind;
 
 const ACTION: &str = "ActionSubscriptionEnum";
 const CURSOR: &str = "Cursor";
@@ -90,6 +92,18 @@ fn register_fields(registry: &mut Registry, model: &Model, rust_name: &'static s
     let visible = model.visible().map(|field| model.fields[field].graphql);
     register(registry, enumeration(&name, &what, visible, rust_name));
     name
+}
+
+/// Adds the type of a value of this kind: an enum, or a scalar.
+fn register_kind(registry: &mut Registry, kind: Kind) {
+    match kind {
+        Kind::List(item) => register_kind(registry, item.kind),
+        Kind::Enum(ty) => {
+            let values = ty.values.iter().copied();
+            register(registry, enumeration(ty.name, "", values, ty.rust_name));
+        }
+        kind => register_scalar(registry, scalar(kind)),
+    }
 }
 
 /// Adds a scalar that no other type has brought. Scalars of one name are one type to
@@ -177,7 +191,7 @@ fn enumeration<'n>(
     };
     MetaType::Enum {
         name: name.to_owned(),
-        description: Some(description.to_owned()),
+        description: (!description.is_empty()).then(|| description.to_owned()),
         enum_values: values
             .into_iter()
             .map(|name| (name.to_owned(), value(name)))

@@ -13,7 +13,7 @@ use redis::{
     RedisError, RedisResult, Value,
 };
 
-use super::LayerError;
+use super::{LayerError, tls};
 
 /// Time that connecting may take.
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(1);
@@ -90,6 +90,14 @@ impl Server {
         Ok(Self::Cluster(servers))
     }
 
+    pub(super) fn speaks_tls(&self) -> bool {
+        match self {
+            Self::Single(client) => tls::is_spoken(client.get_connection_info()),
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(servers) => servers.iter().any(tls::is_spoken),
+        }
+    }
+
     /// Connects to receive, within a time limit.
     pub(super) async fn connect(&self, pushes: Pushes) -> RedisResult<Connection> {
         self.connect_with(Some(pushes), CONNECT_TIME).await
@@ -110,6 +118,9 @@ impl Server {
         pushes: Option<Pushes>,
         answer_time: Duration,
     ) -> RedisResult<Connection> {
+        if self.speaks_tls() {
+            tls::choose_cryptography();
+        }
         let connecting = async {
             match self {
                 Self::Single(client) => {
@@ -149,11 +160,6 @@ pub(super) fn timed_out() -> std::io::Error {
 
 fn info(url: &str) -> Result<redis::ConnectionInfo, LayerError> {
     let info = url.into_connection_info().map_err(LayerError::Url)?;
-    if matches!(info.addr(), redis::ConnectionAddr::TcpTls { .. }) {
-        // TLS needs one implementation of its cryptography. Where the program has chosen another,
-        // this fails, and that one is used.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
     // What arrives and what is answered come on one connection, told apart by this protocol.
     let settings = info.redis_settings().clone();
     Ok(info.set_redis_settings(settings.set_protocol(ProtocolVersion::RESP3)))

@@ -20,6 +20,7 @@ mod publishing;
 mod pushes;
 mod reach;
 mod shared;
+mod tls;
 
 use std::sync::{Arc, Weak};
 
