@@ -1,5 +1,6 @@
 //! One statement, several models of its table: each of their subscribers is told.
 
+#![cfg(feature = "diesel-async")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use diesel::prelude::*;
