@@ -96,18 +96,15 @@ join_lanes() {
     [ -z "$failed" ]
 }
 
-# All test programs. They wait more than they work, so three run at a time: one that has servers, and
-# two of the others.
+# All test programs. They wait more than they work, so two run at a time: one that has servers, which
+# take the longest, and one of the others.
 test_everything() {
-    local own servers half
+    local own servers
     mapfile -t own < <(programs graphex)
     mapfile -t servers < <(programs others)
     [ ${#own[@]} -gt 50 ] && [ ${#servers[@]} -gt 20 ] || fail 'the test programs are not to be found'
-    half=$((${#own[@]} / 2))
     lane "${servers[@]/#/--test=}"
-    own=("${own[@]/#/--test=}")
-    lane --lib --bins --examples "${own[@]:0:half}"
-    lane "${own[@]:half}"
+    lane --lib --bins --examples "${own[@]/#/--test=}"
     join_lanes
     test_with "${everything[@]}" --doc
 }

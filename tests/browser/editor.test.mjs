@@ -81,7 +81,7 @@ describe('the editor', () => {
     assert.match(await ui.read('Subscription'), /\{ messageSubscription/)
     await ui.page.keyboard.insertText('(')
     await field(ui).press('Control+Space')
-    assert.deepEqual(await offered(ui), ['action', 'channelId', 'data', 'filters', 'id', 'operation'].map((name) => name).sort())
+    assert.deepEqual(await offered(ui), ['action', 'after', 'channelId', 'data', 'filters', 'id', 'operation', 'ready', 'snapshot'])
     await field(ui).press('Escape')
     await ui.$('.cm-tooltip-autocomplete').waitFor({ state: 'detached' })
     await ui.page.keyboard.insertText('action: ')
