@@ -59,6 +59,27 @@ step() {
 # What `cargo test` said, for the table.
 tested=$(mktemp)
 
+# lane <command...>: beside what runs, with what it says kept until `join_lanes`.
+lanes=()
+lane() {
+    local said
+    said=$(mktemp "$target/lane.XXXXXX")
+    "$@" >"$said" 2>&1 &
+    lanes+=("$! $said")
+}
+
+join_lanes() {
+    local one pid said failed=
+    for one in "${lanes[@]}"; do
+        read -r pid said <<<"$one"
+        wait "$pid" || failed=yes
+        tee -a "$tested" <"$said"
+        rm "$said"
+    done
+    lanes=()
+    [ -z "$failed" ]
+}
+
 # test_with <arguments of cargo test...>
 test_with() {
     cargo test "$@" 2>&1 | tee -a "$tested"
@@ -75,37 +96,20 @@ for package in json.load(sys.stdin)["packages"]:
 print("\n".join(sorted(mine if sys.argv[1] == "graphex" else others - mine)))' "$1"
 }
 
-# lane <arguments of cargo test...>: beside what runs, with what it says kept until `join_lanes`.
-lanes=()
-lane() {
-    local said
-    said=$(mktemp "$target/lane.XXXXXX")
-    cargo test "${everything[@]}" "$@" >"$said" 2>&1 &
-    lanes+=("$! $said")
-}
-
-join_lanes() {
-    local one pid said failed=
-    for one in "${lanes[@]}"; do
-        read -r pid said <<<"$one"
-        wait "$pid" || failed=yes
-        tee -a "$tested" <"$said"
-        rm "$said"
-    done
-    lanes=()
-    [ -z "$failed" ]
-}
+# What these measure is time.
+alone=(outages_cluster proxies)
 
 # All test programs. They wait more than they work, so two run at a time: one that has servers, which
 # take the longest, and one of the others.
 test_everything() {
     local own servers
     mapfile -t own < <(programs graphex)
-    mapfile -t servers < <(programs others)
+    mapfile -t servers < <(programs others | grep -vxF "$(printf '%s\n' "${alone[@]}")")
     [ ${#own[@]} -gt 50 ] && [ ${#servers[@]} -gt 20 ] || fail 'the test programs are not to be found'
-    lane "${servers[@]/#/--test=}"
-    lane --lib --bins --examples "${own[@]/#/--test=}"
+    lane cargo test "${everything[@]}" "${servers[@]/#/--test=}"
+    lane cargo test "${everything[@]}" --lib --bins --examples "${own[@]/#/--test=}"
     join_lanes
+    test_with "${everything[@]}" "${alone[@]/#/--test=}"
     test_with "${everything[@]}" --doc
 }
 
@@ -336,7 +340,7 @@ features_of() { sed -n '/^\[features\]$/,/^$/s/^\([a-z-]*\) = .*/\1/p' "$1"; }
 # Nothing but the crate, and so no features of it that others ask for. All features of the parts are
 # features of `graphex`.
 each_feature() {
-    local features half beside
+    local features half
     mapfile -t features < <({
         features_of Cargo.toml
         features_of graphex-runtime/Cargo.toml
@@ -347,13 +351,10 @@ each_feature() {
     # are the packages.
     cargo check --package graphex --no-default-features
     half=$((${#features[@]} / 2))
-    beside=$(mktemp "$target/beside.XXXXXX")
     second_target
-    CARGO_TARGET_DIR=$target/second check_features "${features[@]:0:half}" >"$beside" 2>&1 &
-    check_features "${features[@]:half}" || { kill $!; return 1; }
-    wait $! || { cat "$beside"; return 1; }
-    cat "$beside"
-    rm "$beside"
+    CARGO_TARGET_DIR=$target/second lane check_features "${features[@]:0:half}"
+    lane check_features "${features[@]:half}"
+    join_lanes
 }
 
 check_features() {

@@ -17,11 +17,8 @@ use serde_json::json;
 
 const ROUNDS: usize = 3;
 
-/// Time in which delivery flows again when the cluster is whole: in one round at least, since the others
-/// may meet the pauses between two attempts, or a busy machine, at their worst.
+/// Time in which delivery flows again when the cluster is whole.
 const BACK: Duration = Duration::from_secs(2);
-/// And in each round.
-const BACK_AT_THE_LATEST: Duration = Duration::from_secs(10);
 
 /// Less would be too little for a node on a busy machine.
 const PROBE: Duration = Duration::from_secs(1);
@@ -41,7 +38,6 @@ async fn the_server_of_a_stream_is_killed_and_comes_back() {
         Node::with(cluster.layer(), &prefix, limits),
     );
     let mut load = Load::start(&writer, &listener).await;
-    let mut shortest = Duration::MAX;
     for round in 0..ROUNDS {
         load.until_it_flows().await;
         cluster.servers[place].kill().await;
@@ -56,10 +52,8 @@ async fn the_server_of_a_stream_is_killed_and_comes_back() {
         load.until_it_flows().await;
         let flowed = back.elapsed();
         println!("round {round}: delivery flows again {flowed:?} after the cluster is whole");
-        assert!(flowed < BACK_AT_THE_LATEST, "{flowed:?}");
-        shortest = shortest.min(flowed);
+        assert!(flowed < BACK, "{flowed:?}");
     }
-    assert!(shortest < BACK, "{shortest:?}");
     load.finish(ROUNDS).await;
     assert_eq!(writer.hub.stats().changes_lost, 0);
 }
