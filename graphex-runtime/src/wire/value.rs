@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Reader, Unreadable, Writer};
-use crate::value::{Date, DateTime, Decimal, Instant, Kind, Time, Value};
+use crate::value::{Date, DateTime, Decimal, Instant, Time, Value};
 
 const NULL: u8 = 0;
 const FALSE: u8 = 1;
@@ -153,27 +153,5 @@ impl Reader<'_> {
     fn time(&mut self) -> Result<Time, Unreadable> {
         let nanos = self.unsigned()?;
         Ok(Time { nanos })
-    }
-}
-
-/// Whether a field of this kind has such values. Another version of a model may have others.
-pub(super) fn fits(kind: Kind, value: &Value) -> bool {
-    match (kind, value) {
-        (Kind::Int { min, max }, Value::Int(number)) => (min..=max).contains(number),
-        (Kind::Enum(ty), Value::Text(name)) => ty.has(name),
-        (Kind::List(item), Value::List(values)) => values
-            .iter()
-            .all(|value| value.is_null() || fits(item.kind, value)),
-        (Kind::Bool, Value::Bool(_))
-        | (Kind::Float, Value::Float(_))
-        | (Kind::Text, Value::Text(_))
-        | (Kind::Decimal, Value::Decimal(_))
-        | (Kind::Uuid, Value::Uuid(_))
-        | (Kind::Date, Value::Date(_))
-        | (Kind::Time, Value::Time(_))
-        | (Kind::DateTime, Value::DateTime(_))
-        | (Kind::Instant, Value::Instant(_))
-        | (Kind::Json, Value::Json(_)) => true,
-        _ => false,
     }
 }
