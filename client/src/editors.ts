@@ -19,24 +19,20 @@ interface Actions {
 /** The editors that are filled; headers are only ever typed. */
 const FILLED = ['document', 'variables', 'change', 'changeVariables'] as const
 
-/** Which editor stands behind a tab. */
-const BEHIND: Record<string, EditorName> = {
-  'tab-document': 'document',
-  'tab-variables': 'variables',
-  'tab-headers': 'headers',
-  'tab-change': 'change',
-  'tab-change-variables': 'changeVariables',
+type Look = Pick<EditorOptions, 'language' | 'label' | 'hint'> & {
+  /** The end of the ids of its tab and its pane. */
+  place: string
 }
-
-type Look = Pick<EditorOptions, 'language' | 'label' | 'hint'> & { pane: string }
 
 const LOOKS: Record<EditorName, Look> = {
-  document: { pane: 'pane-document', language: 'graphql', label: 'Subscription', hint: 'subscription { … }' },
-  variables: { pane: 'pane-variables', language: 'json', label: 'Variables of the subscription', hint: '{ }' },
-  headers: { pane: 'pane-headers', language: 'json', label: 'Headers', hint: '{ "authorization": "Bearer …" }' },
-  change: { pane: 'pane-change', language: 'graphql', label: 'Change', hint: 'mutation { … }' },
-  changeVariables: { pane: 'pane-change-variables', language: 'json', label: 'Variables of the change', hint: '{ }' },
+  document: { place: 'document', language: 'graphql', label: 'Subscription', hint: 'subscription { … }' },
+  variables: { place: 'variables', language: 'json', label: 'Variables of the subscription', hint: '{ }' },
+  headers: { place: 'headers', language: 'json', label: 'Headers', hint: '{ "authorization": "Bearer …" }' },
+  change: { place: 'change', language: 'graphql', label: 'Change', hint: 'mutation { … }' },
+  changeVariables: { place: 'change-variables', language: 'json', label: 'Variables of the change', hint: '{ }' },
 }
+
+const NAMES = Object.keys(LOOKS) as EditorName[]
 
 export class Editors {
   private readonly document: EditorView
@@ -44,7 +40,7 @@ export class Editors {
   /** Those behind other tabs are made when they are first shown: making one takes its time. */
   private readonly made: Partial<Record<EditorName, EditorView>> = {}
   private readonly tabs = [...document.querySelectorAll<HTMLElement>('[role="tablist"]')].map((list) => tabs(list, (id) => {
-    const name = BEHIND[id]
+    const name = NAMES.find((name) => id === `tab-${LOOKS[name].place}`)
     if (name) this.show(name)
   }))
 
@@ -54,7 +50,7 @@ export class Editors {
   }
 
   private show(name: EditorName): EditorView {
-    return (this.made[name] ??= editor($(LOOKS[name].pane), {
+    return (this.made[name] ??= editor($(`pane-${LOOKS[name].place}`), {
       ...LOOKS[name],
       text: typed[name],
       onRun: () => (name.startsWith('change') ? this.actions.send() : this.actions.run()),
