@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use async_graphql::{EmptyMutation, Object, Request};
 use futures_util::StreamExt as _;
-use graphex::Connection;
+use graphex::Channel;
 use graphex::prelude::*;
 use tokio::task::JoinSet;
 
@@ -80,7 +80,7 @@ struct World {
     hub: Hub,
     schema: ChatSchema,
     tasks: JoinSet<()>,
-    idle: Vec<Connection>,
+    idle: Vec<Channel>,
     stop: Arc<AtomicBool>,
 }
 
@@ -108,15 +108,15 @@ impl World {
         }
     }
 
-    fn connect(&self, name: &str) -> Connection {
+    fn connect(&self, name: &str) -> Channel {
         self.hub.connect(Identity::new(name)).unwrap()
     }
 
-    async fn subscribe(&self, name: &str, connection: &Connection, field: &str, filters: &str) {
+    async fn subscribe(&self, name: &str, channel: &Channel, field: &str, filters: &str) {
         let document = format!(
             "subscription {{ {field}(channelId: \"{}\", action: ALL_ACTIONS, operation: SUBSCRIBE, \
              filters: {filters}) {{ ok error }} }}",
-            connection.id().as_str()
+            channel.id().as_str()
         );
         let request = Request::new(document).data(Identity::new(name));
         let answer = graphex::execute(&self.schema, request.data(self.hub.clone())).await;
@@ -125,9 +125,9 @@ impl World {
     }
 
     /// A client that takes whatever comes.
-    fn read(&mut self, mut connection: Connection) {
+    fn read(&mut self, mut channel: Channel) {
         self.tasks
-            .spawn(async move { while connection.take().await.is_ok() {} });
+            .spawn(async move { while channel.take().await.is_ok() {} });
     }
 
     /// Writes messages of a length, with a pause after each, from a thread as Diesel does.
@@ -147,14 +147,14 @@ impl World {
     }
 
     async fn plans(&mut self, field: &str, count: usize) {
-        for channel in 0..count / 100 {
-            let name = format!("user:{channel}");
-            let connection = self.connect(&name);
+        for user in 0..count / 100 {
+            let name = format!("user:{user}");
+            let channel = self.connect(&name);
             for number in 0..100 {
-                let filters = format!("{{ text__contains: \"nobody {channel} {number}\" }}");
-                self.subscribe(&name, &connection, field, &filters).await;
+                let filters = format!("{{ text__contains: \"nobody {user} {number}\" }}");
+                self.subscribe(&name, &channel, field, &filters).await;
             }
-            self.idle.push(connection);
+            self.idle.push(channel);
         }
     }
 }

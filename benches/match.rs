@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use async_graphql::{EmptyMutation, Object, Request};
-use graphex::Connection;
+use graphex::Channel;
 use graphex::prelude::*;
 
 const SIZES: [usize; 4] = [1, 1_000, 10_000, 100_000];
@@ -119,7 +119,7 @@ const CASES: [Case; 4] = [
 struct Bench {
     hub: Hub,
     /// By the number that its plan asks for, with the frames that were taken too early.
-    channels: Vec<(Connection, usize)>,
+    channels: Vec<(Channel, usize)>,
     changes: usize,
     /// µs per change, of each round, for each of [`MATCHED`].
     times: [Vec<f64>; MATCHED.len()],
@@ -142,10 +142,10 @@ impl Bench {
         let mut channels = Vec::new();
         for number in 0..plans {
             let identity = Identity::new(format!("user:{number}"));
-            let connection = hub.connect(identity.clone()).unwrap();
-            let channel = connection.id().as_str();
+            let channel = hub.connect(identity.clone()).unwrap();
+            let id = channel.id().as_str();
             let document = format!(
-                "subscription {{ {}(channelId: \"{channel}\", action: UPDATE, operation: SUBSCRIBE, {}) {{ ok error }} }}",
+                "subscription {{ {}(channelId: \"{id}\", action: UPDATE, operation: SUBSCRIBE, {}) {{ ok error }} }}",
                 case.field,
                 (case.arguments)(number)
             );
@@ -154,7 +154,7 @@ impl Bench {
             let answer = graphex::execute(&schema, request).await;
             let answer = serde_json::to_value(answer).unwrap();
             assert_eq!(answer["data"][case.field]["ok"], true, "{answer}");
-            channels.push((connection, 0));
+            channels.push((channel, 0));
         }
         assert_eq!(hub.stats().plans, plans);
         let changes = if case.pins {
@@ -207,9 +207,9 @@ impl Bench {
             }
         }
         for number in numbers {
-            let (connection, frames) = &mut self.channels[number];
+            let (channel, frames) = &mut self.channels[number];
             while *frames == 0 {
-                *frames += connection.take().await.unwrap().len();
+                *frames += channel.take().await.unwrap().len();
             }
             *frames -= 1;
         }

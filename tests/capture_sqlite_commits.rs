@@ -17,7 +17,7 @@ use database::connect;
 use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
 use graphex::prelude::*;
-use graphex::{Connection as Channel, Hub};
+use graphex::{Channel, Hub};
 use in_process::Desk;
 use serde_json::Value;
 

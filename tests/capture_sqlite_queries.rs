@@ -12,7 +12,7 @@ use chrono::{NaiveDate, NaiveDateTime};
 use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection as _};
 use diesel::prelude::*;
 use graphex::prelude::*;
-use graphex::{Connection as Channel, Identity};
+use graphex::{Channel, Identity};
 use in_process::{Desk, frames};
 
 diesel::table! {
@@ -211,11 +211,11 @@ async fn two_hundred_subscribers_cost_no_query() {
     let mut subscribers: Vec<(Channel, usize)> = Vec::new();
     for number in 0..200 {
         let (field, filter) = (["task", "ping"][number % 2], number / 2 % FILTERS.len());
-        let connection = hub.connect(Identity::anonymous()).unwrap();
+        let channel = hub.connect(Identity::anonymous()).unwrap();
         let document = format!(
             "subscription {{ {field}Subscription(channelId: \"{}\", action: ALL_ACTIONS, \
              operation: SUBSCRIBE, filters: {}) {{ ok error }} }}",
-            connection.id().as_str(),
+            channel.id().as_str(),
             FILTERS[filter]
         );
         let (request, anonymous) = (Request::new(document), Identity::anonymous());
@@ -226,7 +226,7 @@ async fn two_hundred_subscribers_cost_no_query() {
             "{} {confirmation}",
             FILTERS[filter]
         );
-        subscribers.push((connection, filter));
+        subscribers.push((channel, filter));
     }
     let mut conn = connect();
     hub.attach(&mut conn).unwrap();
@@ -239,11 +239,11 @@ async fn two_hundred_subscribers_cost_no_query() {
         assert_eq!((changes, statements()), *alone);
     }
 
-    for (connection, filter) in &mut subscribers {
+    for (channel, filter) in &mut subscribers {
         let satisfied = *filter < FILTERS.len() - UNSATISFIED;
         let expected = if satisfied { pings.0 } else { 0 };
         assert_eq!(
-            frames(connection).len() as u64,
+            frames(channel).len() as u64,
             expected,
             "{}",
             FILTERS[*filter]

@@ -377,7 +377,7 @@ mod types {
             _: &NodeSubscriptionArgs,
         ) -> graphex::__private::HookResult<NodeScope> {
             Ok(NodeScope {
-                parent: Some(None),
+                parent: graphex::Pinned::Nothing,
                 hidden: Hidden(1),
             })
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_graphql::{EmptyMutation, Object, Request};
 use futures_util::FutureExt as _;
 use graphex::prelude::*;
-use graphex::{Connection, Kind, Lookup, Stats};
+use graphex::{Channel, Kind, Lookup, Stats};
 use serde_json::{Value, json};
 
 /// Sent as its id alone; who wrote it is not even visible.
@@ -108,19 +108,19 @@ impl Chat {
     }
 
     /// A new channel that has subscribed with these filters.
-    async fn subscribed(&self, filters: &str) -> Connection {
-        let connection = self.hub.connect(Identity::anonymous()).unwrap();
+    async fn subscribed(&self, filters: &str) -> Channel {
+        let channel = self.hub.connect(Identity::anonymous()).unwrap();
         let document = format!(
             "subscription {{ messageSubscription(channelId: \"{}\", action: ALL_ACTIONS, \
              operation: SUBSCRIBE, filters: {filters}) {{ ok error }} }}",
-            connection.id().as_str()
+            channel.id().as_str()
         );
         let answer = within(graphex::execute(&self.schema, Request::new(document))).await;
         assert_eq!(answer.errors, []);
         let answer = answer.data.into_json().unwrap();
         let confirmed = json!({ "messageSubscription": { "ok": true, "error": null } });
         assert_eq!(answer, confirmed);
-        connection
+        channel
     }
 
     fn publish(&self, action: Action, id: i64, room: i64, author: i32) {
@@ -140,16 +140,16 @@ impl Chat {
 }
 
 /// The payload of the next notification, which comes alone.
-async fn only(connection: &mut Connection) -> Value {
-    let mut frames = within(connection.take()).await.unwrap();
+async fn only(channel: &mut Channel) -> Value {
+    let mut frames = within(channel.take()).await.unwrap();
     assert_eq!(frames.len(), 1);
     let mut frame: Value = serde_json::from_slice(&frames.pop_front().unwrap()).unwrap();
     frame["payload"].take()
 }
 
 /// The action and the id of the next notification.
-async fn next(connection: &mut Connection) -> (String, i64) {
-    let payload = only(connection).await;
+async fn next(channel: &mut Channel) -> (String, i64) {
+    let payload = only(channel).await;
     assert_eq!(payload["data"].as_object().unwrap().len(), 1, "{payload}");
     let action = payload["action"].as_str().unwrap().to_owned();
     (action, payload["data"]["id"].as_i64().unwrap())
@@ -159,8 +159,8 @@ fn told(action: &str, id: i64) -> (String, i64) {
     (action.to_owned(), id)
 }
 
-fn assert_told_nothing(connection: &mut Connection) {
-    assert!(connection.take().now_or_never().is_none());
+fn assert_told_nothing(channel: &mut Channel) {
+    assert!(channel.take().now_or_never().is_none());
 }
 
 #[tokio::test]
@@ -236,9 +236,9 @@ async fn it_runs_once_for_each_operand_and_change_whoever_asks() {
         chat.publish(Action::Create, id, 7, author);
     }
     assert_eq!(next(&mut trinity).await, told("create", 2));
-    for connection in &mut all {
-        assert_eq!(next(connection).await, told("create", 1));
-        assert_told_nothing(connection);
+    for channel in &mut all {
+        assert_eq!(next(channel).await, told("create", 1));
+        assert_told_nothing(channel);
     }
     assert_eq!(
         chat.calls(),
@@ -293,8 +293,8 @@ async fn one_that_fails_is_a_gap_for_its_own_subscribers_and_holds_up_nobody_els
     chat.publish(Action::Delete, 1, 7, 1);
     assert_eq!(next(&mut neo).await, told("delete", 1));
     assert_eq!(before.elapsed(), Duration::ZERO);
-    for connection in &mut failing {
-        assert_eq!(only(connection).await["action"], "resync");
+    for channel in &mut failing {
+        assert_eq!(only(channel).await["action"], "resync");
     }
     // The slow one's answer is waited for as long as the limit says.
     assert_eq!(before.elapsed(), chat.hub.limits().lookup_time);

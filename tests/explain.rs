@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_graphql::{EmptyMutation, Object, Request};
 use graphex::prelude::*;
-use graphex::{Connection, Explanation, Limits, Reason, TermKind};
+use graphex::{Channel, Explanation, Limits, Reason, TermKind};
 
 /// A message of a tenant.
 #[derive(Clone, ModelType)]
@@ -94,11 +94,11 @@ fn message(id: i64, tenant: i64, room: i64, text: &str) -> Message {
 }
 
 impl Site {
-    fn connect(&self) -> Connection {
+    fn connect(&self) -> Channel {
         self.hub.connect(user()).unwrap()
     }
 
-    async fn subscribe(&self, to: &Connection, field: &str, arguments: &str) {
+    async fn subscribe(&self, to: &Channel, field: &str, arguments: &str) {
         let id = to.id().as_str();
         let document = format!(
             "subscription {{ {field}(channelId: \"{id}\", operation: SUBSCRIBE, {arguments}) {{ ok error }} }}"
@@ -109,19 +109,19 @@ impl Site {
         assert_eq!(answer[field]["ok"], true, "{answer}");
     }
 
-    async fn messages(&self, arguments: &str) -> Connection {
-        let connection = self.connect();
-        self.subscribe(&connection, "messageSubscription", arguments)
+    async fn messages(&self, arguments: &str) -> Channel {
+        let channel = self.connect();
+        self.subscribe(&channel, "messageSubscription", arguments)
             .await;
-        connection
+        channel
     }
 
-    async fn explain(&self, to: &Connection, message: &Message) -> Explanation {
+    async fn explain(&self, to: &Channel, message: &Message) -> Explanation {
         let id = to.id().as_str();
         self.hub.explain(Action::Update, message, id).await
     }
 
-    async fn reason(&self, to: &Connection, message: &Message) -> Reason {
+    async fn reason(&self, to: &Channel, message: &Message) -> Reason {
         self.explain(to, message).await.reason
     }
 }
@@ -130,8 +130,8 @@ impl Site {
 async fn each_term_that_says_no_is_named() {
     let site = site(|_| {});
     let filters = r#"action: UPDATE, filters: {room__in: [7, 8], text__icontains: "Urgent"}"#;
-    let connection = site.messages(filters).await;
-    let reason = async |message| site.reason(&connection, &message).await;
+    let channel = site.messages(filters).await;
+    let reason = async |message| site.reason(&channel, &message).await;
     let field = "tenant";
     assert_eq!(reason(message(1, 1, 7, "URGENT!")).await, Reason::Delivered);
     assert_eq!(
@@ -154,7 +154,7 @@ async fn each_term_that_says_no_is_named() {
         Reason::Scope { field }
     );
     let deleted = message(1, 1, 7, "urgent");
-    let id = connection.id().as_str();
+    let id = channel.id().as_str();
     let explanation = site.hub.explain(Action::Delete, &deleted, id).await;
     let action = Action::Delete;
     assert_eq!(explanation.reason, Reason::Action { action });
@@ -170,8 +170,8 @@ async fn each_term_that_says_no_is_named() {
 async fn all_terms_are_told_with_what_they_ask_and_what_the_row_has() {
     let site = site(|_| {});
     let arguments = r#"action: UPDATE, id: 5, filters: {room: 7, text__regex: "^a"}"#;
-    let connection = site.messages(arguments).await;
-    let explanation = site.explain(&connection, &message(5, 1, 8, "abc")).await;
+    let channel = site.messages(arguments).await;
+    let explanation = site.explain(&channel, &message(5, 1, 8, "abc")).await;
     let text = "\
 no: the filter `room` leaves the row out
   subscription to update: no: the filter `room` leaves the row out
@@ -201,14 +201,14 @@ async fn what_is_not_there_is_told_apart() {
     let row = message(1, 1, 7, "a");
     let nowhere = site.hub.explain(Action::Update, &row, "no such id").await;
     assert_eq!(nowhere.reason, Reason::NoChannel);
-    let connection = site.connect();
-    assert_eq!(site.reason(&connection, &row).await, Reason::NotJoined);
-    site.subscribe(&connection, "noteSubscription", "action: ALL_ACTIONS")
+    let channel = site.connect();
+    assert_eq!(site.reason(&channel, &row).await, Reason::NotJoined);
+    site.subscribe(&channel, "noteSubscription", "action: ALL_ACTIONS")
         .await;
     let joined = vec!["notes"];
-    let reason = site.reason(&connection, &row).await;
+    let reason = site.reason(&channel, &row).await;
     assert_eq!(reason, Reason::AnotherStream { joined });
-    let id = connection.id().as_str();
+    let id = channel.id().as_str();
     let unknown = site.hub.explain(Action::Update, &Other { id: 1 }, id).await;
     assert_eq!(unknown.reason, Reason::UnknownModel { model: "Other" });
 
@@ -223,10 +223,10 @@ async fn what_is_not_there_is_told_apart() {
     assert_eq!(site.hub.channels_of(&user()).len(), 2);
     assert_eq!(site.hub.channels_of(&Identity::anonymous()), []);
     site.hub.revoke(&user(), "you are out").await;
-    let reason = site.reason(&connection, &row).await;
+    let reason = site.reason(&channel, &row).await;
     assert_eq!(reason.to_string(), "no: the channel is closed: you are out");
-    let id = connection.id().clone();
-    drop((connection, notes));
+    let id = channel.id().clone();
+    drop((channel, notes));
     let gone = site.hub.explain(Action::Update, &row, id.as_str()).await;
     assert_eq!(gone.reason, Reason::NoChannel);
 }
@@ -234,9 +234,9 @@ async fn what_is_not_there_is_told_apart() {
 #[tokio::test]
 async fn a_client_that_reads_too_slowly_has_a_gap() {
     let site = site(|limits| limits.outbox_frames = 4);
-    let mut connection = site.messages("action: UPDATE").await;
+    let mut channel = site.messages("action: UPDATE").await;
     let row = message(1, 1, 7, "a");
-    assert_eq!(site.reason(&connection, &row).await, Reason::Delivered);
+    assert_eq!(site.reason(&channel, &row).await, Reason::Delivered);
     (0..10).for_each(|id| site.hub.publish(Action::Update, &message(id, 1, 7, "a")));
     tokio::time::timeout(Duration::from_secs(20), async {
         while site.hub.stats().overflows == 0 {
@@ -245,10 +245,10 @@ async fn a_client_that_reads_too_slowly_has_a_gap() {
     })
     .await
     .unwrap();
-    assert_eq!(site.reason(&connection, &row).await, Reason::Overflow);
+    assert_eq!(site.reason(&channel, &row).await, Reason::Overflow);
     // Told of it, it goes on.
-    connection.take().await.unwrap();
-    assert_eq!(site.reason(&connection, &row).await, Reason::Delivered);
+    channel.take().await.unwrap();
+    assert_eq!(site.reason(&channel, &row).await, Reason::Delivered);
 }
 
 #[tokio::test]
@@ -256,13 +256,13 @@ async fn a_budget_that_is_spent_and_a_lookup_that_fails_are_named() {
     let site = site(|limits| limits.pattern_work = 10);
     let large = "x".repeat(100_000);
     let arguments = r#"action: UPDATE, filters: {text__regex: "(a|b)+c"}"#;
-    let connection = site.messages(arguments).await;
-    let reason = site.reason(&connection, &message(1, 1, 7, &large)).await;
+    let channel = site.messages(arguments).await;
+    let reason = site.reason(&channel, &message(1, 1, 7, &large)).await;
     let key = "text__regex".to_owned();
     assert_eq!(reason, Reason::BudgetSpent { key });
     let arguments = "action: UPDATE, filters: {known: true}";
-    let connection = site.messages(arguments).await;
-    let reason = site.reason(&connection, &message(1, 1, 7, "a")).await;
+    let channel = site.messages(arguments).await;
+    let reason = site.reason(&channel, &message(1, 1, 7, "a")).await;
     let key = "known".to_owned();
     assert_eq!(reason, Reason::LookupFailed { key });
 }
@@ -291,11 +291,11 @@ async fn it_says_yes_to_what_is_delivered_and_no_to_the_rest() {
         site.hub.publish(Action::Update, &row);
         site.hub.flush().await;
         delivered += site.hub.stats().frames_queued - before.frames_queued;
-        for connection in &subscriptions {
-            explained += u64::from(site.explain(connection, &row).await.is_delivered());
+        for channel in &subscriptions {
+            explained += u64::from(site.explain(channel, &row).await.is_delivered());
         }
-        for connection in &mut subscriptions {
-            let _ = tokio::time::timeout(Duration::ZERO, connection.take()).await;
+        for channel in &mut subscriptions {
+            let _ = tokio::time::timeout(Duration::ZERO, channel.take()).await;
         }
         assert_eq!(delivered, explained, "of {id} {tenant} {room} {}", row.text);
     }
@@ -315,10 +315,10 @@ async fn an_update_that_is_held_back_comes_later() {
         .data(hub.clone())
         .finish();
     let site = Site { hub, schema };
-    let connection = site.connect();
-    site.subscribe(&connection, "noteSubscription", "action: ALL_ACTIONS")
+    let channel = site.connect();
+    site.subscribe(&channel, "noteSubscription", "action: ALL_ACTIONS")
         .await;
-    let id = connection.id().as_str();
+    let id = channel.id().as_str();
     let reason = async |action, row: i64| {
         let explanation = site.hub.explain(action, &Note { id: row }, id).await;
         explanation.reason
@@ -338,8 +338,8 @@ async fn an_update_that_is_held_back_comes_later() {
     assert_eq!(reason(Action::Update, 1).await, Reason::Delivered);
     // There is no log, and so no row before.
     let (before, now) = (message(1, 1, 8, "a"), message(1, 1, 7, "a"));
-    let connection = site.messages("action: UPDATE, filters: {room: 7}").await;
-    let id = connection.id().as_str();
+    let channel = site.messages("action: UPDATE, filters: {room: 7}").await;
+    let id = channel.id().as_str();
     let entered = site.hub.explain_update(&before, &now, id).await;
     assert_eq!(entered.reason, Reason::Delivered);
     let key = "room".to_owned();

@@ -14,7 +14,7 @@ use async_graphql::{EmptyMutation, Object, Request, Schema};
 use dice::Dice;
 use futures_util::FutureExt as _;
 use graphex::prelude::*;
-use graphex::{Connection, Stats};
+use graphex::{Channel, Stats};
 use serde_json::Value;
 
 /// Changes carry ascending ids, so a frame says which change it is of.
@@ -104,7 +104,7 @@ impl Asked {
 
 /// A subscriber, and what it was told.
 struct Listener {
-    connection: Connection,
+    channel: Channel,
     asked: Asked,
     /// The last change that was published before it subscribed.
     since: i64,
@@ -121,7 +121,7 @@ enum Told {
 impl Listener {
     /// Takes what is there.
     fn take(&mut self, hub: &Hub) {
-        let Some(taken) = self.connection.take().now_or_never() else {
+        let Some(taken) = self.channel.take().now_or_never() else {
             return;
         };
         // Ids ascend from one, so the last of so many changes has at least this id.
@@ -216,12 +216,12 @@ impl Run {
     /// As an owner that perhaps others are, too.
     async fn subscribe(&mut self, dice: &mut Dice) {
         let identity = Identity::new(format!("user:{}", dice.below(3)));
-        let connection = self.hub.connect(identity.clone()).unwrap();
+        let channel = self.hub.connect(identity.clone()).unwrap();
         let asked = Asked::any(dice);
         let document = format!(
             "subscription {{ postSubscription(channelId: \"{}\", action: ALL_ACTIONS, \
              operation: SUBSCRIBE, filters: {}, data: [ID]) {{ ok error }} }}",
-            connection.id().as_str(),
+            channel.id().as_str(),
             asked.filters()
         );
         // What was published before and waits is delivered before or after: nobody can tell.
@@ -232,7 +232,7 @@ impl Run {
         let answer = answer.data.into_json().unwrap();
         assert_eq!(answer["postSubscription"]["ok"], true, "{answer}");
         self.listeners.push(Listener {
-            connection,
+            channel,
             asked,
             since,
             told: Vec::new(),

@@ -14,6 +14,22 @@ use diesel::sqlite::Sqlite;
 use graphex::prelude::*;
 use graphex::{BroadcastConnection, BroadcastQuery, BroadcastStatement};
 
+/// Named out of two globs: a name of ours that Diesel's prelude has too does not compile.
+mod no_name_twice {
+    #[allow(unused_imports)]
+    use self::{
+        AppearsOnTable, AsChangeset, Associations, BelongingToDsl, BoolExpressionMethods,
+        BoxableExpression, Column, CombineDsl, Connection, ConnectionError, ConnectionResult,
+        Expression, ExpressionMethods, GroupedBy, HasQuery, Identifiable, Insertable, IntoSql,
+        JoinOnDsl, JoinTo, OptionalExtension, QueryDsl, QueryResult, QuerySource, Queryable,
+        QueryableByName, RunQueryDsl, SaveChangesDsl, Selectable, SelectableExpression,
+        SelectableHelper, Table, TextExpressionMethods,
+    };
+    use diesel::prelude::*;
+    #[allow(unused_imports, reason = "used where a name is in both")]
+    use graphex::*;
+}
+
 /// Generic over the connection.
 mod repository {
     use super::*;

@@ -44,7 +44,7 @@ mod renamed {
         ) -> ::gx::__private::HookResult<MessageScope> {
             ::std::result::Result::Ok(MessageScope {
                 tenant: 1,
-                room: ::std::option::Option::None,
+                room: ::gx::Pinned::Anything,
                 kind: ::std::vec::Vec::new(),
             })
         }

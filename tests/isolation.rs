@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_graphql::{Data, EmptyMutation, Object, Request, Schema};
 use graphex::prelude::*;
-use graphex::{Connection, Limits};
+use graphex::{Channel, Limits};
 use in_process::{Desk, frames};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -106,11 +106,11 @@ fn note(id: i64) -> Note {
     }
 }
 
-async fn subscribe(chat: &Chat, name: &str, connection: &Connection, field: &str, rest: &str) {
+async fn subscribe(chat: &Chat, name: &str, channel: &Channel, field: &str, rest: &str) {
     let document = format!(
         "subscription {{ {field}(channelId: \"{}\", action: ALL_ACTIONS, operation: SUBSCRIBE{rest}) \
          {{ ok error }} }}",
-        connection.id().as_str()
+        channel.id().as_str()
     );
     let answer = chat
         .ask(&user(name), Request::new(document), Data::default())
@@ -118,16 +118,16 @@ async fn subscribe(chat: &Chat, name: &str, connection: &Connection, field: &str
     assert_eq!(answer["data"][field]["ok"], true, "{answer}");
 }
 
-async fn listening(chat: &Chat, name: &str, filters: &str) -> Connection {
-    let connection = chat.hub.connect(user(name)).unwrap();
+async fn listening(chat: &Chat, name: &str, filters: &str) -> Channel {
+    let channel = chat.hub.connect(user(name)).unwrap();
     let filters = format!(", filters: {filters}");
-    subscribe(chat, name, &connection, "messageSubscription", &filters).await;
-    connection
+    subscribe(chat, name, &channel, "messageSubscription", &filters).await;
+    channel
 }
 
 /// Waits for a notification; its payload.
-async fn next(connection: &mut Connection) -> Value {
-    let taken = tokio::time::timeout(Duration::from_secs(20), connection.take());
+async fn next(channel: &mut Channel) -> Value {
+    let taken = tokio::time::timeout(Duration::from_secs(20), channel.take());
     let mut taken = taken.await.expect("nothing came").unwrap();
     assert_eq!(taken.len(), 1, "{taken:?}");
     let mut frame: Value = serde_json::from_slice(&taken.pop_front().unwrap()).unwrap();
@@ -197,7 +197,7 @@ async fn changes_come_in_order_whichever_of_them_are_decided_beside_the_lane() {
     }
 }
 
-async fn rest_in_order(client: &mut Connection, mut id: usize) {
+async fn rest_in_order(client: &mut Channel, mut id: usize) {
     while id < 20 {
         for frame in client.take().await.unwrap() {
             let frame: Value = serde_json::from_slice(&frame).unwrap();
@@ -210,11 +210,11 @@ async fn rest_in_order(client: &mut Connection, mut id: usize) {
 #[tokio::test]
 async fn patterns_can_be_left_out() {
     let chat = chat(&Likes::new(0), |limits| limits.pattern_bytes = 0);
-    let connection = chat.hub.connect(user("user")).unwrap();
+    let channel = chat.hub.connect(user("user")).unwrap();
     let document = format!(
         "subscription {{ messageSubscription(channelId: \"{}\", action: CREATE, operation: SUBSCRIBE, \
          filters: {{ text__regex: \"a\" }}) {{ ok error }} }}",
-        connection.id().as_str()
+        channel.id().as_str()
     );
     let answer = chat
         .ask(&user("user"), Request::new(document), Data::default())
@@ -244,8 +244,8 @@ async fn a_slow_lookup_waits_for_its_owner_alone() {
     assert_eq!(likes.most.load(Ordering::Relaxed), 5);
     // Each answer that comes too late is a gap that is told.
     tokio::time::sleep(Duration::from_secs(600)).await;
-    for connection in &mut greedy {
-        assert!(is_resync(&next(connection).await));
+    for channel in &mut greedy {
+        assert!(is_resync(&next(channel).await));
     }
 }
 

@@ -128,7 +128,7 @@ async fn scope_filters_id_and_actions_say_what_is_heard() {
     let asking = || hub.subscribe::<Order>();
     let scope = |tenant, room: Option<i64>| OrderScope {
         tenant,
-        room: room.map(Some),
+        room: room.map_or(graphex::Pinned::Anything, graphex::Pinned::Only),
     };
     let mut all = asking().await.unwrap();
     let mut here = asking().scope(scope(1, None)).await.unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use async_graphql::{EmptyMutation, Object, Request};
 use futures_util::{FutureExt as _, StreamExt as _};
 use graphex::prelude::*;
-use graphex::{Connection, HubBuilder, Limits};
+use graphex::{Channel, HubBuilder, Limits};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use tokio::sync::Notify;
 
@@ -120,9 +120,9 @@ impl Site {
         assert!(within.is_ok(), "{name} is {}", self.get(name));
     }
 
-    async fn messages(&self, arguments: &str) -> Connection {
-        let connection = self.hub.connect(user("ann")).unwrap();
-        let id = connection.id().as_str();
+    async fn messages(&self, arguments: &str) -> Channel {
+        let channel = self.hub.connect(user("ann")).unwrap();
+        let id = channel.id().as_str();
         let document = format!(
             "subscription {{ messageSubscription(channelId: \"{id}\", operation: SUBSCRIBE, action: UPDATE{arguments}) {{ ok error }} }}"
         );
@@ -130,7 +130,7 @@ impl Site {
         let answer = graphex::execute(&self.schema, request).await;
         let answer = answer.data.into_json().unwrap();
         assert_eq!(answer["messageSubscription"]["ok"], true, "{answer}");
-        connection
+        channel
     }
 
     fn update(&self, id: i64, text: &str) {
@@ -238,8 +238,8 @@ async fn rights_that_end_are_counted_by_how() {
     let ended = tokio::time::timeout(Duration::from_secs(20), expiring.closed());
     assert_eq!(ended.await.unwrap(), graphex::CloseReason::Expired);
     site.hub.rescope(&user("eve")).await;
-    for connection in [&mut rescoped, &mut same] {
-        assert_eq!(connection.closed().await, graphex::CloseReason::Rescoped);
+    for channel in [&mut rescoped, &mut same] {
+        assert_eq!(channel.closed().await, graphex::CloseReason::Rescoped);
     }
     drop((expiring, rescoped, same));
     assert_eq!(

@@ -266,9 +266,9 @@ async fn whose_scope_has_changed_is_closed_and_begins_anew() {
     other.silent().await;
     drop(two_channel);
     // Whoever asks by hand is told why.
-    let mut connection = server.hub.own.connect(Identity::new("user:9")).unwrap();
+    let mut channel = server.hub.own.connect(Identity::new("user:9")).unwrap();
     server.hub.own.rescope(&Identity::new("user:9")).await;
-    assert_eq!(connection.take().await, Err(CloseReason::Rescoped));
+    assert_eq!(channel.take().await, Err(CloseReason::Rescoped));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -326,8 +326,11 @@ async fn members_have_what_sql_has_for_them_beside_writers() {
             continue;
         }
         let last = 1_000 + step as i64;
-        conn.batch_execute(&format!("INSERT INTO posts VALUES ({last}, 9, 'last')"))
-            .unwrap();
+        // The one before goes: a run of any length has a table of one size.
+        conn.batch_execute(&format!(
+            "DELETE FROM posts WHERE id >= 1000; INSERT INTO posts VALUES ({last}, 9, 'last')"
+        ))
+        .unwrap();
         for (client, server) in &mut clients {
             client.until(server, last).await;
             let rooms = members.rooms(client.user);

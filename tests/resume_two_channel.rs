@@ -240,7 +240,7 @@ async fn who_is_cut_off_again_and_again_has_neither_hole_nor_double() {
 }
 
 /// Creates that wait for a client that takes nothing, a page of the log with long texts; from the first.
-async fn missed(server: &Server, store: &Store, connection: &graphex::Connection) {
+async fn missed(server: &Server, store: &Store, channel: &graphex::Channel) {
     let user = Some(1);
     let (client, cursor) = ready(server, user).await;
     drop(client);
@@ -255,17 +255,17 @@ async fn missed(server: &Server, store: &Store, connection: &graphex::Connection
         .await;
     let document = format!(
         "subscription {{ noteSubscription(channelId: \"{}\", {EVERYTHING}, after: \"{cursor}\") {{ ok error }} }}",
-        connection.id().as_str()
+        channel.id().as_str()
     );
     let (_, answer) = server.post(user, json!({ "query": document })).await;
     assert_eq!(answer["data"]["noteSubscription"]["ok"], true, "{answer}");
 }
 
 /// Takes all that was missed, each once and in order.
-async fn take_all(connection: &mut graphex::Connection) {
+async fn take_all(channel: &mut graphex::Channel) {
     let mut seen = 0;
     while seen < MISSED {
-        for frame in harness::within(connection.take()).await.unwrap().iter() {
+        for frame in harness::within(channel.take()).await.unwrap().iter() {
             seen += 1;
             let notification: Value = serde_json::from_slice(frame).unwrap();
             assert_eq!(notification["payload"]["data"]["id"], seen);
@@ -294,8 +294,8 @@ async fn what_a_client_is_to_be_sent_is_counted_while_it_does_not_take_it() {
     let (store, server) = site("two-counted", MISSED * TEXT + 100 * 1024).await;
     let user = || graphex::Identity::new("user:1");
     let hub = &server.hub.own;
-    let mut connection = hub.connect(user()).unwrap();
-    missed(&server, &store, &connection).await;
+    let mut channel = hub.connect(user()).unwrap();
+    missed(&server, &store, &channel).await;
     let fill = || -> Result<Vec<_>, _> { (0..10).map(|_| hub.connect(user())).collect() };
     harness::within(async {
         while fill().is_ok() {
@@ -305,7 +305,7 @@ async fn what_a_client_is_to_be_sent_is_counted_while_it_does_not_take_it() {
     .await;
     let refused = fill().unwrap_err().to_string();
     assert!(refused.contains("bytes"), "{refused}");
-    take_all(&mut connection).await;
+    take_all(&mut channel).await;
     harness::within(async {
         while fill().is_err() {
             tokio::task::yield_now().await;
@@ -319,13 +319,13 @@ async fn what_a_client_is_to_be_sent_is_counted_while_it_does_not_take_it() {
 async fn who_may_not_hold_what_it_missed_gets_it_all_the_same() {
     let (store, server) = site("two-little", 100 * 1024).await;
     let user = graphex::Identity::new("user:1");
-    let mut connection = server.hub.own.connect(user).unwrap();
-    missed(&server, &store, &connection).await;
-    take_all(&mut connection).await;
+    let mut channel = server.hub.own.connect(user).unwrap();
+    missed(&server, &store, &channel).await;
+    take_all(&mut channel).await;
     assert_eq!(server.hub.stats().resyncs, 0);
     // It stands: what follows comes.
     store.insert([1_000]);
-    let frames = harness::within(connection.take()).await.unwrap();
+    let frames = harness::within(channel.take()).await.unwrap();
     let frames: Vec<_> = frames.iter().collect();
     assert!(String::from_utf8_lossy(frames[0]).contains("note 1000"));
 }

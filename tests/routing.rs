@@ -11,7 +11,7 @@ mod wishes;
 use async_graphql::{Data, EmptyMutation, Executor, Object};
 use dice::Dice;
 use graphex::prelude::*;
-use graphex::{Connection, Identity};
+use graphex::{Channel, Identity};
 use in_process::{Desk, Prepared, frames};
 use serde_json::{Value, json};
 use wishes::{ACTIONS, Forced, Held, Post, Rooms, Table, Wish, payload};
@@ -114,7 +114,7 @@ fn hub() -> Hub {
 struct Route {
     stream: String,
     document: Prepared,
-    connection: Connection,
+    channel: Channel,
 }
 
 impl Route {
@@ -134,7 +134,7 @@ impl Route {
         Self {
             stream: small(model).chars().map(snake).collect(),
             document: Prepared::new(&document),
-            connection: hub.connect(Identity::anonymous()).unwrap(),
+            channel: hub.connect(Identity::anonymous()).unwrap(),
         }
     }
 
@@ -148,7 +148,7 @@ impl Route {
         wish: &Wish,
     ) -> bool {
         let variables = json!({
-            "channel": self.connection.id().as_str(), "action": action, "operation": operation,
+            "channel": self.channel.id().as_str(), "action": action, "operation": operation,
             "id": id, "filters": filters, "data": wish.data,
         });
         let mut data = Data::default();
@@ -280,10 +280,10 @@ impl Subscriber {
             .map(|(action, post)| self.held.payloads(*action, post));
         let expected: Vec<_> = expected.collect();
         for Route {
-            stream, connection, ..
+            stream, channel, ..
         } in &mut self.routes
         {
-            let frames = frames(connection);
+            let frames = frames(channel);
             let mut got = frames.iter().map(|frame| payload(stream, frame));
             for (expected, change) in expected.iter().zip(changes) {
                 let mut of_change: Vec<_> = got.by_ref().take(expected.len()).collect();

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use async_graphql::{Data, EmptyMutation, EmptySubscription, Guard, Object, Request, Variables};
 use dice::Dice;
 use graphex::prelude::*;
-use graphex::{Connection, Identity};
+use graphex::{Channel, Identity, Pinned};
 use in_process::{Desk, frames, literal};
 use serde_json::{Map, Value, json};
 use wishes::{ACTIONS, Forced, Held, Post, Rooms, Table, Wish, payload};
@@ -207,7 +207,7 @@ fn site() -> Site {
 }
 
 struct Client {
-    connection: Connection,
+    channel: Channel,
     identity: Identity,
     user: User,
     journal: Journal,
@@ -215,14 +215,14 @@ struct Client {
 
 impl Client {
     /// Of this tenant, in this room of it or in all.
-    fn new(site: &Site, tenant: &str, room: Option<Option<i64>>) -> Self {
+    fn new(site: &Site, tenant: &str, room: Pinned<i64>) -> Self {
         let identity = Identity::new(format!("{tenant} {room:?}"));
         let forced = Forced {
             tenant: tenant.to_owned(),
             rooms: Rooms::Optional(room),
         };
         Self {
-            connection: site.hub.connect(identity.clone()).unwrap(),
+            channel: site.hub.connect(identity.clone()).unwrap(),
             identity,
             user: User {
                 forced,
@@ -234,7 +234,7 @@ impl Client {
 
     /// The answer to a document, in which `$channel` is the client's own.
     async fn ask(&self, site: &Site, document: &str, variables: Value) -> Value {
-        let id = format!("\"{}\"", self.connection.id().as_str());
+        let id = format!("\"{}\"", self.channel.id().as_str());
         let request = Request::new(document.replace("$channel", &id));
         self.send(site, request, variables).await
     }
@@ -258,7 +258,7 @@ impl Client {
 
     /// The ids of the rows that the client was told of.
     fn ids(&mut self) -> Vec<i64> {
-        let frames = frames(&mut self.connection);
+        let frames = frames(&mut self.channel);
         let id = |frame: String| {
             let frame: Value = serde_json::from_str(&frame).unwrap();
             frame["payload"]["data"]["id"].as_i64().unwrap()
@@ -331,8 +331,8 @@ async fn a_filter_on_a_scoped_field_can_only_narrow() {
         ("id: 1, filters: {id__in: [1, 3]}", &[1]),
     ];
     for (arguments, expected) in cases {
-        let mut everywhere = Client::new(&site, "a", None);
-        let mut in_room = Client::new(&site, "a", Some(Some(1)));
+        let mut everywhere = Client::new(&site, "a", Pinned::Anything);
+        let mut in_room = Client::new(&site, "a", Pinned::Only(1));
         for client in [&everywhere, &in_room] {
             let refused = client.control(&site, "SUBSCRIBE", arguments).await;
             assert_eq!(refused, None, "{arguments}");
@@ -347,7 +347,7 @@ async fn a_filter_on_a_scoped_field_can_only_narrow() {
 #[tokio::test]
 async fn an_alias_is_only_a_name() {
     let mut site = site();
-    let mut client = Client::new(&site, "a", None);
+    let mut client = Client::new(&site, "a", Pinned::Anything);
     // Under the name of a stream that this user may have too.
     let document = "subscription { noteSubscription: messageSubscription(channelId: $channel, \
          action: CREATE, operation: SUBSCRIBE, filters: {tenant__in: [\"a\", \"b\"]}) \
@@ -363,7 +363,7 @@ async fn an_alias_is_only_a_name() {
 #[tokio::test]
 async fn only_the_operation_that_is_named_runs() {
     let mut site = site();
-    let mut client = Client::new(&site, "a", None);
+    let mut client = Client::new(&site, "a", Pinned::Anything);
     let document = |channel: &str| {
         let field = |room: i64| {
             format!(
@@ -374,7 +374,7 @@ async fn only_the_operation_that_is_named_runs() {
         let (one, two) = (field(1), field(2));
         format!("subscription One {{ {one} }} subscription Two {{ {two} }}")
     };
-    let document = document(&format!("\"{}\"", client.connection.id().as_str()));
+    let document = document(&format!("\"{}\"", client.channel.id().as_str()));
     for name in [None, Some("Three"), Some("")] {
         let mut request = Request::new(&document);
         request.operation_name = name.map(str::to_owned);
@@ -468,7 +468,7 @@ async fn a_variable_is_what_it_holds_and_nothing_else() {
         ("$i: ID", "id: $i", json!({}), &[1, 2]),
     ];
     for (definitions, arguments, variables, expected) in cases {
-        let mut client = Client::new(&site, "a", None);
+        let mut client = Client::new(&site, "a", Pinned::Anything);
         let refused = with_variables(&site, &client, definitions, arguments, variables.clone());
         assert_eq!(refused.await, None, "{definitions} {arguments} {variables}");
         publish_rows(&mut site).await;
@@ -483,7 +483,7 @@ async fn a_variable_is_what_it_holds_and_nothing_else() {
 #[tokio::test]
 async fn a_variable_that_is_absent_or_null_in_a_filter_is_an_error() {
     let site = site();
-    let client = Client::new(&site, "a", None);
+    let client = Client::new(&site, "a", Pinned::Anything);
     for (definition, variables) in [
         ("$r: Int", json!({})),
         ("$r: Int", json!({"r": null})),
@@ -577,7 +577,7 @@ fn hostile_shapes() -> Vec<Value> {
 #[tokio::test]
 async fn filters_that_name_what_they_may_not_or_have_the_wrong_shape_join_nothing() {
     let site = site();
-    let client = Client::new(&site, "a", None);
+    let client = Client::new(&site, "a", Pinned::Anything);
     for filters in hostile_filters().into_iter().chain(hostile_shapes()) {
         let mut written = vec![(literal(&filters), "", json!({}))];
         written.push(("$f".to_owned(), "$f: MessageFilters", json!({"f": filters})));
@@ -599,7 +599,7 @@ async fn filters_that_name_what_they_may_not_or_have_the_wrong_shape_join_nothin
 #[tokio::test]
 async fn a_skipped_field_cannot_be_named() {
     let site = site();
-    let client = Client::new(&site, "a", None);
+    let client = Client::new(&site, "a", Pinned::Anything);
     for (definitions, arguments, variables) in [
         ("", "data: [SECRET]", json!({})),
         ("", "data: SECRET", json!({})),
@@ -637,7 +637,7 @@ async fn a_skipped_field_cannot_be_named() {
 #[tokio::test]
 async fn a_skipped_field_of_the_scope_holds_and_cannot_be_named() {
     let mut site = site();
-    let mut client = Client::new(&site, "a", None);
+    let mut client = Client::new(&site, "a", Pinned::Anything);
     let document = |definitions: &str, arguments: &str| {
         format!(
             "subscription{definitions} {{ letterSubscription(channelId: $channel, action: CREATE, \
@@ -675,7 +675,7 @@ async fn a_skipped_field_of_the_scope_holds_and_cannot_be_named() {
     }
     site.delivered().await;
     let expected = r#"{"action":"create","model":"forum.post","data":{"id":2}}"#;
-    let frames = frames(&mut client.connection);
+    let frames = frames(&mut client.channel);
     let payloads: Vec<_> = frames
         .iter()
         .map(|frame| payload("letters", frame))
@@ -688,7 +688,7 @@ async fn a_skipped_field_of_the_scope_holds_and_cannot_be_named() {
 #[tokio::test]
 async fn a_regular_expression_takes_linear_time() {
     let mut site = site();
-    let mut client = Client::new(&site, "a", None);
+    let mut client = Client::new(&site, "a", Pinned::Anything);
     // A backtracking engine would take 2^4096 steps.
     let bomb = r#"filters: {text__regex: "^(a+)+$"}"#;
     assert_eq!(client.control(&site, "SUBSCRIBE", bomb).await, None);
@@ -707,7 +707,7 @@ async fn a_regular_expression_takes_linear_time() {
 #[tokio::test]
 async fn a_document_of_any_depth_is_answered() {
     let site = site();
-    let client = Client::new(&site, "a", None);
+    let client = Client::new(&site, "a", Pinned::Anything);
     for depth in [10, 1_000, 100_000] {
         for (open, close) in [("[", "]"), ("{room: ", "}")] {
             let value = open.repeat(depth) + "1" + &close.repeat(depth);
@@ -722,10 +722,10 @@ async fn a_document_of_any_depth_is_answered() {
 #[tokio::test]
 async fn a_foreign_channel_cannot_be_driven() {
     let mut site = site();
-    let mut victim = Client::new(&site, "a", None);
+    let mut victim = Client::new(&site, "a", Pinned::Anything);
     assert_eq!(victim.control(&site, "SUBSCRIBE", "id: 1").await, None);
-    let attacker = Client::new(&site, "b", None);
-    let id = victim.connection.id().as_str().to_owned();
+    let attacker = Client::new(&site, "b", Pinned::Anything);
+    let id = victim.channel.id().as_str().to_owned();
     for operation in ["SUBSCRIBE", "UNSUBSCRIBE"] {
         for (definitions, channel, variables) in [
             ("", format!("\"{id}\""), json!({})),
@@ -755,7 +755,7 @@ async fn a_foreign_channel_cannot_be_driven() {
 #[tokio::test]
 async fn each_hook_runs_once_per_subscribe_and_sees_nothing_joined() {
     let site = site();
-    let client = Client::new(&site, "a", None);
+    let client = Client::new(&site, "a", Pinned::Anything);
     // How many subscriptions and plans there are before each: the third is the first one again.
     for (arguments, held) in [("id: 1", 0), ("id: 2", 1), ("id: 1", 2)] {
         assert_eq!(client.control(&site, "SUBSCRIBE", arguments).await, None);
@@ -773,7 +773,7 @@ async fn each_hook_runs_once_per_subscribe_and_sees_nothing_joined() {
 #[tokio::test]
 async fn a_hook_that_says_no_or_fails_joins_nothing() {
     let mut site = site();
-    let mut client = Client::new(&site, "a", None);
+    let mut client = Client::new(&site, "a", Pinned::Anything);
     let internal = "the subscription failed on the server; its log says why";
     for (fate, error, hooks) in [
         (Fate::Denied, "not you", &["authorize"][..]),
@@ -800,7 +800,7 @@ async fn a_hook_that_says_no_or_fails_joins_nothing() {
 #[tokio::test]
 async fn who_is_denied_later_keeps_what_is_there_and_can_end_it() {
     let mut site = site();
-    let mut client = Client::new(&site, "a", None);
+    let mut client = Client::new(&site, "a", Pinned::Anything);
     assert_eq!(
         client
             .control(&site, "SUBSCRIBE", "filters: {room: 1}")
@@ -828,7 +828,7 @@ async fn who_is_denied_later_keeps_what_is_there_and_can_end_it() {
 #[tokio::test]
 async fn subscribing_again_after_the_scope_has_changed_replaces_it() {
     let mut site = site();
-    let mut client = Client::new(&site, "a", None);
+    let mut client = Client::new(&site, "a", Pinned::Anything);
     assert_eq!(
         client.control(&site, "SUBSCRIBE", "filters: {}").await,
         None
@@ -855,8 +855,8 @@ async fn a_guard_of_the_schema_serves_in_authorize() {
     let site = site();
     let document = "subscription { noteSubscription(channelId: $channel, action: CREATE, \
                     operation: SUBSCRIBE) { ok error } }";
-    let insider = Client::new(&site, "a", None);
-    let outsider = Client::new(&site, "b", None);
+    let insider = Client::new(&site, "a", Pinned::Anything);
+    let outsider = Client::new(&site, "b", Pinned::Anything);
     let answer = outsider.ask(&site, document, json!({})).await;
     assert_eq!(refusal(&answer).unwrap(), "for another tenant");
     assert_eq!(site.hub.stats().subscriptions, 0);
@@ -876,7 +876,7 @@ async fn a_guard_of_the_schema_serves_in_authorize() {
 #[tokio::test]
 async fn a_root_field_behind_a_directive_or_a_fragment_joins_nothing() {
     let site = site();
-    let client = Client::new(&site, "a", None);
+    let client = Client::new(&site, "a", Pinned::Anything);
     let field = "messageSubscription(channelId: $channel, action: CREATE, operation: SUBSCRIBE)";
     for document in [
         format!("subscription {{ {field} @skip(if: true) {{ ok error }} }}"),
@@ -899,12 +899,12 @@ async fn a_root_field_behind_a_directive_or_a_fragment_joins_nothing() {
 #[tokio::test]
 async fn a_schema_without_the_stream_joins_nothing() {
     let site = site();
-    let client = Client::new(&site, "a", None);
+    let client = Client::new(&site, "a", Pinned::Anything);
     let other = Schema::build(Query, EmptyMutation, EmptySubscription).finish();
     let document = format!(
         "subscription {{ messageSubscription(channelId: \"{}\", action: CREATE, \
          operation: SUBSCRIBE) {{ ok error }} }}",
-        client.connection.id().as_str()
+        client.channel.id().as_str()
     );
     let other = Desk::new(site.hub.clone(), other);
     let answer = other.ask(&client.identity, Request::new(document), Data::default());
@@ -1025,7 +1025,7 @@ impl Walker {
     }
 
     fn check(&mut self, action: Action, post: &Post) -> usize {
-        let frames = frames(&mut self.client.connection);
+        let frames = frames(&mut self.client.channel);
         let own = post.tenant == self.client.user.forced.tenant;
         assert!(
             own || frames.is_empty(),
@@ -1050,12 +1050,12 @@ async fn over_random_steps_nobody_is_told_what_is_not_theirs() {
     let mut dice = Dice::new();
     let mut site = site();
     let clients = [
-        ("a", None),
-        ("a", Some(Some(1))),
-        ("a", Some(None)),
-        ("b", None),
-        ("a&room=1", Some(Some(0))),
-        ("é:%", None),
+        ("a", Pinned::Anything),
+        ("a", Pinned::Only(1)),
+        ("a", Pinned::Nothing),
+        ("b", Pinned::Anything),
+        ("a&room=1", Pinned::Only(0)),
+        ("é:%", Pinned::Anything),
     ];
     let mut walkers: Vec<_> = clients
         .into_iter()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_graphql::{EmptyMutation, Object, Request, Response};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
-use graphex::Connection;
+use graphex::Channel;
 use graphex::prelude::*;
 use serde_json::Value;
 
@@ -52,16 +52,16 @@ fn site(throttle: Option<Duration>) -> Site {
 }
 
 impl Site {
-    async fn two_channel(&self) -> Connection {
-        let connection = self.hub.connect(Identity::anonymous()).unwrap();
-        let id = connection.id().as_str();
+    async fn two_channel(&self) -> Channel {
+        let channel = self.hub.connect(Identity::anonymous()).unwrap();
+        let id = channel.id().as_str();
         let document = format!(
             "subscription {{ positionSubscription(channelId: \"{id}\", operation: SUBSCRIBE, action: ALL_ACTIONS) {{ ok error }} }}"
         );
         let answer = graphex::execute(&self.schema, Request::new(document)).await;
         let answer = answer.data.into_json().unwrap();
         assert_eq!(answer["positionSubscription"]["ok"], true, "{answer}");
-        connection
+        channel
     }
 
     /// A subscription of the standard protocols, which has joined.
@@ -90,8 +90,8 @@ impl Site {
 }
 
 /// All that is there: action, key and x.
-async fn told(connection: &mut Connection) -> Vec<(String, i64, i64)> {
-    let taken = tokio::time::timeout(Duration::ZERO, connection.take()).await;
+async fn told(channel: &mut Channel) -> Vec<(String, i64, i64)> {
+    let taken = tokio::time::timeout(Duration::ZERO, channel.take()).await;
     let frames = taken.map(Result::unwrap).unwrap_or_default();
     let event = |frame: &[u8]| {
         let frame: Value = serde_json::from_slice(frame).unwrap();
@@ -262,9 +262,9 @@ async fn a_channel_subscribes_so_often_a_second() {
     let schema = Schema::build(Query, EmptyMutation, Subscription::default())
         .data(hub.clone())
         .finish();
-    let connection = hub.connect(Identity::anonymous()).unwrap();
+    let channel = hub.connect(Identity::anonymous()).unwrap();
     let subscribe = async || {
-        let id = connection.id().as_str();
+        let id = channel.id().as_str();
         let document = format!(
             "subscription {{ positionSubscription(channelId: \"{id}\", operation: SUBSCRIBE, action: CREATE) {{ error }} }}"
         );

@@ -96,9 +96,10 @@ use crate::error::Errors;
 ///   one Rust variant (`room1` and `room_1`).
 /// * `scope(tenant, optional(room), any_of(label))`: what the server pins for each subscriber, who
 ///   can neither widen nor drop it. `tenant` pins one value, `optional(room)` one value or none,
-///   `any_of(label)` a list. The struct implements `Scoped`.
+///   `any_of(label)` a list. Of a field that may be null, `optional(room)` is a `Pinned`, so that
+///   "no room" is not taken for "every room". The struct implements `Scoped`.
 ///   *Errors*: an unknown or repeated field; an unknown form; an `opaque` field; no field at all;
-///   a type without `Equality`; `Scoped` is not implemented. The other way round, `Scoped` is
+///   a type without `Equality`; `optional` of an `Option` under another name; `Scoped` is not implemented. The other way round, `Scoped` is
 ///   implemented without this key: E0119, conflicting implementations.
 /// * `index_fields(tenant, room)`: what changes are routed by. A subscriber whose scope pins them
 ///   all hears of no other rows, at no cost.

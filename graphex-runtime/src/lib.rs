@@ -81,7 +81,7 @@ pub use error::{CloseReason, ConnectError};
 pub use filters::Filters;
 pub use graphql::{DocumentGuard, ModelChanges, ModelSubscription, execute};
 pub use hub::{
-    BuildError, ChannelId, Connection, Explained, Explanation, FieldError, Heard, Hub, HubBuilder,
+    BuildError, Channel, ChannelId, Explained, Explanation, FieldError, Heard, Hub, HubBuilder,
     Identity, ListenError, Listener, Reason, Stats, Subscribing, Term, TermKind, TypedChange,
 };
 pub use limits::{Limits, SlowReader};
@@ -89,5 +89,5 @@ pub use lookup::Lookup;
 pub use model::{Authorized, ModelType, Scoped, TableName, UnreadableRow};
 pub use value::{
     Database, Date, DateTime, Decimal, EnumType, Equality, Field, FieldType, FromValue, Instant,
-    Key, Kind, Logged, Time, Value,
+    Key, Kind, Logged, Pinned, Time, Value,
 };

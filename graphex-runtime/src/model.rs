@@ -125,7 +125,8 @@ pub trait ModelType: Sized + Send + Sync + 'static {
 /// of another type that came with `?` (a database error) is logged and answered by a generic
 /// sentence, as is a panic.
 ///
-/// `NULL` equals nothing: a scope value `None` for a nullable field matches no row.
+/// `NULL` equals nothing: a scope value `None` for a nullable field matches no row. What
+/// `optional(field)` pins of one is a [`Pinned`](crate::Pinned).
 ///
 /// The scope holds for as long as the subscription does; subscribing again asks anew and replaces
 /// it. It is no part of what a subscription is called by, so `UNSUBSCRIBE` does not ask and ends

@@ -18,7 +18,7 @@ pub use crate::model::{
 };
 pub use crate::predicate::Pins;
 pub use crate::value::{
-    Described, EnumType, Equality, Field, FieldType, FromValue, Key, Kind, Logged, Value,
+    Described, EnumType, Equality, Field, FieldType, FromValue, Key, Kind, Logged, Pinned, Value,
 };
 
 /// The value of an `opaque` field: whatever serde makes of it.

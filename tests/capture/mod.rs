@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_graphql::{EmptyMutation, Object, Request, Schema};
 use diesel::prelude::*;
-use graphex::{Action, Connection, Hub, Identity, ModelType, execute};
+use graphex::{Action, Channel, Hub, Identity, ModelType, execute};
 
 diesel::table! {
     notes (id) {
@@ -87,7 +87,7 @@ pub(crate) struct Feed {
 /// The same on the runtime of its test.
 pub(crate) struct Listener {
     pub(crate) hub: Hub,
-    connection: Connection,
+    channel: Channel,
 }
 
 /// Marks the end of what was published so far.
@@ -136,20 +136,20 @@ impl Listener {
             .data(hub.clone())
             .finish();
         let identity = Identity::new("reader");
-        let connection = hub.connect(identity.clone()).unwrap();
+        let channel = hub.connect(identity.clone()).unwrap();
         let subscribe = format!(
             "subscription {{ noteSubscription(channelId: \"{}\", action: ALL_ACTIONS, \
              operation: SUBSCRIBE) {{ ok }} }}",
-            connection.id().as_str()
+            channel.id().as_str()
         );
         let answer = execute(&schema, Request::new(subscribe).data(identity)).await;
         assert_eq!(answer.data.to_string(), "{noteSubscription: {ok: true}}");
-        Self { hub, connection }
+        Self { hub, channel }
     }
 
     /// What comes next.
     pub(crate) async fn next(&mut self) -> Vec<Told> {
-        let next = tokio::time::timeout(Duration::from_secs(60), self.connection.take());
+        let next = tokio::time::timeout(Duration::from_secs(60), self.channel.take());
         let frames = next.await.expect("nothing came").unwrap();
         frames.iter().map(|frame| read(frame)).collect()
     }
@@ -161,7 +161,7 @@ impl Listener {
         self.hub.publish(Action::Create, &Note::new(sentinel, ""));
         let reading = async {
             loop {
-                for frame in self.connection.take().await.unwrap() {
+                for frame in self.channel.take().await.unwrap() {
                     let one = read(&frame);
                     if one.id == sentinel {
                         return;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_graphql::{EmptyMutation, Object, Request, Schema};
 use diesel::prelude::*;
 use futures_util::FutureExt as _;
-use graphex::{BuildError, ChangeLog, Connection, Hub, Identity, LogSchema, ModelType, execute};
+use graphex::{BuildError, ChangeLog, Channel, Hub, Identity, LogSchema, ModelType, execute};
 
 diesel::table! {
     notes (id) {
@@ -42,7 +42,7 @@ impl Query {
 /// A hub with a subscriber to all notes.
 pub(crate) struct Feed {
     pub(crate) hub: Hub,
-    connection: Connection,
+    channel: Channel,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -62,18 +62,18 @@ impl Feed {
             .data(hub.clone())
             .finish();
         let identity = Identity::new("reader");
-        let connection = hub.connect(identity.clone()).unwrap();
+        let channel = hub.connect(identity.clone()).unwrap();
         let subscribe = format!(
             "subscription {{ noteSubscription(channelId: \"{}\", action: ALL_ACTIONS, \
              operation: SUBSCRIBE) {{ ok }} }}",
-            connection.id().as_str()
+            channel.id().as_str()
         );
         let answer = runtime.block_on(execute(&schema, Request::new(subscribe).data(identity)));
         assert_eq!(answer.data.to_string(), "{noteSubscription: {ok: true}}");
         drop(entered);
         Ok(Self {
             hub,
-            connection,
+            channel,
             runtime,
         })
     }
@@ -85,7 +85,7 @@ impl Feed {
         self.runtime
             .block_on(async { tokio::time::timeout(deadline, flushing).await })
             .expect("it is flushed within the deadline");
-        let there = self.connection.take().now_or_never();
+        let there = self.channel.take().now_or_never();
         let frames = there.map_or_else(Default::default, Result::unwrap);
         frames.iter().map(|frame| read(frame)).collect()
     }
@@ -95,7 +95,7 @@ impl Feed {
         let mut all = Vec::new();
         let reading = async {
             while all.last().map(String::as_str) != Some(last) {
-                for frame in self.connection.take().await.unwrap() {
+                for frame in self.channel.take().await.unwrap() {
                     all.push(read(&frame));
                 }
             }

@@ -8,7 +8,7 @@ use async_graphql::parser::parse_query;
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Data, Executor, Request, Variables};
 use futures_util::FutureExt as _;
-use graphex::{Action, Connection, Hub, Identity, ModelType};
+use graphex::{Action, Channel, Hub, Identity, ModelType};
 use serde_json::Value;
 
 /// No test waits so long for a delivery; one that does has failed.
@@ -62,8 +62,8 @@ impl<E: Executor> Desk<E> {
 }
 
 /// The frames that wait for a client.
-pub(crate) fn frames(connection: &mut Connection) -> Vec<String> {
-    let Some(taken) = connection.take().now_or_never() else {
+pub(crate) fn frames(channel: &mut Channel) -> Vec<String> {
+    let Some(taken) = channel.take().now_or_never() else {
         return Vec::new();
     };
     let taken = taken.expect("the channel is open");

@@ -128,7 +128,10 @@ macro_rules! model {
                     let scope = ctx.data::<$crate::oracle::Scope>()?;
                     Ok($scope {
                         $equal: Stored::of(&scope.equal),
-                        $optional: scope.optional.as_ref().map(Stored::of),
+                        $optional: scope.optional.as_ref().map_or(
+                            graphex::Pinned::Anything,
+                            |value| Option::into(Stored::of(value)),
+                        ),
                         $any_of: scope.any_of.iter().map(Stored::of).collect(),
                     })
                 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_graphql::Executor;
 use futures_util::{FutureExt as _, StreamExt as _};
-use graphex::{Action, Connection, Hub, Identity, Lookup, execute};
+use graphex::{Action, Channel, Hub, Identity, Lookup, execute};
 use tokio::runtime::Runtime;
 
 use super::counts::{Counts, Outcome};
@@ -126,7 +126,7 @@ struct Run<'r, D, E> {
 /// A subscriber.
 struct Subscriber {
     demand: Demand,
-    connection: Connection,
+    channel: Channel,
     document: Document,
     /// The SQL of the whole predicate, of its filters, and of the rest.
     sql: String,
@@ -180,8 +180,8 @@ impl<D: Database, E: Executor> Run<'_, D, E> {
         conditions: &mut Vec<String>,
     ) -> Subscriber {
         let identity = Identity::new("subscriber");
-        let connection = self.hub.connect(identity.clone()).unwrap();
-        let document = document(model, &demand, connection.id().as_str());
+        let channel = self.hub.connect(identity.clone()).unwrap();
+        let document = document(model, &demand, channel.id().as_str());
         let mut request = document.request().data(identity);
         if let Some(scope) = &demand.scope {
             request = request.data(scope.clone());
@@ -214,7 +214,7 @@ impl<D: Database, E: Executor> Run<'_, D, E> {
         conditions.extend(filters);
         Subscriber {
             demand,
-            connection,
+            channel,
             document,
             sql,
             whole,
@@ -356,13 +356,13 @@ impl<D: Database, E: Executor> Run<'_, D, E> {
         let answer = |position: usize| answers.as_bytes()[position] == b'1';
         let Subscriber {
             demand,
-            connection,
+            channel,
             document,
             sql,
             whole,
             rest,
         } = subscriber;
-        let frames = match connection.take().now_or_never() {
+        let frames = match channel.take().now_or_never() {
             Some(frames) => frames.unwrap(),
             None => VecDeque::new(),
         };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use graphex::Action;
+use graphex::{Action, Pinned};
 use serde_json::{Map, Value, json};
 
 use crate::dice::Dice;
@@ -94,15 +94,19 @@ pub(crate) struct Forced {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rooms {
-    /// `optional(room)`: perhaps none, and perhaps one that is null, which equals nothing.
-    Optional(Option<Option<i64>>),
+    /// `optional(room)`.
+    Optional(Pinned<i64>),
     /// `any_of(room)`.
     AnyOf(Vec<Option<i64>>),
 }
 
 impl Forced {
     pub(crate) fn random_optional(dice: &mut Dice) -> Self {
-        let room = dice.one_in(2).then(|| dice.pick(&ROOMS));
+        let room = if dice.one_in(2) {
+            dice.pick(&ROOMS).into()
+        } else {
+            Pinned::Anything
+        };
         Self {
             tenant: tenant(dice),
             rooms: Rooms::Optional(room),
@@ -123,8 +127,9 @@ impl Forced {
 
     fn holds(&self, post: &Post) -> bool {
         let room_holds = match &self.rooms {
-            Rooms::Optional(None) => true,
-            Rooms::Optional(Some(room)) => room.is_some() && post.room == *room,
+            Rooms::Optional(Pinned::Anything) => true,
+            Rooms::Optional(Pinned::Nothing) => false,
+            Rooms::Optional(Pinned::Only(room)) => post.room == Some(*room),
             Rooms::AnyOf(rooms) => post.room.is_some() && rooms.contains(&post.room),
         };
         post.tenant == self.tenant && room_holds
@@ -133,12 +138,12 @@ impl Forced {
     /// The same as filters that pin no field to certain values.
     fn as_filters(&self) -> Vec<(&'static str, Value)> {
         let mut filters = vec![("tenant__range", json!([self.tenant, self.tenant]))];
-        let rooms = match &self.rooms {
-            Rooms::Optional(None) => return filters,
-            Rooms::Optional(Some(room)) => std::slice::from_ref(room),
-            Rooms::AnyOf(rooms) => rooms.as_slice(),
+        let names: Vec<_> = match &self.rooms {
+            Rooms::Optional(Pinned::Anything) => return filters,
+            Rooms::Optional(Pinned::Nothing) => Vec::new(),
+            Rooms::Optional(Pinned::Only(room)) => vec![room.to_string()],
+            Rooms::AnyOf(rooms) => rooms.iter().flatten().map(i64::to_string).collect(),
         };
-        let names: Vec<_> = rooms.iter().flatten().map(i64::to_string).collect();
         filters.push(("room_name__regex", json!(one_of(&names))));
         filters
     }

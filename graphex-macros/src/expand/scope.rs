@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{PathArguments, Type, TypeGroup, TypeParen};
 
 use super::alias;
 use crate::attr::value::ScopeForm;
@@ -24,7 +26,10 @@ pub(super) fn scope(model: &Model) -> TokenStream {
         let doc = document(entry.form, &field.name.text);
         let ty = match entry.form {
             ScopeForm::Required => ty.clone(),
-            ScopeForm::Optional => quote!(::core::option::Option<#ty>),
+            ScopeForm::Optional => match item_of_option(ty) {
+                Some(item) => quote!(#private::Pinned<#item>),
+                None => quote!(::core::option::Option<#ty>),
+            },
             ScopeForm::AnyOf => quote!(#private::Vec<#ty>),
             ScopeForm::Unknown => model.unknown_ident().into_token_stream(),
         };
@@ -47,13 +52,28 @@ pub(super) fn values(model: &Model) -> TokenStream {
         let field = &model.fields[entry.field.field];
         let (name, ty) = (&field.ident, &field.ty);
         let position = Literal::usize_unsuffixed(model.position(entry.field.field));
-        let (method, exact) = match entry.form {
-            ScopeForm::Required => (quote!(equal), quote!(exact)),
-            ScopeForm::Optional => (quote!(optional), quote!(exact_if_any)),
-            ScopeForm::AnyOf => (quote!(any_of), quote!(all_exact)),
-            ScopeForm::Unknown => return None,
+        let item = item_of_option(ty);
+        let (method, exact, ty) = match (entry.form, &item) {
+            (ScopeForm::Required, _) => (quote!(equal), quote!(exact), ty),
+            (ScopeForm::Optional, Some(item)) => (quote!(pinned), quote!(exact_pinned), item),
+            (ScopeForm::Optional, None) => (quote!(optional), quote!(exact_if_any), ty),
+            (ScopeForm::AnyOf, _) => (quote!(any_of), quote!(all_exact), ty),
+            (ScopeForm::Unknown, _) => return None,
         };
         Some(quote!(.#method(#position, <#ty as #private::Equality>::#exact(&self.#name))))
+    });
+    // `None` has one meaning.
+    let never_null = entries(model).filter_map(|entry| {
+        let ty = &model.fields[entry.field.field].ty;
+        let is_plain = entry.form == ScopeForm::Optional && item_of_option(ty).is_none();
+        is_plain.then(|| {
+            quote_spanned! {Span::call_site().located_at(ty.span())=>
+                const _: () = ::core::assert!(
+                    !<#ty as #private::Equality>::MAY_BE_NULL,
+                    "this may be null, and `optional` does not see it: write the type as `Option<…>`",
+                );
+            }
+        })
     });
     quote! {
         #[automatically_derived]
@@ -62,6 +82,8 @@ pub(super) fn values(model: &Model) -> TokenStream {
                 #private::Pins::new()#(#pins)*
             }
         }
+
+        #(#never_null)*
     }
 }
 
@@ -92,6 +114,22 @@ fn entries(model: &Model) -> impl Iterator<Item = &ScopeEntry> {
         .scope_entries()
         .iter()
         .filter(move |entry| seen.insert(entry.field.field))
+}
+
+/// What an `Option`, written as one, is an option of.
+fn item_of_option(ty: &TokenStream) -> Option<TokenStream> {
+    let mut ty = syn::parse2(ty.clone()).ok()?;
+    while let Type::Group(TypeGroup { elem, .. }) | Type::Paren(TypeParen { elem, .. }) = ty {
+        ty = *elem;
+    }
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.into_iter().next_back()?;
+    match last.arguments {
+        PathArguments::AngleBracketed(items) if last.ident == "Option" => {
+            items.args.first().map(ToTokens::to_token_stream)
+        }
+        _ => None,
+    }
 }
 
 fn document(form: ScopeForm, name: &str) -> String {

@@ -92,6 +92,10 @@ const _: () = {
                 .optional(2, <i64 as __gx::Equality>::exact_if_any(&self.room))
         }
     }
+    const _: () = ::core::assert!(
+        ! < i64 as __gx::Equality > ::MAY_BE_NULL,
+        "this may be null, and `optional` does not see it: write the type as `Option<…>`",
+    );
     #[automatically_derived]
     impl __gx::ModelType for Message {
         type Args = MessageSubscriptionArgs;

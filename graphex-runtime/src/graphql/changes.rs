@@ -25,7 +25,7 @@ use crate::error::Refusal;
 use crate::filters::Filters;
 use crate::hooks::Hooks;
 use crate::hub::{
-    Begin, Connection, Envelope, Identity, Operation, Registration, Resumed, subscribed,
+    Begin, Channel, Envelope, Identity, Operation, Registration, Resumed, subscribed,
 };
 use crate::limits::Limits;
 use crate::model::{Model, ModelType, RawArgs};
@@ -90,7 +90,7 @@ enum Source {
     Transport,
     /// A channel of the field's own: under a transport that knows nothing of plans, or where an
     /// extension of the schema has a say in what is streamed.
-    Own(Connection, Operation),
+    Own(Channel, Operation),
 }
 
 async fn subscribe(
@@ -139,18 +139,18 @@ async fn join(
     let (source, registration) = match ctx.data_opt::<Registration>() {
         Some(registration) if Extent::is_direct(ctx) => (Source::Transport, registration.clone()),
         Some(registration) => {
-            let (connection, operation) = registration.branch()?;
+            let (channel, operation) = registration.branch()?;
             let registration = operation.registration();
-            (Source::Own(connection, operation), registration)
+            (Source::Own(channel, operation), registration)
         }
         None => {
             let anonymous = Identity::anonymous();
             let identity = ctx.data_opt::<Identity>().unwrap_or(&anonymous);
-            let connection = hub.connect(identity.clone())?;
+            let channel = hub.connect(identity.clone())?;
             // Another transport's executor has the document.
-            let operation = Operation::new(&connection, Envelope::default(), 0)?;
+            let operation = Operation::new(&channel, Envelope::default(), 0)?;
             let registration = operation.registration();
-            (Source::Own(connection, operation), registration)
+            (Source::Own(channel, operation), registration)
         }
     };
     registration.check(model)?;
@@ -179,16 +179,16 @@ impl Source {
     fn responses(self) -> Responses<'static> {
         match self {
             Self::Transport => Box::pin(stream::pending()),
-            Self::Own(connection, operation) => {
-                let batches = stream::unfold(Some((connection, operation)), |state| async {
-                    let (mut connection, operation) = state?;
-                    match connection.take().await {
+            Self::Own(channel, operation) => {
+                let batches = stream::unfold(Some((channel, operation)), |state| async {
+                    let (mut channel, operation) = state?;
+                    match channel.take().await {
                         Ok(frames) => {
                             let responses: Vec<_> = frames.iter().map(response).collect();
-                            Some((responses, Some((connection, operation))))
+                            Some((responses, Some((channel, operation))))
                         }
                         // The transport has it closed with the client's, and says why.
-                        Err(_) if connection.is_branch() => std::future::pending().await,
+                        Err(_) if channel.is_branch() => std::future::pending().await,
                         Err(reason) => {
                             let mut error = ServerError::new(reason.to_string(), None);
                             let extensions = error.extensions.get_or_insert_default();

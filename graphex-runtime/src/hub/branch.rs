@@ -3,19 +3,19 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::channel::{Channel, ChannelId, Role};
+use super::channels::{ChannelId, ChannelState, Role};
 use super::cost::CHANNEL;
 use super::engine::Engine;
 use super::holdings::Holdings;
 use super::outbox::Outbox;
-use super::{Connection, Hub, lock};
+use super::{Channel, Hub, lock};
 use crate::error::Refusal;
 
 impl Hub {
     /// Opens a channel beside another, of the same client: it may do what that may, is counted as
     /// memory of the same identity, and is no client of its own. Whatever closes it closes the
     /// other too; it is to be dropped with the transport of the other.
-    pub(super) fn branch(&self, stem: &Arc<Channel>) -> Result<Connection, Refusal> {
+    pub(super) fn branch(&self, stem: &Arc<ChannelState>) -> Result<Channel, Refusal> {
         let id = self.channel_id().map_err(Refusal::NoChannel)?;
         let Engine {
             channels,
@@ -28,9 +28,9 @@ impl Hub {
         let outbox = Arc::new(Outbox::new(Arc::clone(bounds), Arc::clone(counters)));
         let channel = Arc::new(stem.branch(id, Arc::clone(&outbox), holdings));
         lock(channels).insert(Arc::clone(&channel), place);
-        Ok(Connection {
+        Ok(Channel {
             hub: self.clone(),
-            channel,
+            state: channel,
             outbox,
             present: self.engine.drain.present(),
             stem: Some(Arc::clone(stem)),
@@ -39,14 +39,14 @@ impl Hub {
     }
 }
 
-impl Connection {
+impl Channel {
     /// Whether it is beside another, which it ends with.
     pub(crate) const fn is_branch(&self) -> bool {
         self.stem.is_some()
     }
 }
 
-impl Channel {
+impl ChannelState {
     /// One beside this. Its right has no end of its own: that of this one can be renewed.
     fn branch(&self, id: ChannelId, outbox: Arc<Outbox>, holdings: &Arc<Holdings>) -> Self {
         let (identity, served) = (self.identity.clone(), self.served.clone());

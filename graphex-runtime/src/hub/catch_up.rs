@@ -13,7 +13,7 @@ mod tests;
 use std::sync::{Arc, PoisonError, Weak};
 
 use super::begin::{Begin, Place};
-use super::channel::SubscriptionKey;
+use super::channels::SubscriptionKey;
 use super::delivery::Delivery;
 use super::engine::Engine;
 use super::holdings::Held;

@@ -1,274 +1,317 @@
-//! Channels: open connections and what each is subscribed to.
+//! Opening and closing channels.
 
-use std::collections::{HashMap, HashSet};
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use bytes::Bytes;
 
-use super::connection::Subscription;
-use super::explain::Terms;
-use super::holdings::{Held, Holdings, Quota};
+use super::channels::{ChannelId, ChannelState};
+use super::drain::Present;
+use super::engine::Engine;
+use super::holdings::Held;
 use super::identity::Identity;
-use super::lock;
-use super::outbox::Outbox;
-use super::owner::Owner;
-use super::plan::Seat;
-use super::rate::Rate;
-use super::subscriber::Subscriber;
+use super::outbox::{Outbox, Taken};
+use super::{Hub, lock};
 use crate::change::Action;
+use crate::error::{CloseReason, ConnectError};
 use crate::filters::Filters;
-use crate::model::Model;
-use crate::node::NodeId;
+use crate::measure::Stamp;
 use crate::value::Value;
 
-/// A channel's id, `channel_id` on the wire: opaque hexadecimal digits, 160 bits of them random.
+/// An open channel, for transports: send its id to the client, then what [`Channel::take`]
+/// gives. Dropped, the channel has left everything and its id is refused.
 ///
-/// The first digits say which process has the channel, so that requests find it from another.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChannelId(Arc<str>);
-
-impl ChannelId {
-    /// A new id for a channel of this node.
-    pub(crate) fn random(node: NodeId) -> Result<Self, getrandom::Error> {
-        Ok(Self(format!("{node}{}", secret()?).into()))
-    }
-
-    /// The id as clients send it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// 160 random bits as hexadecimal digits: nobody guesses them.
-pub(crate) fn secret() -> Result<String, getrandom::Error> {
-    let mut bits = [0; 20];
-    getrandom::fill(&mut bits)?;
-    Ok(bits.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-impl std::borrow::Borrow<str> for ChannelId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Some of the digits only: who reads a log must not be able to drive the channel.
-impl fmt::Debug for ChannelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}…",
-            self.0
-                .get(NodeId::DIGITS..NodeId::DIGITS + 8)
-                .unwrap_or_default()
-        )
-    }
-}
-
-/// Whose a channel is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    /// A client's.
-    Client,
-    /// A client's too, beside its own one, with which it ends.
-    Branch,
-    /// The process's own.
-    Listener,
-}
-
-/// One open connection.
+/// The WebSocket endpoint of the `axum` feature is one user of it; this is another:
+///
+/// ```
+/// use graphex_runtime::{Hub, Identity};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::builder().build();
+/// let channel = hub.connect(Identity::new("user:1"))?;
+/// assert_eq!(channel.id().as_str().len(), 56);
+/// drop(channel);
+/// assert_eq!(hub.stats().channels, 0);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
-pub(crate) struct Channel {
-    pub(crate) id: ChannelId,
-    pub(crate) identity: Identity,
-    pub(crate) owner: Owner,
-    pub(super) quota: Quota,
-    /// The streams its endpoint serves; all of the hub's without a list.
-    pub(super) served: Option<Arc<HashSet<String>>>,
-    pub(crate) outbox: Arc<Outbox>,
-    /// When the right of its identity ends; a later end can be brought.
-    pub(super) expires_at: Mutex<Option<Instant>>,
-    pub(super) role: Role,
-    /// What its protocol is called in the metrics.
-    pub(super) transport: &'static str,
-    /// Of its subscribing.
-    pub(super) rate: Arc<Rate>,
-    /// Locked before the plans of a stream, never after.
-    pub(super) subscriptions: Mutex<Subscriptions>,
-}
-
-/// What a channel is subscribed to.
-#[derive(Debug, Default)]
-pub(super) struct Subscriptions {
-    /// Set once; nothing joins afterwards.
-    pub(super) closed: bool,
-    pub(super) held: HashMap<SubscriptionKey, Joined>,
-}
-
-/// What tells the subscriptions of a channel apart, together with the action.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct SubscriptionKey {
-    pub(super) stream: &'static str,
-    name: Name,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Name {
-    /// In the two-channel protocol: what was asked. Those that are told where they are have numbers of
-    /// their own.
-    Asked {
-        id: Option<Value>,
-        filters: Filters,
-        number: u64,
-    },
-    /// In the standard protocols: the operation, however alike two of them are.
-    Operation(u64),
-}
-
-impl SubscriptionKey {
-    pub(super) fn asked(model: &Model, subscription: &Subscription, number: u64) -> Self {
-        let (id, filters) = (subscription.id.clone(), subscription.filters.clone());
-        let name = Name::Asked {
-            id,
-            filters,
-            number,
-        };
-        let stream = model.stream;
-        Self { stream, name }
-    }
-
-    /// Whether a client calls both the same.
-    pub(super) fn is_called_as(&self, other: &Self) -> bool {
-        match (&self.name, &other.name) {
-            (
-                Name::Asked { id, filters, .. },
-                Name::Asked {
-                    id: other_id,
-                    filters: other_filters,
-                    ..
-                },
-            ) => self.stream == other.stream && id == other_id && filters == other_filters,
-            _ => self == other,
-        }
-    }
-
-    pub(super) fn of_operation(model: &Model, number: u64) -> Self {
-        Self {
-            stream: model.stream,
-            name: Name::Operation(number),
-        }
-    }
-}
-
-/// A subscription with what it has joined.
-#[derive(Debug)]
-pub(super) struct Joined {
-    pub(super) subscriber: Arc<Subscriber>,
-    /// What its plans make one predicate of.
-    pub(super) terms: Terms,
-    /// The seat for each action, by `action as usize`.
-    pub(super) seats: [Option<Seat>; Action::ALL.len()],
-}
-
-impl Joined {
-    /// Whether it is told of an action that is none of these.
-    pub(super) fn has_other_than(&self, actions: &[Action]) -> bool {
-        let mut seats = self.seats.iter().flatten();
-        seats.any(|seat| !actions.contains(&seat.plan().action))
-    }
+pub struct Channel {
+    pub(super) hub: Hub,
+    pub(super) state: Arc<ChannelState>,
+    /// The state's, at hand.
+    pub(super) outbox: Arc<Outbox>,
+    #[cfg_attr(
+        not(feature = "axum"),
+        allow(dead_code, reason = "counted for as long as it is held")
+    )]
+    pub(super) present: Present,
+    /// The channel that this is beside of, if it is a [branch](Hub::branch).
+    pub(super) stem: Option<Arc<ChannelState>>,
+    /// When the process heard of what was taken first and is not sent.
+    pub(super) unsent: Option<Stamp>,
 }
 
 impl Channel {
-    pub(super) fn new(
-        id: ChannelId,
+    /// The channel's id: what the client sends as `channelId`.
+    #[must_use]
+    pub fn id(&self) -> &ChannelId {
+        &self.state.id
+    }
+
+    /// Waits for notifications and takes all that are there, in order, each a JSON text.
+    ///
+    /// # Errors
+    ///
+    /// Why the hub closed the channel; what waited is dropped, and it stays closed.
+    pub async fn take(&mut self) -> Result<VecDeque<Bytes>, CloseReason> {
+        loop {
+            let taken = self.taken().await;
+            if let (Err(reason), Some(stem)) = (&taken, &self.stem) {
+                stem.outbox.close(reason.clone());
+            }
+            let frames: VecDeque<_> = taken?.frames.collect();
+            if !frames.is_empty() {
+                return Ok(frames);
+            }
+        }
+    }
+
+    /// The same, or no frames where a [`Notifier`] asks for the channel's attention.
+    pub(crate) async fn taken(
+        &mut self,
+    ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
+        let taken = self.outbox.take().await?;
+        self.unsent = self.unsent.or(taken.heard);
+        Ok(taken)
+    }
+
+    /// What was taken is with the client's connection.
+    #[cfg(feature = "axum")]
+    pub(crate) fn sent(&mut self) {
+        if let Some(heard) = self.unsent.take() {
+            self.hub.engine.measures.delivered.since(heard);
+        }
+    }
+
+    /// Makes it a channel of this identity, on whom it is counted from now on. Nothing may have
+    /// joined. After an error it is good for nothing but to be closed.
+    #[cfg(feature = "axum")]
+    pub(crate) fn become_of(&mut self, identity: Identity) -> Result<(), ConnectError> {
+        let engine = &self.hub.engine;
+        let place = lock(&engine.channels).remove(&self.state);
+        if let Some(at) = lock(&self.state.expires_at).take() {
+            engine.rights.forget(&self.state.id, at);
+        }
+        let Some(place) = place else {
+            return Ok(());
+        };
+        let place = place.move_to(&identity)?;
+        self.state = Arc::new(self.state.of(identity, &engine.holdings));
+        self.hub.list(&self.state, place)
+    }
+
+    /// Takes over a later end of the right of the same identity; whether it is the same.
+    #[cfg(feature = "axum")]
+    pub(crate) fn renew(&self, identity: &Identity) -> bool {
+        let is_same = self.state.identity == *identity;
+        if is_same {
+            self.hub.renew(&self.state, identity);
+        }
+        is_same
+    }
+
+    /// For who says goodbye when the connection is gone already.
+    #[cfg(feature = "axum")]
+    pub(crate) fn present(&self) -> Present {
+        self.present.clone()
+    }
+
+    /// For who has something for the channel's writer to do.
+    #[cfg(feature = "axum")]
+    pub(crate) fn notifier(&self) -> Notifier {
+        Notifier(Arc::clone(&self.outbox))
+    }
+
+    /// The hub that it is a channel of.
+    #[cfg(feature = "testing")]
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Waits until the hub closes the channel.
+    pub async fn closed(&mut self) -> CloseReason {
+        self.outbox.closed().await
+    }
+}
+
+/// Wakes the writer of a channel, as a frame does.
+#[cfg(feature = "axum")]
+#[derive(Debug)]
+pub(crate) struct Notifier(Arc<Outbox>);
+
+#[cfg(feature = "axum")]
+impl Notifier {
+    pub(crate) fn notify(&self) {
+        self.0.notify();
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.hub.close(&self.state);
+    }
+}
+
+/// What an application's own transport is called in the metrics.
+const OWN_TRANSPORT: &str = "own";
+
+/// What a client subscribes to, or ends.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) actions: Vec<Action>,
+    pub(crate) id: Option<Value>,
+    pub(crate) filters: Filters,
+    /// The least time between two updates of one row that it asks for.
+    pub(crate) throttle: Option<Duration>,
+}
+
+impl Hub {
+    /// Opens a channel for this identity, on which it can subscribe to all streams of the hub.
+    ///
+    /// # Errors
+    ///
+    /// When there are as many channels as [`Limits`](crate::Limits) allows, of this identity, of
+    /// its address or in all, when the hub [drains](Self::drain), or when the operating system has
+    /// no random bits.
+    pub fn connect(&self, identity: Identity) -> Result<Channel, ConnectError> {
+        let place = self.engine.holdings.channel(&identity)?;
+        self.open(identity, None, place, OWN_TRANSPORT)
+    }
+
+    /// Opens a channel for this identity, on which it can subscribe to these streams alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub fn connect_to(
+        &self,
+        identity: Identity,
+        streams: Arc<HashSet<String>>,
+    ) -> Result<Channel, ConnectError> {
+        let place = self.engine.holdings.channel(&identity)?;
+        self.open(identity, Some(streams), place, OWN_TRANSPORT)
+    }
+
+    /// A place for a channel of this identity.
+    #[cfg(feature = "axum")]
+    pub(crate) fn place_of(&self, identity: &Identity) -> Result<Held, ConnectError> {
+        self.engine.holdings.channel(identity)
+    }
+
+    /// A place for a channel that is opened later, and one among those that wait for that.
+    #[cfg(feature = "axum")]
+    pub(crate) fn reserve_channel(
+        &self,
+        identity: &Identity,
+    ) -> Result<(Held, Held), ConnectError> {
+        if self.is_draining() {
+            return Err(ConnectError::GoingAway);
+        }
+        self.engine.rights.check(identity)?;
+        let holdings = &self.engine.holdings;
+        Ok((holdings.channel(identity)?, holdings.reservation(identity)?))
+    }
+
+    /// Opens a channel that has its place.
+    pub(crate) fn open(
+        &self,
         identity: Identity,
         served: Option<Arc<HashSet<String>>>,
-        outbox: Arc<Outbox>,
-        holdings: &Arc<Holdings>,
+        place: Held,
         transport: &'static str,
-    ) -> Self {
-        let owner = Owner::of(&identity, &id);
-        let quota = holdings.quota(&identity, &id);
-        Self {
-            id,
-            owner,
-            quota,
-            served,
+    ) -> Result<Channel, ConnectError> {
+        self.engine.start();
+        let id = self.channel_id()?;
+        let Engine {
+            holdings,
+            bounds,
+            counters,
+            ..
+        } = &*self.engine;
+        let outbox = Arc::new(Outbox::new(Arc::clone(bounds), Arc::clone(counters)));
+        let own = Arc::clone(&outbox);
+        let channel = ChannelState::new(id, identity, served, own, holdings, transport);
+        let channel = Arc::new(channel);
+        self.list(&channel, place)?;
+        Ok(Channel {
+            hub: self.clone(),
+            state: channel,
             outbox,
-            expires_at: Mutex::new(identity.expires_at()),
-            identity,
-            role: Role::Client,
-            transport,
-            rate: Arc::default(),
-            subscriptions: Mutex::default(),
+            present: self.engine.drain.present(),
+            stem: None,
+            unsent: None,
+        })
+    }
+
+    pub(super) fn channel_id(&self) -> Result<ChannelId, ConnectError> {
+        ChannelId::random(self.engine.node).map_err(|error| {
+            tracing::error!(%error, "no random bits for a channel id");
+            ConnectError::NoRandomness
+        })
+    }
+
+    /// Lists a channel among those that are open, if it may be. From here on it is closed when
+    /// its right ends.
+    fn list(&self, channel: &Arc<ChannelState>, place: Held) -> Result<(), ConnectError> {
+        let mut channels = lock(&self.engine.channels);
+        if self.is_draining() {
+            return Err(ConnectError::GoingAway);
         }
-    }
-
-    /// The same for another identity, before anything has joined.
-    #[cfg(feature = "axum")]
-    pub(super) fn of(&self, identity: Identity, holdings: &Arc<Holdings>) -> Self {
-        let (served, outbox) = (self.served.clone(), Arc::clone(&self.outbox));
-        let id = self.id.clone();
-        Self::new(id, identity, served, outbox, holdings, self.transport)
-    }
-
-    /// One of the process itself: who listens there is no client, and is not counted on any.
-    pub(super) fn of_process(id: ChannelId, outbox: Arc<Outbox>, holdings: &Arc<Holdings>) -> Self {
-        let identity = Identity::anonymous();
-        Self {
-            quota: holdings.no_quota(),
-            role: Role::Listener,
-            ..Self::new(id, identity, None, outbox, holdings, "process")
+        self.engine.rights.check(&channel.identity)?;
+        channels.insert(Arc::clone(channel), place);
+        drop(channels);
+        if let Some(at) = channel.identity.expires_at() {
+            self.engine.rights.expire(&channel.id, at);
         }
+        Ok(())
     }
 
-    /// All subscribers, or those of one stream.
-    pub(super) fn subscribers(&self, stream: Option<&str>) -> Vec<Arc<Subscriber>> {
-        let subscriptions = lock(&self.subscriptions);
-        let held = subscriptions.held.iter();
-        let of_stream = held.filter(|(key, _)| stream.is_none_or(|stream| stream == key.stream));
-        of_stream
-            .map(|(_, held)| Arc::clone(&held.subscriber))
-            .collect()
+    /// Takes over when the right of a channel ends, where this identity, which opened it, has a
+    /// later end. One that brings none changes nothing: it may be read from another source.
+    pub(super) fn renew(&self, channel: &ChannelState, identity: &Identity) {
+        let Some(later) = identity.expires_at() else {
+            return;
+        };
+        let mut expires_at = lock(&channel.expires_at);
+        let Some(before) = expires_at.filter(|before| *before < later) else {
+            return;
+        };
+        *expires_at = Some(later);
+        self.engine.rights.forget(&channel.id, before);
+        self.engine.rights.expire(&channel.id, later);
     }
 
-    pub(super) fn serves(&self, stream: &str) -> bool {
-        self.served
-            .as_ref()
-            .is_none_or(|served| served.contains(stream))
+    /// Closes the channel: it leaves everything, and nothing finds or joins it afterwards.
+    #[expect(
+        clippy::mutable_key_type,
+        reason = "filters are told apart by their keys and operands, not by compiled patterns"
+    )]
+    pub(super) fn close(&self, channel: &ChannelState) {
+        let place = lock(&self.engine.channels).remove(channel);
+        drop(place);
+        self.engine.measures.closed(channel);
+        if let Some(at) = lock(&channel.expires_at).take() {
+            self.engine.rights.forget(&channel.id, at);
+        }
+        let mut subscriptions = lock(&channel.subscriptions);
+        subscriptions.closed = true;
+        let held = std::mem::take(&mut subscriptions.held);
+        for (key, mut held) in held {
+            self.leave(key.stream, &mut held, &Action::ALL);
+        }
     }
 }
 
-/// The open channels, each with its place among all that may be open.
-#[derive(Debug, Default)]
-pub(super) struct Channels(HashMap<ChannelId, (Arc<Channel>, Held)>);
-
-impl Channels {
-    pub(super) fn get(&self, id: &str) -> Option<&Arc<Channel>> {
-        self.0.get(id).map(|(channel, _)| channel)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Channel>> {
-        self.0.values().map(|(channel, _)| channel)
-    }
-
-    /// Those that are clients of their own.
-    pub(super) fn clients(&self) -> impl Iterator<Item = &Arc<Channel>> {
-        self.iter().filter(|channel| channel.role == Role::Client)
-    }
-
-    /// Those of clients, and those beside them.
-    pub(super) fn of_clients(&self) -> impl Iterator<Item = &Arc<Channel>> {
-        self.iter().filter(|channel| channel.role != Role::Listener)
-    }
-
-    pub(super) fn insert(&mut self, channel: Arc<Channel>, place: Held) {
-        self.0.insert(channel.id.clone(), (channel, place));
-    }
-
-    pub(super) fn remove(&mut self, channel: &Channel) -> Option<Held> {
-        self.0.remove(&channel.id).map(|(_, place)| place)
-    }
-}
+#[cfg(test)]
+mod tests;

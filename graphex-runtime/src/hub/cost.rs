@@ -1,6 +1,6 @@
 //! What is held takes so much memory, in bytes: what was measured, or a little more.
 
-use super::connection::Subscription;
+use super::channel::Subscription;
 use super::plan::Plan;
 use crate::projection::Projection;
 use crate::topic::Topic;

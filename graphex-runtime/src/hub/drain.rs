@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::channel::Channel;
+use super::channels::ChannelState;
 use super::engine::Engine;
 use super::{Hub, lock};
 use crate::deadline::{FAR, deadline};
@@ -159,7 +159,7 @@ impl Hub {
 
 /// Closes the channels, the n-th of m when n/m of the time has passed. What is held back for one goes
 /// before.
-async fn close_evenly(engine: &Engine, channels: &[Arc<Channel>], window: Duration) {
+async fn close_evenly(engine: &Engine, channels: &[Arc<ChannelState>], window: Duration) {
     let begun = Instant::now();
     let share =
         window.min(FAR).mul_f64(TELLING) / u32::try_from(channels.len().max(1)).unwrap_or(u32::MAX);

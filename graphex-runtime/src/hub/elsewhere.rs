@@ -79,7 +79,7 @@ mod tests {
             logged(|| hub.reserve(vec![change], &[]).commit())
         };
         assert!(write(&writers).is_empty());
-        let connection = subscribers.connect(Identity::anonymous()).unwrap();
+        let channel = subscribers.connect(Identity::anonymous()).unwrap();
         let permit = Permit::carried(&MODEL, Default::default());
         let subscription = Subscription {
             actions: vec![Action::Create],
@@ -87,7 +87,7 @@ mod tests {
             filters: Filters::default(),
             throttle: None,
         };
-        let channel = &connection.channel;
+        let channel = &channel.state;
         let begin = Begin::default();
         let joined = subscribers.subscribe_channel(channel, permit, &subscription, None, begin);
         joined.await.unwrap();

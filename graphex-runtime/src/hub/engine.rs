@@ -9,7 +9,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::backlog::Backlog;
 use super::budget::Budgets;
-use super::channel::{Channel, Channels, Role};
+use super::channels::{ChannelState, Channels, Role};
 use super::drain::Drain;
 use super::holdings::Holdings;
 use super::lane::Lane;
@@ -256,7 +256,7 @@ impl Engine {
 
     pub(super) fn stats(&self) -> Stats {
         let channels: Vec<_> = lock(&self.channels).iter().cloned().collect();
-        let held = |channel: &Arc<Channel>| lock(&channel.subscriptions).held.len();
+        let held = |channel: &Arc<ChannelState>| lock(&channel.subscriptions).held.len();
         let of_role = |role| channels.iter().filter(move |channel| channel.role == role);
         let (topics, plans) = self.lanes.values().fold((0, 0), |sum, lane| {
             let table = lane.plans.read().unwrap_or_else(PoisonError::into_inner);

@@ -10,7 +10,7 @@ pub use reason::Reason;
 pub use terms::{Term, TermKind};
 pub(super) use terms::{Terms, deciding};
 
-use super::channel::{Channel, SubscriptionKey};
+use super::channels::{ChannelState, SubscriptionKey};
 use super::passage::Verdict;
 use super::plan::Plan;
 use super::subscriber::Subscriber;
@@ -156,7 +156,7 @@ impl Hub {
         own.map(|channel| channel.id.clone()).collect()
     }
 
-    async fn explain_to(&self, channel: &Arc<Channel>, change: &Arc<Change>) -> Explanation {
+    async fn explain_to(&self, channel: &Arc<ChannelState>, change: &Arc<Change>) -> Explanation {
         let stream = change.model.stream;
         if let Some(reason) = channel.outbox.reason() {
             return Reason::Closed(reason).into();
@@ -205,7 +205,7 @@ impl Hub {
 
     async fn explain_one(
         &self,
-        channel: &Arc<Channel>,
+        channel: &Arc<ChannelState>,
         one: Copied,
         change: &Arc<Change>,
     ) -> Explained {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::channel::Channel;
+use super::channels::ChannelState;
 use super::identity::Identity;
 use super::{Hub, lock};
 use crate::error::Refusal;
@@ -15,14 +15,14 @@ impl Hub {
         id: &str,
         identity: &Identity,
         model: &Model,
-    ) -> Result<Arc<Channel>, Refusal> {
+    ) -> Result<Arc<ChannelState>, Refusal> {
         let channel = self.find(id, identity)?;
         self.check_served(&channel, model)?;
         Ok(channel)
     }
 
     /// The open channel with this id, if this identity opened it.
-    pub(super) fn find(&self, id: &str, identity: &Identity) -> Result<Arc<Channel>, Refusal> {
+    pub(super) fn find(&self, id: &str, identity: &Identity) -> Result<Arc<ChannelState>, Refusal> {
         let channels = lock(&self.engine.channels);
         let channel = channels.get(id).cloned();
         drop(channels);
@@ -36,7 +36,7 @@ impl Hub {
     }
 
     /// The client is told no more than that there is no such channel.
-    fn tell_of_foreign(&self, channel: &Channel, identity: &Identity) {
+    fn tell_of_foreign(&self, channel: &ChannelState, identity: &Identity) {
         let Some(kept_back) = self.engine.lines.identity.is_time() else {
             return;
         };
@@ -54,7 +54,11 @@ impl Hub {
     }
 
     /// Whether the channel may have the model's stream.
-    pub(super) fn check_served(&self, channel: &Channel, model: &Model) -> Result<(), Refusal> {
+    pub(super) fn check_served(
+        &self,
+        channel: &ChannelState,
+        model: &Model,
+    ) -> Result<(), Refusal> {
         self.check_known(model)?;
         if !channel.serves(model.stream) {
             let stream = model.stream;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use smallvec::SmallVec;
 
-use super::channel::ChannelId;
+use super::channels::ChannelId;
 use super::cost::CHANNEL;
 use super::identity::Identity;
 use super::lock;

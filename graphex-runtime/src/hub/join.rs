@@ -8,8 +8,8 @@ use futures_util::future::try_join_all;
 
 use super::begin::{Begin, Place};
 use super::catch_up::CatchUp;
-use super::channel::{Channel, Joined, SubscriptionKey};
-use super::connection::Subscription;
+use super::channel::Subscription;
+use super::channels::{ChannelState, Joined, SubscriptionKey};
 use super::explain::Terms;
 use super::operation::Envelope;
 use super::plan::{Plan, Seat};
@@ -38,7 +38,7 @@ impl Hub {
     /// two is told where it is. `data` names positions among the visible fields.
     pub(crate) async fn subscribe_channel(
         &self,
-        channel: &Arc<Channel>,
+        channel: &Arc<ChannelState>,
         permit: Permit,
         subscription: &Subscription,
         data: Option<&[usize]>,
@@ -64,7 +64,7 @@ impl Hub {
     /// whole predicate in force.
     pub(super) async fn join(
         &self,
-        channel: &Arc<Channel>,
+        channel: &Arc<ChannelState>,
         permit: Permit,
         joining: Joining<'_>,
     ) -> Result<(), Refusal> {
@@ -213,7 +213,7 @@ impl Hub {
     }
 
     /// Ends the subscription of this key, if there is one.
-    pub(super) fn end(&self, channel: &Channel, key: &SubscriptionKey) {
+    pub(super) fn end(&self, channel: &ChannelState, key: &SubscriptionKey) {
         let mut subscriptions = lock(&channel.subscriptions);
         if let Some(mut held) = subscriptions.held.remove(key) {
             self.leave(key.stream, &mut held, &Action::ALL);

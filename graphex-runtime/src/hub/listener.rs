@@ -17,7 +17,7 @@ pub use asking::{ListenError, Subscribing};
 pub use change::{FieldError, TypedChange};
 
 use super::Hub;
-use super::channel::Channel;
+use super::channels::ChannelState;
 use super::frame::{Frame, Waiting};
 
 /// What a [`Listener`] hears.
@@ -56,7 +56,7 @@ impl<M> fmt::Debug for Heard<M> {
 #[must_use = "dropped, it hears nothing"]
 pub struct Listener<M> {
     hub: Hub,
-    channel: Arc<Channel>,
+    channel: Arc<ChannelState>,
     ready: VecDeque<Waiting>,
     /// Where nothing is ready: until there may be something.
     waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -72,7 +72,7 @@ impl<M> fmt::Debug for Listener<M> {
 }
 
 impl<M> Listener<M> {
-    fn new(hub: Hub, channel: Arc<Channel>) -> Self {
+    fn new(hub: Hub, channel: Arc<ChannelState>) -> Self {
         Self {
             hub,
             channel,

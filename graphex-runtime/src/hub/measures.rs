@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 #[cfg(feature = "metrics")]
 use std::sync::Mutex;
 
-use super::channel::{Channel, Role};
+use super::channels::{ChannelState, Role};
 use crate::error::CloseReason;
 use crate::measure::{Histogram, HooksMeasures, Tally};
 
@@ -59,7 +59,7 @@ pub(super) struct Closes {
 
 impl Measures {
     /// A channel is gone.
-    pub(super) fn closed(&self, channel: &Channel) {
+    pub(super) fn closed(&self, channel: &ChannelState) {
         if channel.role != Role::Client {
             return;
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use metrics::{counter, gauge, histogram};
 use names::describe;
 
-use super::channel::{Channel, Role};
+use super::channels::{ChannelState, Role};
 use super::{Hub, lock};
 use crate::measure::{Histogram, HookMeasures};
 
@@ -54,7 +54,8 @@ impl Hub {
     /// What channels hold, by transport and stream. What is gone is told as zero, for a gauge stays
     /// what it was told last.
     fn record_channels(&self) {
-        let channels: Vec<Arc<Channel>> = lock(&self.engine.channels).iter().cloned().collect();
+        let channels: Vec<Arc<ChannelState>> =
+            lock(&self.engine.channels).iter().cloned().collect();
         let mut open: HashMap<_, usize> = HashMap::new();
         let mut held: HashMap<_, usize> = HashMap::new();
         let (mut frames, mut bytes, mut unshared) = (0, 0, 0);

@@ -14,8 +14,8 @@ mod budget;
 mod builder;
 mod catch_up;
 mod channel;
+mod channels;
 mod clock;
-mod connection;
 mod cost;
 mod delivery;
 mod drain;
@@ -84,11 +84,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use begin::{Begin, Place, Resumed};
 pub use builder::HubBuilder;
-pub use channel::ChannelId;
+pub use channel::Channel;
+pub(crate) use channel::Subscription;
+pub use channels::ChannelId;
 #[cfg(feature = "axum")]
-pub(crate) use channel::secret;
-pub use connection::Connection;
-pub(crate) use connection::Subscription;
+pub(crate) use channels::secret;
 #[cfg(feature = "axum")]
 pub(crate) use drain::Present;
 pub use explain::{Explained, Explanation, Reason, Term, TermKind};

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::sync::Notify;
 
-use super::channel::{Channel, SubscriptionKey};
+use super::channels::{ChannelState, SubscriptionKey};
 use super::cost::OPERATION;
 use super::holdings::Held;
 use super::join::Joining;
-use super::{Begin, Connection, Hub, Subscription, lock};
+use super::{Begin, Channel, Hub, Subscription, lock};
 use crate::cursor::ScopedCursor;
 use crate::error::Refusal;
 use crate::hooks::Permit;
@@ -102,19 +102,19 @@ impl Operation {
     ///
     /// # Errors
     ///
-    /// When whoever pays for the connection holds as much as it may.
+    /// When whoever pays for the channel holds as much as it may.
     pub(crate) fn new(
-        connection: &Connection,
+        channel: &Channel,
         envelope: Envelope,
         executing: usize,
     ) -> Result<Self, Refusal> {
-        let channel = Arc::clone(&connection.channel);
+        let quota = &channel.state.quota;
         // A transport knows the operation of an envelope by the same id.
-        let held = channel.quota.hold(OPERATION + 2 * envelope.len())?;
-        let executing = channel.quota.hold(executing)?;
+        let held = quota.hold(OPERATION + 2 * envelope.len())?;
+        let executing = quota.hold(executing)?;
         Ok(Self(Registration(Arc::new(State {
-            hub: connection.hub.clone(),
-            channel,
+            hub: channel.hub.clone(),
+            channel: Arc::clone(&channel.state),
             _held: held,
             executing: Mutex::new(Some(executing)),
             number: next_number(),
@@ -162,7 +162,7 @@ pub(crate) struct Registration(Arc<State>);
 #[derive(Debug)]
 struct State {
     hub: Hub,
-    channel: Arc<Channel>,
+    channel: Arc<ChannelState>,
     _held: Held,
     /// Until a generated field has joined: the executor is done then.
     executing: Mutex<Option<Held>>,
@@ -182,11 +182,11 @@ impl State {
 impl Registration {
     /// A channel beside the operation's own, for an operation whose events somebody else than the
     /// transport hands out.
-    pub(crate) fn branch(&self) -> Result<(Connection, Operation), Refusal> {
-        let connection = self.0.hub.branch(&self.0.channel)?;
+    pub(crate) fn branch(&self) -> Result<(Channel, Operation), Refusal> {
+        let channel = self.0.hub.branch(&self.0.channel)?;
         // The executor's memory is held by the operation that this is of.
-        let operation = Operation::new(&connection, Envelope::default(), 0)?;
-        Ok((connection, operation))
+        let operation = Operation::new(&channel, Envelope::default(), 0)?;
+        Ok((channel, operation))
     }
 
     /// Waits until a generated field has joined. The operation's frames come out of the

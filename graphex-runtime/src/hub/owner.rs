@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::channel::ChannelId;
+use super::channels::ChannelId;
 use super::identity::Identity;
 
 /// What budgets and limits are counted on: whoever is the owner waits and loses alone.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::backlog::Question;
 use super::budget::Budget;
-use super::channel::Channel;
+use super::channels::ChannelState;
 use super::engine::Engine;
 use super::plan::Plan;
 use crate::change::{Change, Passage, Row};
@@ -86,7 +86,7 @@ impl Engine {
     /// cannot be told.
     pub(super) async fn passage(
         &self,
-        channel: &Channel,
+        channel: &ChannelState,
         plan: &Plan,
         change: &Arc<Change>,
     ) -> Option<Verdict> {

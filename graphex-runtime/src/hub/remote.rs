@@ -11,8 +11,8 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
 use super::begin::{self, Begin};
-use super::channel::Channel;
-use super::connection::Subscription;
+use super::channel::Subscription;
+use super::channels::ChannelState;
 use super::engine::Engine;
 use super::identity::Identity;
 use super::stats::Counters;
@@ -33,7 +33,7 @@ const AT_ONCE: usize = 1024;
 #[derive(Debug)]
 pub(crate) enum Place {
     /// In this process.
-    Here(Arc<Channel>),
+    Here(Arc<ChannelState>),
     /// In another, which has to check all else.
     There(Away),
 }

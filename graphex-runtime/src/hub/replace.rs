@@ -1,8 +1,8 @@
 //! Subscriptions of the two-channel protocol that take the place of others.
 
 use super::begin::Begin;
-use super::channel::{Channel, Joined, SubscriptionKey, Subscriptions};
-use super::connection::Subscription;
+use super::channel::Subscription;
+use super::channels::{ChannelState, Joined, SubscriptionKey, Subscriptions};
 use super::operation::next_number;
 use super::plan::Plan;
 use super::{Hub, lock};
@@ -52,7 +52,7 @@ impl Subscriptions {
     }
 }
 
-impl Channel {
+impl ChannelState {
     /// The plans of all that a client calls the same.
     pub(super) fn plans_called(&self, key: &SubscriptionKey) -> Vec<Plan> {
         let subscriptions = lock(&self.subscriptions);
@@ -81,7 +81,7 @@ impl Hub {
     /// does not matter: it is not part of what a subscription is called by.
     pub(crate) fn unsubscribe(
         &self,
-        channel: &Channel,
+        channel: &ChannelState,
         model: &'static Model,
         subscription: &Subscription,
     ) -> Result<(), Refusal> {

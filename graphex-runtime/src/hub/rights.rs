@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::channel::{Channel, ChannelId};
+use super::channels::{ChannelId, ChannelState};
 use super::engine::Engine;
 use super::identity::Identity;
 use super::owner::Peer;
@@ -273,7 +273,7 @@ impl Engine {
     }
 
     /// Closes channels of this process.
-    pub(super) fn close_where(&self, reason: &CloseReason, which: impl Fn(&Channel) -> bool) {
+    pub(super) fn close_where(&self, reason: &CloseReason, which: impl Fn(&ChannelState) -> bool) {
         let channels = lock(&self.channels);
         let found: Vec<_> = channels
             .clients()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::channel::{Channel, SubscriptionKey};
+use super::channels::{ChannelState, SubscriptionKey};
 use super::{Hub, lock};
 use crate::cursor::ScopedCursor;
 
@@ -13,7 +13,7 @@ impl Hub {
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
     pub(super) fn standing(
         &self,
-        channel: &Channel,
+        channel: &ChannelState,
         key: &SubscriptionKey,
     ) -> Option<ScopedCursor> {
         let lane = self.engine.lanes.get(key.stream)?;

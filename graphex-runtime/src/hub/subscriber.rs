@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
-use super::channel::Channel;
+use super::channels::ChannelState;
 use super::clock::{Clock, Moment};
 use super::operation::Envelope;
 use super::outbox::Outbox;
@@ -30,7 +30,7 @@ pub(crate) struct Subscriber {
     is_placed: AtomicBool,
     /// What its frames have around the payload.
     pub(super) envelope: Envelope,
-    pub(crate) channel: Arc<Channel>,
+    pub(crate) channel: Arc<ChannelState>,
     /// What its frames look like: that of its plans, or, in the two-channel protocol, of those
     /// that it had first.
     pub(super) projection: Projection,
@@ -60,7 +60,7 @@ pub(super) enum Currency {
 
 impl Subscriber {
     pub(super) fn new(
-        channel: Arc<Channel>,
+        channel: Arc<ChannelState>,
         envelope: Envelope,
         projection: Projection,
         clock: Clock,
@@ -204,7 +204,7 @@ impl Member {
 impl Member {
     /// A member of the plan of an action, on a channel of its own, with the clock of its lane.
     pub(super) fn sample(envelope: Envelope, action: Action) -> (Self, Clock) {
-        use crate::hub::channel::ChannelId;
+        use crate::hub::channels::ChannelId;
         use crate::hub::holdings::Holdings;
         use crate::hub::outbox::Bounds;
         use crate::hub::{Identity, Limits};
@@ -216,7 +216,7 @@ impl Member {
         let holdings = Holdings::new(&limits);
         let identity = Identity::anonymous();
         let outbox = Arc::new(Outbox::new(Arc::new(Bounds::new(&limits)), Arc::default()));
-        let channel = Channel::new(id, identity, None, outbox, &holdings, "own");
+        let channel = ChannelState::new(id, identity, None, outbox, &holdings, "own");
         let clock = Clock::default();
         let mut template = Template::default();
         template.action();

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::operand::Operand;
 use crate::model::Model;
-use crate::value::{Field, Value};
+use crate::value::{Field, Pinned, Value};
 
 /// A field that must be one of these values.
 #[derive(Clone, Debug)]
@@ -125,6 +125,16 @@ impl Pins {
         match value {
             Some(value) => self.equal(field, value),
             None => self,
+        }
+    }
+
+    /// `scope(optional(field))` of a field that may be null.
+    #[must_use]
+    pub fn pinned<T: Field>(self, field: usize, value: &Pinned<T>) -> Self {
+        match value {
+            Pinned::Anything => self,
+            Pinned::Only(value) => self.equal(field, value),
+            Pinned::Nothing => self.any_of::<T>(field, &[]),
         }
     }
 

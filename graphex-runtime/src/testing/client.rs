@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::error::CloseReason;
 use crate::graphql::{Guarded, execute, stream};
-use crate::hub::{Connection, Envelope, Hub, Identity, Operation};
+use crate::hub::{Channel, Envelope, Hub, Identity, Operation};
 
 /// What comes later has waited for a custom lookup or for another process.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -78,7 +78,7 @@ impl<E: Executor> Client<E> {
     #[track_caller]
     pub fn channel(&self) -> Subscriber {
         match self.hub.connect(self.identity.clone()) {
-            Ok(connection) => Subscriber::new(connection, None),
+            Ok(channel) => Subscriber::new(channel, None),
             Err(error) => fail(Location::caller(), format_args!("no channel: {error}")),
         }
     }
@@ -126,11 +126,11 @@ impl<E: Executor> Client<E> {
         let (request, schema) = (self.filled(request.into()), self.schema.clone());
         let (hub, connected) = (self.hub.clone(), self.hub.connect(self.identity.clone()));
         async move {
-            let connection = match connected {
-                Ok(connection) => connection,
+            let channel = match connected {
+                Ok(channel) => channel,
                 Err(error) => fail(place, format_args!("no channel: {error}")),
             };
-            let operation = match Operation::new(&connection, Envelope::default(), 0) {
+            let operation = match Operation::new(&channel, Envelope::default(), 0) {
                 Ok(operation) => operation,
                 Err(refusal) => fail(place, format_args!("no operation: {refusal}")),
             };
@@ -156,7 +156,7 @@ impl<E: Executor> Client<E> {
             };
             // The executor's stream goes before the operation.
             drop(responses);
-            outcome.map(|()| Subscriber::new(connection, Some(operation)))
+            outcome.map(|()| Subscriber::new(channel, Some(operation)))
         }
     }
 
@@ -172,7 +172,7 @@ impl<E: Executor> Client<E> {
 pub struct Subscriber {
     /// Left before the channel is closed.
     operation: Option<Operation>,
-    connection: Connection,
+    channel: Channel,
     heard: VecDeque<Value>,
     closed: Option<CloseReason>,
 }
@@ -187,10 +187,10 @@ impl fmt::Debug for Subscriber {
 }
 
 impl Subscriber {
-    fn new(connection: Connection, operation: Option<Operation>) -> Self {
+    fn new(channel: Channel, operation: Option<Operation>) -> Self {
         Self {
             operation,
-            connection,
+            channel,
             heard: VecDeque::new(),
             closed: None,
         }
@@ -199,7 +199,7 @@ impl Subscriber {
     /// The channel's id, for `channelId`.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.connection.id().as_str()
+        self.channel.id().as_str()
     }
 
     /// Takes all events of what was committed or published before, without waiting for more.
@@ -216,7 +216,7 @@ impl Subscriber {
         }
         if self.heard.is_empty() && self.closed.is_none() {
             // A custom lookup or another process takes its time.
-            match timeout(PATIENCE, self.connection.take()).await {
+            match timeout(PATIENCE, self.channel.take()).await {
                 Ok(Ok(frames)) => self.heard.extend(frames.iter().map(|frame| event(frame))),
                 Ok(Err(reason)) => self.closed = Some(reason),
                 Err(_) => {}
@@ -272,14 +272,14 @@ impl Subscriber {
     pub async fn closed(&mut self) -> CloseReason {
         match &self.closed {
             Some(reason) => reason.clone(),
-            None => self.connection.closed().await,
+            None => self.channel.closed().await,
         }
     }
 
     /// Takes what has come, behind all that was committed before.
     async fn collect(&mut self) {
-        self.connection.hub().settle().await;
-        match self.connection.take().now_or_never() {
+        self.channel.hub().settle().await;
+        match self.channel.take().now_or_never() {
             Some(Ok(frames)) => self.heard.extend(frames.iter().map(|frame| event(frame))),
             Some(Err(reason)) => self.closed = Some(reason),
             None => {}

@@ -14,7 +14,7 @@ use super::response::{Rejection, reject};
 use super::socket::{Close, End, Socket};
 use super::{IdentityOf, origin};
 use crate::error::ConnectError;
-use crate::hub::{Connection, Held, Hub, Identity};
+use crate::hub::{Channel, Held, Hub, Identity};
 
 /// What every endpoint asks before it opens a connection.
 #[derive(Clone)]
@@ -42,7 +42,7 @@ impl Admission {
         &self,
         identity: Identity,
         transport: &'static str,
-    ) -> Result<Connection, ConnectError> {
+    ) -> Result<Channel, ConnectError> {
         let place = self.hub.place_of(&identity)?;
         self.hub
             .open(identity, self.streams.clone(), place, transport)
@@ -85,7 +85,7 @@ impl Admission {
         &self,
         identity: Identity,
         place: Held,
-    ) -> Result<Connection, ConnectError> {
+    ) -> Result<Channel, ConnectError> {
         let streams = self.streams.clone();
         let transport = Format::NamedEvents.transport();
         self.hub.open(identity, streams, place, transport)

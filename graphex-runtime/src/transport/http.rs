@@ -272,10 +272,10 @@ impl<E: Executor> Http<E> {
         if let (Format::Events, Some(place)) = (format, sse::resumed(&parts.headers)) {
             request.data_mut().insert(Resumed(place));
         }
-        let connection = self
+        let channel = self
             .admission
             .connect((self.admission.identity)(parts), format.transport())?;
-        let feed = Feed::new(format, connection, self.admission.hub.limits());
+        let feed = Feed::new(format, channel, self.admission.hub.limits());
         let mut run = self.run(parts, request);
         run.goes_on = matches!(format, Format::Events) && sse::goes_on(parts);
         let body = feed.of_one(run).map_err(|refusal| {

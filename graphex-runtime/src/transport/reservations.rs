@@ -109,9 +109,9 @@ impl Reservations {
                 _ => named,
             };
             match admission.connect_reserved(named, place) {
-                Ok(connection) => {
+                Ok(channel) => {
                     let limits = admission.hub.limits();
-                    let mut feed = Feed::reserved(connection, limits, reservation, deadline);
+                    let mut feed = Feed::reserved(channel, limits, reservation, deadline);
                     feed.obey(first);
                     // Boxed, so that a reservation is small while nothing comes.
                     Box::pin(feed.run(&mut inbox)).await;

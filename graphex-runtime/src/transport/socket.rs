@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::timing::{period, write_timeout};
 use crate::deadline::deadline;
 use crate::error::CloseReason;
-use crate::hub::{Connection, Present};
+use crate::hub::{Channel, Present};
 use crate::limits::Limits;
 
 /// "Forbidden", of graphql-transport-ws and, on this server, of both protocols.
@@ -179,7 +179,7 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
     pub(super) async fn send(
         &mut self,
         messages: impl IntoIterator<Item = Message>,
-        connection: &mut Connection,
+        channel: &mut Channel,
     ) -> Result<(), End> {
         let limit = write_timeout(self.limits);
         let sink = &mut self.sink;
@@ -193,9 +193,9 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         tokio::select! {
             biased;
             sent = sending => sent.ok_or(End::Gone)?,
-            reason = connection.closed() => return Err(reason.into()),
+            reason = channel.closed() => return Err(reason.into()),
         }
-        connection.sent();
+        channel.sent();
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use super::timing::{period, write_timeout};
 use crate::deadline::deadline;
 use crate::error::{CloseReason, Refusal};
 use crate::graphql::Responses;
-use crate::hub::{Connection, Held, Identity, Operation, Registration};
+use crate::hub::{Channel, Held, Identity, Operation, Registration};
 use crate::limits::Limits;
 
 /// Events of operations that are taken in one turn.
@@ -63,7 +63,7 @@ pub(super) enum Started {
 /// What feeds a stream.
 pub(super) struct Feed {
     format: Format,
-    connection: Connection,
+    channel: Channel,
     operations: Operations,
     /// Where the stream goes; a reserved one waits for it.
     out: Option<mpsc::Sender<Bytes>>,
@@ -87,10 +87,10 @@ enum End {
 }
 
 impl Feed {
-    pub(super) fn new(format: Format, connection: Connection, limits: &Limits) -> Self {
+    pub(super) fn new(format: Format, channel: Channel, limits: &Limits) -> Self {
         Self {
             format,
-            connection,
+            channel,
             operations: Operations::default(),
             out: None,
             reservation: None,
@@ -103,7 +103,7 @@ impl Feed {
 
     /// A reserved stream, which a client has to connect to in time.
     pub(super) fn reserved(
-        connection: Connection,
+        channel: Channel,
         limits: &Limits,
         reservation: Held,
         deadline: Instant,
@@ -111,7 +111,7 @@ impl Feed {
         Self {
             reservation: Some(reservation),
             deadline,
-            ..Self::new(Format::NamedEvents, connection, limits)
+            ..Self::new(Format::NamedEvents, channel, limits)
         }
     }
 
@@ -131,7 +131,7 @@ impl Feed {
         let end = self.deliver(inbox).await;
         let Self {
             format,
-            connection,
+            channel,
             operations,
             out,
             mut outgoing,
@@ -140,8 +140,8 @@ impl Feed {
         } = self;
         let running: Vec<_> = operations.ids().cloned().collect();
         drop(operations);
-        let _present = connection.present();
-        drop(connection);
+        let _present = channel.present();
+        drop(channel);
         if let (End::Closed(reason), Some(out)) = (end, out) {
             outgoing.extend_from_slice(format.failure(&reason, &running).as_bytes());
             // The client may take its time.
@@ -171,11 +171,11 @@ impl Feed {
                     if passed.is_none() {
                         return End::Gone;
                     }
-                    self.connection.sent();
+                    self.channel.sent();
                 }
                 () = gone(self.out.as_ref()) => return End::Gone,
                 () = sleep_until(self.deadline), if waits => return End::Gone,
-                frames = frames(&mut self.connection, is_idle) => match frames {
+                frames = frames(&mut self.channel, is_idle) => match frames {
                     Ok(frames) => frames.iter().for_each(|frame| self.write(frame)),
                     Err(reason) => return End::Closed(reason),
                 },
@@ -214,7 +214,7 @@ impl Feed {
             }
             Command::Stop { id } => drop(self.operations.stop(&id)),
             Command::Renew(identity) => {
-                self.connection.renew(&identity);
+                self.channel.renew(&identity);
             }
         }
     }
@@ -241,7 +241,7 @@ impl Feed {
     fn start(&mut self, id: &str, run: Run) -> Result<(), Refusal> {
         let envelope = self.format.envelope(id);
         let envelope = envelope.for_one_that_goes_on(run.goes_on);
-        let operation = Operation::new(&self.connection, envelope, run.bytes)?;
+        let operation = Operation::new(&self.channel, envelope, run.bytes)?;
         let responses = (run.start)(operation.registration());
         self.operations.start(id, operation, responses);
         Ok(())
@@ -323,11 +323,11 @@ async fn gone(out: Option<&mpsc::Sender<Bytes>>) {
 }
 
 /// What the hub delivers, if it is taken, or why it closes the connection.
-async fn frames(connection: &mut Connection, take: bool) -> Result<VecDeque<Bytes>, CloseReason> {
+async fn frames(channel: &mut Channel, take: bool) -> Result<VecDeque<Bytes>, CloseReason> {
     if take {
-        connection.take().await
+        channel.take().await
     } else {
-        Err(connection.closed().await)
+        Err(channel.closed().await)
     }
 }
 

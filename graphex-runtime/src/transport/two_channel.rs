@@ -27,8 +27,8 @@ pub(super) async fn handle(admission: Admission, request: Request) -> Response {
 fn upgrade(admission: Admission, websocket: WebSocketUpgrade, request: &Parts) -> Response {
     // Opened before the upgrade, so that a refusal is a plain HTTP answer. If the upgrade
     // fails the connection is dropped with the closure that holds it.
-    let connection = match admission.connect((admission.identity)(request), "two-channel") {
-        Ok(connection) => connection,
+    let channel = match admission.connect((admission.identity)(request), "two-channel") {
+        Ok(channel) => channel,
         Err(error) => return admission.refuse(websocket, &error),
     };
     let hub = admission.hub;
@@ -40,6 +40,6 @@ fn upgrade(admission: Admission, websocket: WebSocketUpgrade, request: &Parts) -
         .on_failed_upgrade(|error| tracing::debug!(%error, "a WebSocket upgrade failed"))
         .on_upgrade(move |socket| async move {
             let (sink, stream) = socket.split();
-            session::run(connection, sink, stream, hub.limits()).await;
+            session::run(channel, sink, stream, hub.limits()).await;
         })
 }

@@ -9,6 +9,7 @@ mod moment;
 mod order;
 mod parse;
 mod part;
+mod pinned;
 mod size;
 mod typed;
 
@@ -21,6 +22,7 @@ pub use logged::{Database, Logged};
 pub use moment::{Date, DateTime, Instant, Time};
 use order::float_identity;
 pub(crate) use part::Part;
+pub use pinned::Pinned;
 pub use typed::FromValue;
 
 /// The value of one field of a row, independent of the Rust type it came from.
@@ -301,7 +303,18 @@ pub trait Equality: Field {
     }
 
     #[doc(hidden)]
+    const MAY_BE_NULL: bool = Self::TYPE.nullable;
+
+    #[doc(hidden)]
     fn exact_if_any(value: &Option<Self>) -> &Option<Self>
+    where
+        Self: Sized,
+    {
+        value
+    }
+
+    #[doc(hidden)]
+    fn exact_pinned(value: &Pinned<Self>) -> &Pinned<Self>
     where
         Self: Sized,
     {

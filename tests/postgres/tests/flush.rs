@@ -18,32 +18,32 @@ use std::time::Duration;
 
 use async_graphql::{EmptyMutation, Request};
 use diesel::connection::SimpleConnection as _;
-use graphex::Connection;
+use graphex::Channel;
 use graphex::prelude::*;
 use logged::{Draft, Note, Query, Store, Subscription};
 
 /// Rows of one transaction.
 const ROWS: i64 = 500;
 
-async fn joined(hub: &Hub) -> Connection {
+async fn joined(hub: &Hub) -> Channel {
     let schema = Schema::build(Query, EmptyMutation, Subscription::default())
         .data(hub.clone())
         .finish();
-    let connection = hub.connect(Identity::anonymous()).unwrap();
-    let id = connection.id().as_str();
+    let channel = hub.connect(Identity::anonymous()).unwrap();
+    let id = channel.id().as_str();
     let document = format!(
         "subscription {{ noteSubscription(channelId: \"{id}\", operation: SUBSCRIBE, action: CREATE) {{ ok error }} }}"
     );
     let answer = graphex::execute(&schema, Request::new(document)).await;
     let answer = answer.data.into_json().unwrap();
     assert_eq!(answer["noteSubscription"]["ok"], true, "{answer}");
-    connection
+    channel
 }
 
 /// How many events are there, without waiting.
-async fn there(connection: &mut Connection) -> usize {
+async fn there(channel: &mut Channel) -> usize {
     let mut events = 0;
-    while let Ok(taken) = tokio::time::timeout(Duration::ZERO, connection.take()).await {
+    while let Ok(taken) = tokio::time::timeout(Duration::ZERO, channel.take()).await {
         events += taken.unwrap().len();
     }
     events
@@ -59,7 +59,7 @@ async fn what_was_committed_before_is_delivered_and_what_is_open_is_not_waited_f
         .change_log(store.log().without::<Draft>())
         .try_build()
         .unwrap();
-    let mut connection = joined(&hub).await;
+    let mut channel = joined(&hub).await;
     let mut open = store.connect();
     let mut first = 1;
     for _ in 0..proof::steps(20) {
@@ -72,13 +72,13 @@ async fn what_was_committed_before_is_delivered_and_what_is_open_is_not_waited_f
         store.insert(first..first + ROWS);
         first += ROWS;
         hub.flush().await;
-        assert_eq!(there(&mut connection).await, ROWS as usize);
+        assert_eq!(there(&mut channel).await, ROWS as usize);
         open.batch_execute("COMMIT").unwrap();
         hub.flush().await;
-        assert_eq!(there(&mut connection).await, 1);
+        assert_eq!(there(&mut channel).await, 1);
         open.batch_execute("BEGIN; INSERT INTO notes VALUES (0, 1, 7, 'never'); ROLLBACK")
             .unwrap();
         hub.flush().await;
-        assert_eq!(there(&mut connection).await, 0);
+        assert_eq!(there(&mut channel).await, 0);
     }
 }

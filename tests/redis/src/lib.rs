@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use async_graphql::{Context, EmptyMutation, MergedSubscription, Object, Request, Result, Schema};
 use graphex::redis::RedisLayer;
-use graphex::{Action, Connection, Hub, HubBuilder, Identity, ModelType, Scoped};
+use graphex::{Action, Channel, Hub, HubBuilder, Identity, ModelType, Scoped};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -199,7 +199,7 @@ impl Node {
 
     pub fn connect(&self, who: &str) -> Client {
         Client {
-            connection: self.hub.connect(Identity::new(who)).unwrap(),
+            channel: self.hub.connect(Identity::new(who)).unwrap(),
             identity: Identity::new(who),
             frames: VecDeque::new(),
         }
@@ -207,7 +207,7 @@ impl Node {
 
     /// Subscribes to the other stream.
     pub async fn notes(&self, client: &Client) {
-        let channel = client.connection.id().as_str();
+        let channel = client.channel.id().as_str();
         let identity = client.identity.clone();
         let answer = self
             .ask_field("noteSubscription", channel, identity, None, EVERYTHING)
@@ -217,7 +217,7 @@ impl Node {
 
     /// What this node answers when `client` asks it, wherever the client is connected.
     pub async fn ask(&self, client: &Client, room: Option<i64>, arguments: &str) -> Value {
-        let channel = client.connection.id().as_str();
+        let channel = client.channel.id().as_str();
         self.ask_for(channel, client.identity.clone(), room, arguments)
             .await
     }
@@ -269,7 +269,7 @@ pub const END_EVERYTHING: &str = "action: ALL_ACTIONS, operation: UNSUBSCRIBE";
 
 /// A channel without a socket.
 pub struct Client {
-    pub connection: Connection,
+    pub channel: Channel,
     pub identity: Identity,
     frames: VecDeque<Value>,
 }
@@ -278,7 +278,7 @@ impl Client {
     /// The payload of the next notification.
     pub async fn payload(&mut self) -> Value {
         while self.frames.is_empty() {
-            let taken = within(self.connection.take()).await.unwrap();
+            let taken = within(self.channel.take()).await.unwrap();
             let read = |frame: &[u8]| serde_json::from_slice(frame).unwrap();
             self.frames.extend(taken.iter().map(|frame| read(frame)));
         }

@@ -69,7 +69,7 @@ async fn a_server_that_says_nothing_any_more_is_found_by_who_only_listens() {
     let (listener, mut client) = loop {
         let listener = Node::with(cluster.layer(), &prefix, limits);
         let client = listener.connect("ann");
-        let own = format!("{{{}}}", &client.connection.id().as_str()[..16]);
+        let own = format!("{{{}}}", &client.channel.id().as_str()[..16]);
         if cluster.place(&own).await != place {
             break (listener, client);
         }

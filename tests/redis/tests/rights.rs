@@ -47,7 +47,7 @@ async fn a_right_that_one_process_revokes_ends_in_all() {
         one.hub
             .revoke(&Identity::new(who.as_str()), "you are blocked")
             .await;
-        let reason = within(client.connection.closed()).await;
+        let reason = within(client.channel.closed()).await;
         assert_eq!(reason.to_string(), "you are blocked");
         assert!(
             begun.elapsed() < Duration::from_secs(1),
@@ -82,10 +82,10 @@ async fn what_changes_for_an_identity_changes_in_all_processes() {
         one.hub.rescope(&Identity::new(who.as_str())).await;
         for client in &mut clients {
             // What it was subscribed to is told that it is not good any more.
-            let frames = within(client.connection.take()).await.unwrap();
+            let frames = within(client.channel.take()).await.unwrap();
             assert_eq!(frames.len(), 1);
             assert!(frames[0].windows(6).any(|window| window == b"resync"));
-            let reason = within(client.connection.take()).await.unwrap_err();
+            let reason = within(client.channel.take()).await.unwrap_err();
             assert_eq!(reason, CloseReason::Rescoped);
         }
         assert!(begun.elapsed() < Duration::from_secs(1));
@@ -146,7 +146,7 @@ async fn a_right_ends_in_all_processes_of_a_cluster() {
     let mut client = other.connect("ann");
     let ann = Identity::new("ann");
     one.hub.revoke(&ann, "you are blocked").await;
-    let reason = within(client.connection.closed()).await;
+    let reason = within(client.channel.closed()).await;
     assert_eq!(reason.to_string(), "you are blocked");
     other.hub.lift(&ann).await;
     until_taken(&one, "ann").await;

@@ -224,7 +224,7 @@ async fn what_cannot_be_read_is_counted_and_ignored() {
     let mut client = node.connect("ann");
     node.done(&client, None, EVERYTHING).await;
     let name = format!("{prefix}:topic:{{messages}}-create");
-    let own = &client.connection.id().as_str()[..16];
+    let own = &client.channel.id().as_str()[..16];
     let own = format!("{prefix}:node:{{{own}}}");
     let everyone = format!("{prefix}:all");
     let whole = written(1, 1, "messages", 9, b"");
@@ -271,7 +271,7 @@ async fn one_process_of_several() {
     let node = Node::on(url, prefix, |builder| builder);
     let client = node.connect("ann");
     node.done(&client, None, EVERYTHING).await;
-    println!("channel {}", client.connection.id().as_str());
+    println!("channel {}", client.channel.id().as_str());
     std::future::pending::<()>().await;
 }
 

@@ -3,8 +3,8 @@ use crate::change::{Action, Change, Row};
 use crate::cursor::ScopedCursor;
 use crate::filters::Filters;
 use crate::hooks::Permit;
-use crate::hub::channel::Channel;
-use crate::hub::{Connection, Hub, Identity, Subscription};
+use crate::hub::channels::ChannelState;
+use crate::hub::{Channel, Hub, Identity, Subscription};
 use crate::model::{Model, Payload};
 use crate::value::{Field as _, Value};
 
@@ -36,8 +36,8 @@ async fn deliver(hub: &Hub, position: u64) {
 }
 
 /// A client that goes on after this position.
-async fn late(hub: &Hub, position: u64) -> Connection {
-    let connection = hub.connect(Identity::anonymous()).unwrap();
+async fn late(hub: &Hub, position: u64) -> Channel {
+    let channel = hub.connect(Identity::anonymous()).unwrap();
     let permit = Permit::carried(&MODEL, Default::default());
     let subscription = Subscription {
         actions: vec![Action::Create],
@@ -52,13 +52,12 @@ async fn late(hub: &Hub, position: u64) -> Connection {
         }),
         ..Begin::default()
     };
-    let channel = &connection.channel;
-    let joined = hub.subscribe_channel(channel, permit, &subscription, None, begin);
+    let joined = hub.subscribe_channel(&channel.state, permit, &subscription, None, begin);
     joined.await.unwrap();
-    connection
+    channel
 }
 
-fn stands(channel: &Channel) -> bool {
+fn stands(channel: &ChannelState) -> bool {
     let subscriptions = lock(&channel.subscriptions);
     let mut seats = subscriptions
         .held
@@ -85,34 +84,33 @@ async fn a_change_waits_for_one_that_catches_up_at_most() {
     // A step of the lane is under way, for which all wait.
     let lane = Arc::clone(&hub.engine.lanes[MODEL.stream]);
     let step = lane.delivering.lock().await;
-    let mut connections = Vec::new();
+    let mut channels = Vec::new();
     for _ in 0..LATE {
-        connections.push(late(&hub, 1).await);
+        channels.push(late(&hub, 1).await);
     }
     settle().await;
-    let channels = connections.iter().map(|one| Arc::clone(&one.channel));
-    let channels: Vec<_> = channels.collect();
+    let states: Vec<_> = channels.iter().map(|one| Arc::clone(&one.state)).collect();
     let delivering = {
-        let (hub, channels) = (hub.clone(), channels.clone());
+        let (hub, states) = (hub.clone(), states.clone());
         tokio::spawn(async move {
             deliver(&hub, 3).await;
-            channels.iter().filter(|channel| stands(channel)).count()
+            states.iter().filter(|state| stands(state)).count()
         })
     };
     settle().await;
-    assert!(!channels.iter().any(|channel| stands(channel)));
+    assert!(!states.iter().any(|state| stands(state)));
     drop(step);
     let before = delivering.await.unwrap();
     assert!(before <= 2, "the change has waited for {before}");
-    while !channels.iter().all(|channel| stands(channel)) {
+    while !states.iter().all(|state| stands(state)) {
         tokio::task::yield_now().await;
     }
     // Whoever stood before it, and whoever came later, has each change once.
     deliver(&hub, 4).await;
-    for mut connection in connections {
+    for mut channel in channels {
         let mut told = Vec::new();
         while told.len() < 3 {
-            told.extend(connection.take().await.unwrap());
+            told.extend(channel.take().await.unwrap());
         }
         let told: Vec<_> = told
             .iter()

@@ -7,7 +7,7 @@ use super::Reason;
 use crate::change::Change;
 use crate::filters::Filters;
 use crate::hub::Hub;
-use crate::hub::channel::Channel;
+use crate::hub::channels::ChannelState;
 use crate::hub::passage::Verdict;
 use crate::hub::plan::Plan;
 use crate::model::Model;
@@ -118,7 +118,7 @@ impl Hub {
     /// Tests the terms on the change's row, one after the other.
     pub(super) async fn test(
         &self,
-        channel: &Arc<Channel>,
+        channel: &Arc<ChannelState>,
         plan: &Plan,
         terms: Terms,
         change: &Arc<Change>,

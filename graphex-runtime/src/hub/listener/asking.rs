@@ -9,8 +9,8 @@ use crate::change::Action;
 use crate::error::{ConnectError, Refusal};
 use crate::filters::{Filter, Filters, keys};
 use crate::hooks::Permit;
-use crate::hub::channel::{Channel, SubscriptionKey};
-use crate::hub::connection::Subscription;
+use crate::hub::channel::Subscription;
+use crate::hub::channels::{ChannelState, SubscriptionKey};
 use crate::hub::join::Joining;
 use crate::hub::outbox::{Bounds, Outbox};
 use crate::hub::{Begin, Envelope};
@@ -232,7 +232,7 @@ impl<M: ModelType> Subscribing<M> {
             ConnectError::NoRandomness => ListenError::NoRandomness,
             error => ListenError::Refused(error.to_string()),
         })?;
-        let channel = Arc::new(Channel::of_process(id, outbox, &engine.holdings));
+        let channel = Arc::new(ChannelState::of_process(id, outbox, &engine.holdings));
         let place = engine.holdings.uncounted();
         lock(&engine.channels).insert(Arc::clone(&channel), place);
         // From here on it leaves when it is dropped.

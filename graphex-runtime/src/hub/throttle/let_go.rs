@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::{Held, Throttle, lock};
 use crate::deadline::deadline;
-use crate::hub::channel::Channel;
+use crate::hub::channels::ChannelState;
 use crate::hub::engine::Engine;
 use crate::hub::lane::{Budget, Lane};
 use crate::hub::plan::Plan;
@@ -43,7 +43,7 @@ impl Engine {
 
     /// Tells now what is held back for a channel that is about to be closed, and for those that share
     /// its plans.
-    pub(in crate::hub) async fn let_go_of(&self, channel: &Channel) {
+    pub(in crate::hub) async fn let_go_of(&self, channel: &ChannelState) {
         let throttled: Vec<_> = {
             let subscriptions = lock(&channel.subscriptions);
             let seats = subscriptions.held.iter().flat_map(|(key, held)| {

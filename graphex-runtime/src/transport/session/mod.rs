@@ -6,39 +6,39 @@ use axum::extract::ws::{Message, close_code};
 use futures_util::{Sink, Stream};
 
 use super::socket::{Close, End, Inbound, Socket, text};
-use crate::hub::{Connection, Taken};
+use crate::hub::{Channel, Taken};
 use crate::limits::Limits;
 
 /// Runs a session to its end. When this returns, or is dropped, the channel has left
 /// everything.
-pub(super) async fn run<S, R, E>(mut connection: Connection, sink: S, stream: R, limits: &Limits)
+pub(super) async fn run<S, R, E>(mut channel: Channel, sink: S, stream: R, limits: &Limits)
 where
     S: Sink<Message> + Unpin,
     R: Stream<Item = Result<Message, E>> + Unpin + Send + 'static,
     E: std::error::Error + Send + 'static,
 {
-    let notifier = connection.notifier();
+    let notifier = channel.notifier();
     let mut socket = Socket::new(sink, stream, move || notifier.notify(), limits);
-    let Err(end) = deliver(&mut socket, &mut connection).await;
+    let Err(end) = deliver(&mut socket, &mut channel).await;
     // The client may take its time for the close; its subscriptions end now.
-    let present = connection.present();
-    drop(connection);
+    let present = channel.present();
+    drop(channel);
     socket.end(end, Some(present)).await;
 }
 
 /// Sends the handshake, then what the hub delivers, until one side ends it.
 async fn deliver<S: Sink<Message> + Unpin>(
     socket: &mut Socket<'_, S>,
-    connection: &mut Connection,
+    channel: &mut Channel,
 ) -> Result<std::convert::Infallible, End> {
-    let id = connection.id().as_str();
+    let id = channel.id().as_str();
     // An id is hexadecimal digits.
     let handshake = format!("{{\"channel_id\": \"{id}\", \"connect\": \"success\"}}");
-    socket.send([Message::text(handshake)], connection).await?;
+    socket.send([Message::text(handshake)], channel).await?;
     loop {
         let Taken {
             frames, notified, ..
-        } = connection.taken().await?;
+        } = channel.taken().await?;
         let mut messages: Vec<_> = frames.filter_map(text).collect();
         if notified {
             for inbound in socket.inbound() {
@@ -54,7 +54,7 @@ async fn deliver<S: Sink<Message> + Unpin>(
                 });
             }
         }
-        socket.send(messages, connection).await?;
+        socket.send(messages, channel).await?;
     }
 }
 

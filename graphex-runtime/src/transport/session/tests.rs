@@ -32,11 +32,11 @@ fn peer(limits: impl FnOnce(&mut Limits)) -> Peer {
         let message = from_client.recv().await?;
         Some((message, from_client))
     });
-    let connection = hub.connect(Identity::anonymous()).unwrap();
+    let channel = hub.connect(Identity::anonymous()).unwrap();
     let limits = hub.limits().clone();
     let session = tokio::spawn(async move {
         let stream: Pin<Box<dyn Stream<Item = _> + Send>> = Box::pin(stream);
-        run(connection, Box::pin(sink), stream, &limits).await;
+        run(channel, Box::pin(sink), stream, &limits).await;
     });
     Peer {
         hub,

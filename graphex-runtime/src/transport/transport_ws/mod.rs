@@ -68,8 +68,8 @@ impl<E: Executor> TransportWs<E> {
             return self.admission.close(upgrade, SUBPROTOCOL_NOT_ACCEPTABLE);
         }
         let identity = (self.admission.identity)(&parts);
-        let connection = match self.admission.connect(identity.clone(), SUBPROTOCOL) {
-            Ok(connection) => connection,
+        let channel = match self.admission.connect(identity.clone(), SUBPROTOCOL) {
+            Ok(channel) => channel,
             Err(error) => return self.admission.refuse(upgrade, &error),
         };
         let application = Application {
@@ -85,7 +85,7 @@ impl<E: Executor> TransportWs<E> {
             session::run(
                 self.schema,
                 application,
-                connection,
+                channel,
                 sink,
                 stream,
                 hub.limits(),

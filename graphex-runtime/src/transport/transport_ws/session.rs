@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::{Admitted, Application};
 use crate::graphql::{self, Guarded, hub_in};
-use crate::hub::{Connection, Operation, Place, Resumed, Taken};
+use crate::hub::{Channel, Operation, Place, Resumed, Taken};
 use crate::limits::Limits;
 use crate::transport::operations::{Event, Operations};
 use crate::transport::protocol::{
@@ -36,7 +36,7 @@ const BATCH: usize = 64;
 pub(super) async fn run<E, S, R, F>(
     schema: E,
     application: Application,
-    mut connection: Connection,
+    mut channel: Channel,
     sink: S,
     stream: R,
     limits: &Limits,
@@ -46,7 +46,7 @@ pub(super) async fn run<E, S, R, F>(
     R: Stream<Item = Result<Message, F>> + Unpin + Send + 'static,
     F: std::error::Error + Send + 'static,
 {
-    let notifier = connection.notifier();
+    let notifier = channel.notifier();
     let mut socket = Socket::new(sink, stream, move || notifier.notify(), limits);
     let mut session = Session {
         schema,
@@ -59,11 +59,11 @@ pub(super) async fn run<E, S, R, F>(
         outgoing: Vec::new(),
         outgoing_bytes: 0,
     };
-    let Err(end) = session.serve(&mut socket, &mut connection).await;
+    let Err(end) = session.serve(&mut socket, &mut channel).await;
     // The client may take its time for the close; its operations end now.
     drop(session);
-    let present = connection.present();
-    drop(connection);
+    let present = channel.present();
+    drop(channel);
     socket.end(end, Some(present)).await;
 }
 
@@ -101,21 +101,21 @@ impl<E: Executor> Session<'_, E> {
     async fn serve<S: Sink<Message> + Unpin>(
         &mut self,
         socket: &mut Socket<'_, S>,
-        connection: &mut Connection,
+        channel: &mut Channel,
     ) -> Result<Infallible, End> {
         loop {
             let runs = self.operations.is_running();
             tokio::select! {
-                taken = connection.taken() => {
+                taken = channel.taken() => {
                     let Taken { frames, notified, .. } = taken?;
                     self.outgoing.extend(frames.filter_map(text));
                     if notified {
                         for inbound in socket.inbound() {
-                            self.inbound(inbound?, connection)?;
+                            self.inbound(inbound?, channel)?;
                         }
                     }
                 }
-                decision = self.phase.decided() => self.decided(decision?, connection)?,
+                decision = self.phase.decided() => self.decided(decision?, channel)?,
                 Some((id, event)) = self.operations.next(), if runs => self.tell(&id, &event),
             }
             // What else is there goes with it, and operations that were stopped are dropped.
@@ -129,7 +129,7 @@ impl<E: Executor> Session<'_, E> {
             }
             self.outgoing_bytes = 0;
             if !self.outgoing.is_empty() {
-                socket.send(self.outgoing.drain(..), connection).await?;
+                socket.send(self.outgoing.drain(..), channel).await?;
             }
             if batch == BATCH {
                 tokio::task::yield_now().await;
@@ -137,9 +137,9 @@ impl<E: Executor> Session<'_, E> {
         }
     }
 
-    fn inbound(&mut self, inbound: Inbound, connection: &mut Connection) -> Result<(), Close> {
+    fn inbound(&mut self, inbound: Inbound, channel: &mut Channel) -> Result<(), Close> {
         match inbound {
-            Inbound::Text(text) => self.received(&text, connection)?,
+            Inbound::Text(text) => self.received(&text, channel)?,
             Inbound::Binary => return Err(bad_message("messages are text".into())),
             Inbound::Due(ping) => {
                 self.outgoing.push(ping);
@@ -161,19 +161,19 @@ impl<E: Executor> Session<'_, E> {
         }
     }
 
-    fn received(&mut self, text: &str, connection: &mut Connection) -> Result<(), Close> {
+    fn received(&mut self, text: &str, channel: &mut Channel) -> Result<(), Close> {
         match ClientMessage::parse(text).map_err(bad_message)? {
-            ClientMessage::ConnectionInit { payload } => self.init(payload, connection)?,
-            ClientMessage::Ping { payload } => self.pinged(payload, connection)?,
+            ClientMessage::ConnectionInit { payload } => self.init(payload, channel)?,
+            ClientMessage::Ping { payload } => self.pinged(payload, channel)?,
             ClientMessage::Pong => {}
-            ClientMessage::Subscribe { id, request } => self.subscribe(id, *request, connection)?,
+            ClientMessage::Subscribe { id, request } => self.subscribe(id, *request, channel)?,
             // An unknown one is over already; the client could not know.
             ClientMessage::Complete { id } => drop(self.operations.stop(&id)),
         }
         Ok(())
     }
 
-    fn init(&mut self, payload: Value, connection: &mut Connection) -> Result<(), Close> {
+    fn init(&mut self, payload: Value, channel: &mut Channel) -> Result<(), Close> {
         let application = self.application.take();
         let silent = matches!(self.phase, Phase::Silent(_));
         let application = application.filter(|_| silent).ok_or(TOO_MANY_INITS)?;
@@ -186,7 +186,7 @@ impl<E: Executor> Session<'_, E> {
         let mut decision = application.connect(payload);
         // Where nothing has to be waited for, a `subscribe` that follows at once is not early.
         match (&mut decision).now_or_never() {
-            Some(decided) => self.decided(decided?, connection)?,
+            Some(decided) => self.decided(decided?, channel)?,
             None => self.phase = Phase::Connecting(decision),
         }
         Ok(())
@@ -196,14 +196,14 @@ impl<E: Executor> Session<'_, E> {
     fn pinged(
         &mut self,
         payload: Option<Map<String, Value>>,
-        connection: &mut Connection,
+        channel: &mut Channel,
     ) -> Result<(), Close> {
         if let (Phase::Acknowledged(data), Some(application), Some(payload)) =
             (&self.phase, &self.application, &payload)
         {
             let mut decision = application.clone().connect(Value::Object(payload.clone()));
             match (&mut decision).now_or_never() {
-                Some(decided) => self.decided(decided?, connection)?,
+                Some(decided) => self.decided(decided?, channel)?,
                 None => self.phase = Phase::Renewing(Arc::clone(data), decision),
             }
         }
@@ -212,12 +212,12 @@ impl<E: Executor> Session<'_, E> {
     }
 
     /// The connection counts as acknowledged before the acknowledgement is on its way.
-    fn decided(&mut self, admitted: Admitted, connection: &mut Connection) -> Result<(), Close> {
+    fn decided(&mut self, admitted: Admitted, channel: &mut Channel) -> Result<(), Close> {
         let Admitted { data, identity } = admitted;
         let is_new = matches!(self.phase, Phase::Silent(_) | Phase::Connecting(_));
         match identity {
-            Some(identity) if is_new => connection.become_of(identity)?,
-            Some(identity) if !connection.renew(&identity) => return Err(ANOTHER),
+            Some(identity) if is_new => channel.become_of(identity)?,
+            Some(identity) if !channel.renew(&identity) => return Err(ANOTHER),
             _ => {}
         }
         self.phase = Phase::Acknowledged(Arc::new(data));
@@ -227,12 +227,7 @@ impl<E: Executor> Session<'_, E> {
         Ok(())
     }
 
-    fn subscribe(
-        &mut self,
-        id: String,
-        request: Request,
-        connection: &Connection,
-    ) -> Result<(), Close> {
+    fn subscribe(&mut self, id: String, request: Request, channel: &Channel) -> Result<(), Close> {
         let (Phase::Acknowledged(data) | Phase::Renewing(data, _)) = &self.phase else {
             return Err(UNAUTHORIZED);
         };
@@ -249,7 +244,7 @@ impl<E: Executor> Session<'_, E> {
         let mut request = Guarded::new(request, hub_in(data));
         let executing = request.executing_bytes();
         let envelope = envelope(&id).for_one_that_goes_on(self.goes_on);
-        let operation = match Operation::new(connection, envelope, executing) {
+        let operation = match Operation::new(channel, envelope, executing) {
             Ok(operation) => operation,
             Err(refusal) => {
                 let payload = &[ServerError::new(refusal.to_string(), None)];

@@ -63,14 +63,14 @@ fn peer(limits: impl FnOnce(&mut Limits), on_connect: Option<OnConnect>) -> Peer
         parts,
     };
     let schema = Schema::new(Query, EmptyMutation, Root);
-    let connection = hub.connect(Identity::anonymous()).unwrap();
+    let channel = hub.connect(Identity::anonymous()).unwrap();
     let limits = hub.limits().clone();
     let session = tokio::spawn(async move {
         let stream: Pin<Box<dyn Stream<Item = _> + Send>> = Box::pin(stream);
         session::run(
             schema,
             application,
-            connection,
+            channel,
             Box::pin(sink),
             stream,
             &limits,

@@ -126,7 +126,7 @@ pub(crate) async fn unknown_foreign_and_closed_channels_get_the_same_answer_at_a
 ) {
     let (asked, owner) = two(make(2, DEFAULT)).await;
     let client = owner.connect("ann");
-    let id = client.connection.id().as_str().to_owned();
+    let id = client.channel.id().as_str().to_owned();
     let (node, secret) = id.split_at(16);
     let ids = [
         id.clone(),
@@ -257,7 +257,7 @@ pub(crate) async fn a_node_that_ends_takes_its_channels_with_it(
     owner.ready().await;
     let client = owner.connect("ann");
     nodes[0].done(&client, None, EVERYTHING).await;
-    let id = client.connection.id().as_str().to_owned();
+    let id = client.channel.id().as_str().to_owned();
     drop((client, owner));
     // Its connection is closed when its tasks have ended.
     within(async {

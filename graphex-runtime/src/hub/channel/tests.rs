@@ -5,8 +5,8 @@ use crate::rarely::logged;
 #[test]
 fn a_channel_of_another_identity_is_in_the_log_once() {
     let hub = Hub::builder().build();
-    let connection = hub.connect(Identity::new("ann")).unwrap();
-    let id = connection.id().as_str();
+    let channel = hub.connect(Identity::new("ann")).unwrap();
+    let id = channel.id().as_str();
     let lines = logged(|| {
         for _ in 0..3 {
             let found = hub.find(id, &Identity::anonymous());
