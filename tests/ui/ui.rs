@@ -35,6 +35,7 @@ const OTHERS: &[&str] = &[
     "mismatched types",
     "type mismatch",
     "cannot select",
+    "cannot deserialize",
 ];
 
 #[test]
