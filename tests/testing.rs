@@ -13,7 +13,7 @@ use diesel::r2d2::{ConnectionManager, Pool};
 use futures_util::FutureExt as _;
 use graphex::prelude::*;
 use graphex::testing::{Client, Faults, Subscriber, tell_uncommitted, uncommitted};
-use graphex::{CloseReason, Heard, HubBuilder, TypedChange};
+use graphex::{CloseReason, Event, HubBuilder, TypedChange};
 use serde_json::json;
 
 diesel::table! {
@@ -352,10 +352,10 @@ async fn a_layer_that_is_held_or_away_lets_nothing_pass() {
     faults.hold();
     publish(1);
     assert!(hub.flush().now_or_never().is_none());
-    assert!(listener.heard().is_empty());
+    assert!(listener.take_ready().is_empty());
     faults.release();
     all.hears(json!({"id": "1"})).await;
-    assert_eq!(listener.heard().len(), 1);
+    assert_eq!(listener.take_ready().len(), 1);
     faults.go_away();
     assert!(!hub.ready());
     assert!(hub.subscribe::<Message>().await.is_err());
@@ -364,8 +364,8 @@ async fn a_layer_that_is_held_or_away_lets_nothing_pass() {
     faults.come_back();
     assert!(hub.ready());
     all.hears(json!({"action": "RESYNC"})).await;
-    let heard = listener.heard();
-    assert!(matches!(&heard[..], [Heard::Gap]), "{heard:?}");
+    let heard = listener.take_ready();
+    assert!(matches!(&heard[..], [Event::Gap]), "{heard:?}");
     publish(3);
     all.hears(json!({"id": "3"})).await;
 }

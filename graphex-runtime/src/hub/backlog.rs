@@ -17,8 +17,8 @@ use super::engine::Engine;
 use super::lane::{self, Lane};
 use super::lock;
 use super::owner::Owner;
-use super::passage::Verdict;
 use super::plan::{Listed, Members, Plan};
+use super::transition::Verdict;
 use crate::change::Change;
 use crate::predicate::Demand;
 
@@ -169,16 +169,16 @@ impl Backlog {
             let mut asking = members.values();
             if asking.any(|member| member.is_asking(plan.action)) {
                 match engine.verdict(&budget, question, plan).await {
-                    Some(Verdict::Told(passage)) => {
+                    Some(Verdict::Told(transition)) => {
                         let telling = Telling {
                             lane: &lane,
                             change: &question.change,
                             number: question.number,
-                            passage,
+                            transition,
                         };
                         if let Some(throttle) = throttle {
                             // What is held back goes in a step of the lane too.
-                            let _turn = lane.delivering.lock().await;
+                            let _delivering = lane.delivering.lock().await;
                             engine
                                 .tell_throttled(&telling, &mut spent, plan, members, throttle)
                                 .await;
@@ -249,11 +249,11 @@ impl Engine {
         if work > 0 {
             if !budget.spend(work) {
                 self.counters.budgets_spent.add(1);
-                if let Some(kept_back) = self.lines.budget.is_time() {
+                if let Some(suppressed) = self.log_limits.budget.allow() {
                     tracing::warn!(
                         stream,
                         work,
-                        kept_back,
+                        suppressed,
                         "a subscriber has spent its budget for regular expressions and is told of a \
                          gap; see `Limits::pattern_work`"
                     );

@@ -122,7 +122,7 @@ impl CatchUp {
 
     /// Queues the next piece.
     async fn piece(&self, engine: &Engine, spent: &mut Budget, reached: Reached) -> Outcome {
-        let turn = self.lane.catching_up.lock().await;
+        let catching_up = self.lane.catching_up.lock().await;
         let mut delivering = self.lane.delivering.lock().await;
         let at = self.lane.clock.now().cursor;
         let recent = lock(&self.lane.recent).after(reached, at);
@@ -135,7 +135,7 @@ impl CatchUp {
                 Outcome::Stands
             }
             Some(mut left) => {
-                drop((delivering, turn));
+                drop((delivering, catching_up));
                 left.truncate(PIECE);
                 let changes: Vec<_> = left.into_iter().map(|one| one.change).collect();
                 match self.queue_all(engine, spent, &changes, reached).await {
@@ -144,7 +144,7 @@ impl CatchUp {
                 }
             }
             None => {
-                drop((delivering, turn));
+                drop((delivering, catching_up));
                 match self.read(engine, reached.cursor).await {
                     Some(page) => self.queue_page(engine, spent, &page, reached).await,
                     None => Outcome::Gap,
@@ -155,7 +155,7 @@ impl CatchUp {
 
     /// Begins with what is committed from now on: changes are missing before.
     async fn begin_anew(&self, engine: &Engine, tell: bool) {
-        let _turn = self.lane.catching_up.lock().await;
+        let _catching_up = self.lane.catching_up.lock().await;
         let mut delivering = self.lane.delivering.lock().await;
         let at = self.lane.clock.now().cursor;
         let is_told = self.subscriber.is_covered(self.number);

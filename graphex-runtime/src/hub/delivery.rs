@@ -8,11 +8,11 @@ use super::frame::Frame;
 use super::lane::{Budget, Lane};
 use super::lock;
 use super::outbox::Pushed;
-use super::passage::{Subjects, Verdict};
 use super::plan::{Candidate, Listed, Members, Plan};
 use super::recent::Delivered;
 use super::spans;
-use crate::change::{Change, Passage};
+use super::transition::{Subjects, Verdict};
+use crate::change::{Change, Transition};
 use crate::topic::Topic;
 
 pub(super) const COST_OF_A_FRAME: usize = 256;
@@ -78,7 +78,7 @@ pub(super) struct Telling<'t> {
     pub(super) lane: &'t Lane,
     pub(super) change: &'t Arc<Change>,
     pub(super) number: u64,
-    pub(super) passage: Passage,
+    pub(super) transition: Transition,
 }
 
 impl Engine {
@@ -152,12 +152,12 @@ impl Engine {
         } = &**listed;
         match (verdict, backlog) {
             (Verdict::Nothing, _) => {}
-            (Verdict::Told(passage), _) => {
+            (Verdict::Told(transition), _) => {
                 let telling = Telling {
                     lane,
                     change,
                     number: *number,
-                    passage,
+                    transition,
                 };
                 *frames += match throttle {
                     None => self.tell(&telling, spent, plan, members).await,
@@ -188,10 +188,10 @@ impl Engine {
             Queued::Waits { start: true } => self.work_off(lane, backlog),
             Queued::Dropped(dropped) => {
                 self.counters.decisions_dropped.add(dropped.len());
-                if let Some(kept_back) = self.lines.decisions.is_time() {
+                if let Some(suppressed) = self.log_limits.decisions.allow() {
                     tracing::warn!(
                         stream = lane.model.stream,
-                        kept_back,
+                        suppressed,
                         "too many changes wait for the custom lookups or regular expressions of \
                          one subscriber, who is told of a gap; see `Limits::decision_queue`"
                     );
@@ -206,19 +206,19 @@ impl Engine {
         &self,
         plan: &Plan,
         change: &Arc<Change>,
-        passage: Passage,
+        transition: Transition,
     ) -> Option<Arc<Frame>> {
         if plan.projection.is_rows() {
             let change = Arc::clone(change);
-            return Some(Arc::new(Frame::Row { change, passage }));
+            return Some(Arc::new(Frame::Row { change, transition }));
         }
         let limit = self.limits.outbox_bytes;
-        let Some(payload) = plan.projection.frame(change, passage, limit) else {
+        let Some(payload) = plan.projection.frame(change, transition, limit) else {
             self.counters.frames_too_large.add(1);
-            if let Some(kept_back) = self.lines.frame.is_time() {
+            if let Some(suppressed) = self.log_limits.frame.allow() {
                 tracing::warn!(
                     stream = change.model.stream,
-                    kept_back,
+                    suppressed,
                     "a subscription repeats a large value so often that its frame is larger than \
                      `Limits::outbox_bytes`; it is told of a gap"
                 );
@@ -230,7 +230,7 @@ impl Engine {
             payload,
             cursor: change.cursor,
             position: change.position,
-            heard: change.heard,
+            received: change.received,
         }))
     }
 
@@ -246,9 +246,9 @@ impl Engine {
             lane,
             change,
             number,
-            passage,
+            transition,
         } = *telling;
-        let Some(frame) = self.frame(plan, change, passage) else {
+        let Some(frame) = self.frame(plan, change, transition) else {
             tell_gap(members);
             return 0;
         };
@@ -274,9 +274,9 @@ impl Engine {
                 Pushed::Overflowed { closed: false } => self.counters.overflows.add(1),
                 Pushed::Overflowed { closed: true } => {
                     self.counters.slow_readers_closed.add(1);
-                    if let Some(kept_back) = self.lines.slow_reader.is_time() {
+                    if let Some(suppressed) = self.log_limits.slow_reader.allow() {
                         let channel = &subscriber.channel.id;
-                        tracing::warn!(?channel, kept_back, "a slow reader is closed");
+                        tracing::warn!(?channel, suppressed, "a slow reader is closed");
                     }
                 }
             }

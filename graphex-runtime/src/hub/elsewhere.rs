@@ -28,11 +28,11 @@ impl Engine {
         let hubs = lock(&HUBS).clone();
         let mut others = hubs.iter().filter_map(Weak::upgrade);
         if others.any(|hub| hub.has_plans(stream))
-            && let Some(kept_back) = self.lines.elsewhere.is_time()
+            && let Some(suppressed) = self.log_limits.elsewhere.allow()
         {
             tracing::warn!(
                 stream,
-                kept_back,
+                suppressed,
                 "a change was written on a connection that is attached to a hub without \
                  subscribers, while another hub of this process has subscribers of the stream: \
                  build one hub, and give its clones to the pool, the schema and the router"
@@ -54,8 +54,8 @@ mod tests {
     use crate::filters::Filters;
     use crate::hooks::Permit;
     use crate::hub::{Begin, Hub, Identity, Subscription};
+    use crate::log_limit::logged;
     use crate::model::{Model, Payload};
-    use crate::rarely::logged;
     use crate::value::{Field as _, Value};
 
     /// A stream that no hub of another test has.

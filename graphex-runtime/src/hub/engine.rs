@@ -28,9 +28,9 @@ use super::written::Written;
 use crate::cursor::Cursor;
 use crate::layer::{Layer, Setup};
 use crate::limits::Limits;
+use crate::log_limit::LogLimits;
 use crate::model::Model;
 use crate::node::NodeId;
-use crate::rarely::Lines;
 
 /// What a hub is built with.
 pub(super) struct Options {
@@ -74,7 +74,7 @@ pub(super) struct Engine {
     /// Tasks that work off backlogs, or let subscribers catch up.
     beside: Mutex<JoinSet<()>>,
     pub(super) counters: Arc<Counters>,
-    pub(crate) lines: Lines,
+    pub(crate) log_limits: LogLimits,
     pub(super) measures: Measures,
 }
 
@@ -153,7 +153,7 @@ impl Engine {
                 engine: engine.clone(),
                 tasks: Mutex::default(),
                 counters,
-                lines: Lines::default(),
+                log_limits: LogLimits::default(),
                 measures: Measures::default(),
             }
         })

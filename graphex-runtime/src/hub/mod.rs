@@ -23,6 +23,7 @@ mod drain;
 mod elsewhere;
 mod engine;
 mod explain;
+mod fair;
 mod find;
 mod flush;
 mod frame;
@@ -40,7 +41,6 @@ mod metrics;
 mod operation;
 mod outbox;
 mod owner;
-mod passage;
 #[cfg_attr(
     not(feature = "diesel"),
     allow(dead_code, reason = "a change log is read through Diesel")
@@ -77,7 +77,7 @@ mod subscriber;
 mod throttle;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
-mod turns;
+mod transition;
 mod written;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -97,7 +97,7 @@ pub(crate) use flush::Flushing;
 #[cfg(feature = "axum")]
 pub(crate) use holdings::Held;
 pub use identity::Identity;
-pub use listener::{FieldError, Heard, ListenError, Listener, Subscribing, TypedChange};
+pub use listener::{Event, FieldError, ListenError, Listener, Subscribing, TypedChange};
 pub(crate) use operation::{Envelope, Operation, Registration};
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;

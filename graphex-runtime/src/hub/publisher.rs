@@ -80,8 +80,8 @@ impl Queue {
     /// Reserves the place of a transaction that is about to commit.
     pub(super) fn reserve(&self, changes: Vec<Change>) -> u64 {
         // Its `COMMIT` is about to run.
-        let heard = Stamp::now();
-        let begun = |change| Arc::new(Change { heard, ..change });
+        let received = Stamp::now();
+        let begun = |change| Arc::new(Change { received, ..change });
         let changes: Changes = changes.into_iter().map(begun).collect();
         // All that grows with the transaction is done before the lock.
         let rows = self.rows(&changes);

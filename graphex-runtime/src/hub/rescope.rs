@@ -19,7 +19,7 @@ use crate::wire::Rescoping;
 const TOLD: Duration = Duration::from_secs(60);
 /// Time between two times of that.
 const TELLING: Duration = Duration::from_secs(10);
-/// Of so many it is known that they have been heard.
+/// Of so many it is known that they have been seen.
 const KNOWN: usize = 10_000;
 
 /// What was told and heard of late.
@@ -27,7 +27,7 @@ const KNOWN: usize = 10_000;
 pub(super) struct Rescopings {
     numbers: AtomicU64,
     own: Mutex<VecDeque<(Instant, Rescoping)>>,
-    heard: Mutex<VecDeque<u64>>,
+    seen: Mutex<VecDeque<u64>>,
 }
 
 impl Hub {
@@ -92,14 +92,14 @@ impl Rescopings {
 
     /// Whether this is heard for the first time.
     fn is_new(&self, number: u64) -> bool {
-        let mut heard = lock(&self.heard);
-        if heard.contains(&number) {
+        let mut seen = lock(&self.seen);
+        if seen.contains(&number) {
             return false;
         }
-        if heard.len() >= KNOWN {
-            heard.pop_front();
+        if seen.len() >= KNOWN {
+            seen.pop_front();
         }
-        heard.push_back(number);
+        seen.push_back(number);
         true
     }
 

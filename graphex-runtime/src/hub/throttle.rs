@@ -5,7 +5,7 @@
 //! plan's and still is are held back. Whatever else happens to the row goes at once, after what is held
 //! back of it: so no update is drawn over a create or a delete.
 
-mod let_go;
+mod release;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -18,7 +18,7 @@ use super::engine::Engine;
 use super::lane::{Budget, Lane};
 use super::lock;
 use super::plan::{Listed, Members, Plan};
-use crate::change::{Action, Change, Passage};
+use crate::change::{Action, Change, Transition};
 use crate::cursor::Cursor;
 use crate::deadline::deadline;
 use crate::value::Value;
@@ -78,7 +78,7 @@ impl Throttle {
 
     fn take(&self, telling: &Telling<'_>, plan: &Plan) -> Going {
         let change = telling.change;
-        let may_wait = change.action == Action::Update && telling.passage == Passage::Stays;
+        let may_wait = change.action == Action::Update && telling.transition == Transition::Stays;
         let mut state = lock(&self.state);
         let before = state.seen;
         state.seen = change.cursor.or(before);
@@ -230,7 +230,7 @@ impl Engine {
             lane,
             change: change.as_ref().unwrap_or(&held.change),
             number: held.number,
-            passage: Passage::Stays,
+            transition: Transition::Stays,
         };
         self.tell(&telling, spent, &held.plan, &listed.members)
             .await;

@@ -53,7 +53,7 @@ impl Bench {
             lane: &self.lane,
             change: &change,
             number: position,
-            passage: Passage::Stays,
+            transition: Transition::Stays,
         };
         match self.throttle.take(&telling, &self.plan) {
             Going::Waits { .. } => None,

@@ -7,7 +7,7 @@ use super::budget::Budget;
 use super::channels::ChannelState;
 use super::engine::Engine;
 use super::plan::Plan;
-use crate::change::{Change, Passage, Row};
+use crate::change::{Change, Row, Transition};
 use crate::predicate::{Condition, Decision, Subject};
 
 /// What a change is to a plan.
@@ -15,7 +15,7 @@ use crate::predicate::{Condition, Decision, Subject};
 pub(super) enum Verdict {
     /// Nothing: neither row matches.
     Nothing,
-    Told(Passage),
+    Told(Transition),
     /// The rows do not tell cheaply.
     Undecided,
 }
@@ -74,9 +74,9 @@ impl Verdict {
     fn of(before: bool, now: bool) -> Self {
         match (before, now) {
             (false, false) => Self::Nothing,
-            (true, true) => Self::Told(Passage::Stays),
-            (false, true) => Self::Told(Passage::Enters),
-            (true, false) => Self::Told(Passage::Leaves),
+            (true, true) => Self::Told(Transition::Stays),
+            (false, true) => Self::Told(Transition::Enters),
+            (true, false) => Self::Told(Transition::Leaves),
         }
     }
 }
@@ -84,7 +84,7 @@ impl Verdict {
 impl Engine {
     /// What the change is to a plan of this channel's, whatever it costs its owner; none if that
     /// cannot be told.
-    pub(super) async fn passage(
+    pub(super) async fn transition(
         &self,
         channel: &ChannelState,
         plan: &Plan,

@@ -29,7 +29,7 @@ impl Throttle {
 impl Engine {
     /// Tells now what is held back for the members of a plan, one of whom is about to leave it. Called in
     /// a step of the lane.
-    pub(in crate::hub) async fn let_go(&self, lane: &Lane, spent: &mut Budget, plan: &Plan) {
+    pub(in crate::hub) async fn release(&self, lane: &Lane, spent: &mut Budget, plan: &Plan) {
         let throttle = {
             let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
             plans
@@ -58,7 +58,7 @@ impl Engine {
         for (stream, plan) in throttled {
             if let Some(lane) = self.lanes.get(stream) {
                 let mut spent = lane.delivering.lock().await;
-                self.let_go(lane, &mut spent, &plan).await;
+                self.release(lane, &mut spent, &plan).await;
             }
         }
     }
