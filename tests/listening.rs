@@ -62,19 +62,19 @@ fn hub() -> Hub {
     Hub::builder().model::<Order>().model::<Note>().build()
 }
 
-fn changes<M>(heard: Vec<Event<M>>) -> Vec<TypedChange<M>> {
-    let change = |heard| match heard {
+fn changes<M>(events: Vec<Event<M>>) -> Vec<TypedChange<M>> {
+    let change = |events| match events {
         Event::Change(change) => change,
         Event::Gap => panic!("a gap"),
         _ => panic!("something new"),
     };
-    heard.into_iter().map(change).collect()
+    events.into_iter().map(change).collect()
 }
 
 async fn ids(hub: &Hub, listener: &mut Listener<Order>) -> Vec<i64> {
     hub.flush().await;
-    let heard = changes(listener.take_ready());
-    heard.iter().map(|change| change.id().unwrap()).collect()
+    let events = changes(listener.take_ready());
+    events.iter().map(|change| change.id().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -113,11 +113,11 @@ async fn hidden_fields_are_not_captured_and_renamed_ones_have_their_name() {
     };
     hub.publish(Action::Create, &note);
     hub.flush().await;
-    let heard = changes(listener.take_ready());
-    assert_eq!(heard[0].get::<String>("number").unwrap(), "a");
-    assert!(heard[0].get::<String>("secret").is_err());
+    let events = changes(listener.take_ready());
+    assert_eq!(events[0].get::<String>("number").unwrap(), "a");
+    assert!(events[0].get::<String>("secret").is_err());
     assert_eq!(
-        heard[0].captured().value(0),
+        events[0].captured().value(0),
         &graphex::Value::Text("a".into())
     );
 }
@@ -213,9 +213,9 @@ async fn what_does_not_fit_is_a_gap_in_its_place_also_where_clients_are_told_of_
             hub.publish(Action::Create, &order(id));
             assert_eq!(ids(&hub, &mut quick).await, [id]);
         }
-        let heard = slow.take_ready();
-        assert_eq!(heard.len(), 4, "{heard:?}");
-        assert!(matches!(heard[3], Event::Gap));
+        let events = slow.take_ready();
+        assert_eq!(events.len(), 4, "{events:?}");
+        assert!(matches!(events[3], Event::Gap));
         hub.publish(Action::Create, &order(6));
         assert_eq!(ids(&hub, &mut slow).await, [6]);
     }
@@ -230,10 +230,10 @@ async fn a_loss_in_the_queue_is_a_gap() {
         hub.publish(Action::Create, &order(id));
     }
     hub.flush().await;
-    let heard = listener.take_ready();
+    let events = listener.take_ready();
     assert!(
-        heard.iter().any(|one| matches!(one, Event::Gap)),
-        "{heard:?}"
+        events.iter().any(|one| matches!(one, Event::Gap)),
+        "{events:?}"
     );
     assert!(hub.stats().changes_lost > 0);
 }
@@ -289,15 +289,15 @@ async fn a_wait_that_is_dropped_loses_nothing() {
 async fn it_is_a_stream_that_wakes_who_waits() {
     let hub = hub();
     let listener = hub.subscribe::<Order>().await.unwrap();
-    let heard = tokio::spawn(listener.take(1_000).collect::<Vec<_>>());
+    let events = tokio::spawn(listener.take(1_000).collect::<Vec<_>>());
     for id in 1..=1_000 {
         hub.publish(Action::Create, &order(id));
         if id % 7 == 0 {
             tokio::task::yield_now().await;
         }
     }
-    let heard = changes(heard.await.unwrap());
-    let ids: Vec<i64> = heard.iter().map(|change| change.id().unwrap()).collect();
+    let events = changes(events.await.unwrap());
+    let ids: Vec<i64> = events.iter().map(|change| change.id().unwrap()).collect();
     assert_eq!(ids, (1..=1_000).collect::<Vec<_>>());
 }
 

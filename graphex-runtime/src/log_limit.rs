@@ -58,7 +58,7 @@ pub(crate) struct LogLimits {
         not(feature = "diesel"),
         allow(dead_code, reason = "only Diesel's are captured")
     )]
-    pub(crate) elsewhere: LogLimit,
+    pub(crate) other_hub: LogLimit,
 }
 
 /// What is logged meanwhile on this thread, each event as its level, its message and its fields.

@@ -60,14 +60,14 @@ impl Engine {
 enum Outcome {
     /// There is more.
     On(Reached),
-    /// It stands.
-    Stands,
+    /// It is live.
+    Live,
     /// It has left.
     Left,
     /// Changes are missing, which it is to be told.
     Gap,
     /// Changes are missing, which it is told already.
-    Told,
+    Resynced,
 }
 
 impl CatchUp {
@@ -89,7 +89,7 @@ impl CatchUp {
         };
         loop {
             outcome = match outcome {
-                Outcome::Stands | Outcome::Left => return,
+                Outcome::Live | Outcome::Left => return,
                 Outcome::On(reached) => {
                     self.subscriber.outbox.room(&self.subscriber).await;
                     let Some(engine) = engine.upgrade() else {
@@ -132,7 +132,7 @@ impl CatchUp {
                 let latest = later(reached.cursor, at);
                 self.take_seats(engine, &mut delivering, &left, Some(latest))
                     .await;
-                Outcome::Stands
+                Outcome::Live
             }
             Some(mut left) => {
                 drop((delivering, catching_up));

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::backlog::{Backlog, Question, Queued, Undecided, tell_gap};
+use super::backlog::{Backlog, Question, Queued, Undecided, push_gap};
 use super::engine::Engine;
 use super::frame::Frame;
 use super::lane::{Budget, Lane};
@@ -74,7 +74,7 @@ impl<'d> Delivery<'d> {
 }
 
 /// What is told of a change, by its number in the lane.
-pub(super) struct Telling<'t> {
+pub(super) struct Push<'t> {
     pub(super) lane: &'t Lane,
     pub(super) change: &'t Arc<Change>,
     pub(super) number: u64,
@@ -152,17 +152,17 @@ impl Engine {
         } = &**listed;
         match (verdict, backlog) {
             (Verdict::Nothing, _) => {}
-            (Verdict::Told(transition), _) => {
-                let telling = Telling {
+            (Verdict::Deliver(transition), _) => {
+                let push = Push {
                     lane,
                     change,
                     number: *number,
                     transition,
                 };
                 *frames += match throttle {
-                    None => self.tell(&telling, spent, plan, members).await,
+                    None => self.tell(&push, spent, plan, members).await,
                     Some(throttle) => {
-                        self.tell_throttled(&telling, spent, plan, members, throttle)
+                        self.deliver_throttled(&push, spent, plan, members, throttle)
                             .await
                     }
                 };
@@ -196,7 +196,7 @@ impl Engine {
                          one subscriber, who is told of a gap; see `Limits::decision_queue`"
                     );
                 }
-                dropped.iter().for_each(|one| tell_gap(&one.listed.members));
+                dropped.iter().for_each(|one| push_gap(&one.listed.members));
             }
         }
     }
@@ -237,19 +237,19 @@ impl Engine {
     /// Queues the plan's frame of a change to the plan's members; to how many.
     pub(super) async fn tell(
         &self,
-        telling: &Telling<'_>,
+        push: &Push<'_>,
         spent: &mut Budget,
         plan: &Plan,
         members: &Members,
     ) -> usize {
-        let Telling {
+        let Push {
             lane,
             change,
             number,
             transition,
-        } = *telling;
+        } = *push;
         let Some(frame) = self.frame(plan, change, transition) else {
-            tell_gap(members);
+            push_gap(members);
             return 0;
         };
         let mut queued = 0;

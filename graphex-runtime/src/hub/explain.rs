@@ -234,12 +234,12 @@ impl Hub {
         let transition = match &change.before {
             Some(_) => self.engine.transition(channel, plan, change).await,
             // One row is nothing but what its terms say.
-            None => Some(Verdict::Told(Transition::Stays)),
+            None => Some(Verdict::Deliver(Transition::Stays)),
         };
         let told = match (transition, deciding(&terms)) {
-            (Some(Verdict::Told(Transition::Leaves)), _) => Reason::Leaves,
+            (Some(Verdict::Deliver(Transition::Leaves)), _) => Reason::Leaves,
             (_, Some(no)) => no,
-            (Some(Verdict::Told(Transition::Enters)), None) => Reason::Enters,
+            (Some(Verdict::Deliver(Transition::Enters)), None) => Reason::Enters,
             (_, None) => Reason::Delivered,
         };
         let reason = match told {

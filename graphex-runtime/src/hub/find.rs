@@ -28,7 +28,7 @@ impl Hub {
         drop(channels);
         let channel = channel.ok_or(Refusal::UnknownChannel)?;
         if channel.identity != *identity {
-            self.tell_of_foreign(&channel, identity);
+            self.log_foreign(&channel, identity);
             return Err(Refusal::UnknownChannel);
         }
         self.renew(&channel, identity);
@@ -36,7 +36,7 @@ impl Hub {
     }
 
     /// The client is told no more than that there is no such channel.
-    fn tell_of_foreign(&self, channel: &ChannelState, identity: &Identity) {
+    fn log_foreign(&self, channel: &ChannelState, identity: &Identity) {
         let Some(suppressed) = self.engine.log_limits.identity.allow() else {
             return;
         };

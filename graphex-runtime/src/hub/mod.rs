@@ -19,8 +19,6 @@ mod clock;
 mod cost;
 mod delivery;
 mod drain;
-#[cfg(feature = "diesel")]
-mod elsewhere;
 mod engine;
 mod explain;
 mod fair;
@@ -39,6 +37,8 @@ mod measures;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod operation;
+#[cfg(feature = "diesel")]
+mod other_hubs;
 mod outbox;
 mod owner;
 #[cfg_attr(
@@ -47,6 +47,7 @@ mod owner;
 )]
 mod past;
 mod plan;
+mod position;
 #[cfg_attr(
     not(feature = "diesel"),
     allow(dead_code, reason = "only capture from transactions reserves places")
@@ -71,7 +72,6 @@ mod snapshot;
 )]
 mod source;
 mod spans;
-mod standing;
 mod stats;
 mod subscriber;
 mod throttle;

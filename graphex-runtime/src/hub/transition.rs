@@ -15,7 +15,8 @@ use crate::predicate::{Condition, Decision, Subject};
 pub(super) enum Verdict {
     /// Nothing: neither row matches.
     Nothing,
-    Told(Transition),
+    /// It is delivered as this.
+    Deliver(Transition),
     /// The rows do not tell cheaply.
     Undecided,
 }
@@ -53,7 +54,7 @@ impl<'c> Subjects<'c> {
         let predicate = &plan.predicate;
         let now = predicate.decide(&self.now, may_test_patterns);
         let before = match &self.before {
-            Some(before) if plan.projection.tells_passages() => {
+            Some(before) if plan.projection.marks_transitions() => {
                 predicate.decide(before, may_test_patterns)
             }
             _ => now,
@@ -74,9 +75,9 @@ impl Verdict {
     fn of(before: bool, now: bool) -> Self {
         match (before, now) {
             (false, false) => Self::Nothing,
-            (true, true) => Self::Told(Transition::Stays),
-            (false, true) => Self::Told(Transition::Enters),
-            (true, false) => Self::Told(Transition::Leaves),
+            (true, true) => Self::Deliver(Transition::Stays),
+            (false, true) => Self::Deliver(Transition::Enters),
+            (true, false) => Self::Deliver(Transition::Leaves),
         }
     }
 }
@@ -111,7 +112,7 @@ impl Engine {
     ) -> Option<Verdict> {
         let now = self.holds(budget, question, plan).await?;
         let before = match &question.before {
-            Some(before) if plan.projection.tells_passages() => {
+            Some(before) if plan.projection.marks_transitions() => {
                 self.holds(budget, before, plan).await?
             }
             _ => now,

@@ -231,8 +231,8 @@ impl Layer for FaultyLayer {
         self.memory.send(node, message)
     }
 
-    fn tell_all(&self, message: Vec<u8>) -> BoxFuture<'_> {
-        self.memory.tell_all(message)
+    fn send_all(&self, message: Vec<u8>) -> BoxFuture<'_> {
+        self.memory.send_all(message)
     }
 
     fn tasks(self: Arc<Self>) -> Vec<BoxFuture<'static>> {

@@ -180,7 +180,7 @@ impl Projection {
     }
 
     /// Whether a subscriber is told that a row begins or ceases to be one of its rows.
-    pub(crate) fn tells_passages(&self) -> bool {
+    pub(crate) fn marks_transitions(&self) -> bool {
         matches!(self.0.form, Form::Placed { .. } | Form::Rows)
     }
 

@@ -32,7 +32,7 @@ impl Admission {
         let message = "this origin may not connect; list it in `allowed_origins`";
         let is_allowed = origin::is_allowed(request, &self.allowed_origins);
         if !is_allowed && let Some(suppressed) = self.hub.log_limits().origin.allow() {
-            origin::tell_of_refused(request, suppressed);
+            origin::log_refused(request, suppressed);
         }
         (!is_allowed).then(|| (StatusCode::FORBIDDEN, message).into_response())
     }

@@ -47,7 +47,7 @@ pub(super) fn warn_of(listed: &str) {
 }
 
 /// Says which page was refused, and what to do if it is one's own.
-pub(super) fn tell_of_refused(request: &Parts, suppressed: u64) {
+pub(super) fn log_refused(request: &Parts, suppressed: u64) {
     let header = |name| {
         let value = request.headers.get(name);
         value.and_then(|value| value.to_str().ok()).unwrap_or("")

@@ -123,7 +123,7 @@ impl CatchUp {
             .transition(&self.subscriber.channel, plan, change)
             .await
         {
-            Some(Verdict::Told(transition)) => transition,
+            Some(Verdict::Deliver(transition)) => transition,
             Some(Verdict::Nothing) => return None,
             Some(Verdict::Undecided) | None => return Some(Outcome::Gap),
         };
@@ -157,7 +157,7 @@ impl CatchUp {
                 Some(Outcome::Left)
             }
             Pushed::Ended | Pushed::Replaced => Some(Outcome::Left),
-            Pushed::Covered | Pushed::Overflowed { closed: false } => Some(Outcome::Told),
+            Pushed::Covered | Pushed::Overflowed { closed: false } => Some(Outcome::Resynced),
         }
     }
 }

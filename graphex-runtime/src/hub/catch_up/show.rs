@@ -29,7 +29,7 @@ impl CatchUp {
                 return Outcome::Left;
             };
             match engine.transition(&self.subscriber.channel, plan, row).await {
-                Some(Verdict::Told(_)) => {}
+                Some(Verdict::Deliver(_)) => {}
                 Some(Verdict::Nothing) => continue,
                 Some(Verdict::Undecided) | None => return Outcome::Gap,
             }
@@ -97,7 +97,7 @@ impl CatchUp {
             self.number = self.lane.clock.tick(None);
             match self.show(engine, &snapshot.0).await {
                 Outcome::Gap => tell = true,
-                Outcome::Told => tell = false,
+                Outcome::Resynced => tell = false,
                 end => return Some(end),
             }
         }

@@ -148,7 +148,7 @@ impl Hub {
                 ..plan.clone()
             };
             let verdict = self.engine.transition(channel, &alone, change).await;
-            let holds = verdict.map(|verdict| matches!(verdict, Verdict::Told(_)));
+            let holds = verdict.map(|verdict| matches!(verdict, Verdict::Deliver(_)));
             tested.push(Term {
                 kind: TermKind::Filter,
                 name: key.to_owned(),

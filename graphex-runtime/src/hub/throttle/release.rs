@@ -38,7 +38,7 @@ impl Engine {
         };
         let Some(throttle) = throttle else { return };
         let held = throttle.take_where(|held| held.plan == *plan);
-        self.tell_taken(lane, spent, &throttle, &held).await;
+        self.deliver_taken(lane, spent, &throttle, &held).await;
     }
 
     /// Tells now what is held back for a channel that is about to be closed, and for those that share
@@ -75,11 +75,11 @@ impl Engine {
         };
         for throttle in throttles {
             let held = throttle.take_where(|_| true);
-            self.tell_taken(lane, &mut spent, &throttle, &held).await;
+            self.deliver_taken(lane, &mut spent, &throttle, &held).await;
         }
     }
 
-    async fn tell_taken(
+    async fn deliver_taken(
         &self,
         lane: &Lane,
         spent: &mut Budget,
@@ -88,7 +88,7 @@ impl Engine {
     ) {
         let cursor = throttle.cursor();
         for held in taken {
-            self.tell_held(lane, spent, throttle, held, cursor).await;
+            self.deliver_held(lane, spent, throttle, held, cursor).await;
         }
         lane.flush();
     }

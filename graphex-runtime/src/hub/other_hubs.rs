@@ -21,14 +21,14 @@ impl Engine {
     }
 
     /// A change was captured for this hub: looks whether it is another that has the subscribers.
-    pub(super) fn look_elsewhere(&self, stream: &'static str) {
+    pub(super) fn warn_of_other_hub(&self, stream: &'static str) {
         if COUNT.load(Ordering::Relaxed) < 2 || self.layer.is_shared() || self.has_plans(stream) {
             return;
         }
         let hubs = lock(&HUBS).clone();
         let mut others = hubs.iter().filter_map(Weak::upgrade);
         if others.any(|hub| hub.has_plans(stream))
-            && let Some(suppressed) = self.log_limits.elsewhere.allow()
+            && let Some(suppressed) = self.log_limits.other_hub.allow()
         {
             tracing::warn!(
                 stream,
@@ -60,7 +60,7 @@ mod tests {
 
     /// A stream that no hub of another test has.
     static MODEL: Model = Model {
-        stream: "elsewhere",
+        stream: "other",
         ..Model::sample(Payload::IdOnly, &[i64::TYPE.named("id", "ID")], &[])
     };
 
