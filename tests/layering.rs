@@ -9,7 +9,13 @@ use std::path::{Path, PathBuf};
 /// The top row first. A module that is in no row may not exist.
 const RUNTIME: &[&[&str]] = &[
     &[
-        "deadline", "error", "limits", "measure", "node", "rarely", "value",
+        "deadline",
+        "error",
+        "limits",
+        "measure",
+        "node",
+        "log_limit",
+        "value",
     ],
     &[
         "change",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use graphex::prelude::*;
-use graphex::{FieldError, Heard, ListenError, Listener, TypedChange};
+use graphex::{Event, FieldError, ListenError, Listener, TypedChange};
 
 #[derive(Clone, Debug, PartialEq, ModelType, serde::Deserialize)]
 #[graphex(
@@ -62,19 +62,19 @@ fn hub() -> Hub {
     Hub::builder().model::<Order>().model::<Note>().build()
 }
 
-fn changes<M>(heard: Vec<Heard<M>>) -> Vec<TypedChange<M>> {
-    let change = |heard| match heard {
-        Heard::Change(change) => change,
-        Heard::Gap => panic!("a gap"),
+fn changes<M>(events: Vec<Event<M>>) -> Vec<TypedChange<M>> {
+    let change = |events| match events {
+        Event::Change(change) => change,
+        Event::Gap => panic!("a gap"),
         _ => panic!("something new"),
     };
-    heard.into_iter().map(change).collect()
+    events.into_iter().map(change).collect()
 }
 
 async fn ids(hub: &Hub, listener: &mut Listener<Order>) -> Vec<i64> {
     hub.flush().await;
-    let heard = changes(listener.heard());
-    heard.iter().map(|change| change.id().unwrap()).collect()
+    let events = changes(listener.take_ready());
+    events.iter().map(|change| change.id().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_change_is_had_as_the_model_and_by_its_fields() {
     let hub = hub();
     let mut listener = hub.subscribe::<Order>().await.unwrap();
     hub.publish(Action::Update, &order(7));
-    let Some(Heard::Change(change)) = listener.next().await else {
+    let Some(Event::Change(change)) = listener.next().await else {
         panic!("no change")
     };
     assert_eq!(change.action(), Action::Update);
@@ -113,11 +113,11 @@ async fn hidden_fields_are_not_captured_and_renamed_ones_have_their_name() {
     };
     hub.publish(Action::Create, &note);
     hub.flush().await;
-    let heard = changes(listener.heard());
-    assert_eq!(heard[0].get::<String>("number").unwrap(), "a");
-    assert!(heard[0].get::<String>("secret").is_err());
+    let events = changes(listener.take_ready());
+    assert_eq!(events[0].get::<String>("number").unwrap(), "a");
+    assert!(events[0].get::<String>("secret").is_err());
     assert_eq!(
-        heard[0].captured().value(0),
+        events[0].captured().value(0),
         &graphex::Value::Text("a".into())
     );
 }
@@ -163,7 +163,7 @@ async fn scope_filters_id_and_actions_say_what_is_heard() {
     assert_eq!(ids(&hub, &mut nothing).await, [0_i64; 0]);
     // Custom lookups are decided beside the stream.
     for expected in [1, 3] {
-        let Some(Heard::Change(change)) = odd.next().await else {
+        let Some(Event::Change(change)) = odd.next().await else {
             panic!("no change")
         };
         assert_eq!(change.id::<i64>().unwrap(), expected);
@@ -213,9 +213,9 @@ async fn what_does_not_fit_is_a_gap_in_its_place_also_where_clients_are_told_of_
             hub.publish(Action::Create, &order(id));
             assert_eq!(ids(&hub, &mut quick).await, [id]);
         }
-        let heard = slow.heard();
-        assert_eq!(heard.len(), 4, "{heard:?}");
-        assert!(matches!(heard[3], Heard::Gap));
+        let events = slow.take_ready();
+        assert_eq!(events.len(), 4, "{events:?}");
+        assert!(matches!(events[3], Event::Gap));
         hub.publish(Action::Create, &order(6));
         assert_eq!(ids(&hub, &mut slow).await, [6]);
     }
@@ -230,10 +230,10 @@ async fn a_loss_in_the_queue_is_a_gap() {
         hub.publish(Action::Create, &order(id));
     }
     hub.flush().await;
-    let heard = listener.heard();
+    let events = listener.take_ready();
     assert!(
-        heard.iter().any(|one| matches!(one, Heard::Gap)),
-        "{heard:?}"
+        events.iter().any(|one| matches!(one, Event::Gap)),
+        "{events:?}"
     );
     assert!(hub.stats().changes_lost > 0);
 }
@@ -289,15 +289,15 @@ async fn a_wait_that_is_dropped_loses_nothing() {
 async fn it_is_a_stream_that_wakes_who_waits() {
     let hub = hub();
     let listener = hub.subscribe::<Order>().await.unwrap();
-    let heard = tokio::spawn(listener.take(1_000).collect::<Vec<_>>());
+    let events = tokio::spawn(listener.take(1_000).collect::<Vec<_>>());
     for id in 1..=1_000 {
         hub.publish(Action::Create, &order(id));
         if id % 7 == 0 {
             tokio::task::yield_now().await;
         }
     }
-    let heard = changes(heard.await.unwrap());
-    let ids: Vec<i64> = heard.iter().map(|change| change.id().unwrap()).collect();
+    let events = changes(events.await.unwrap());
+    let ids: Vec<i64> = events.iter().map(|change| change.id().unwrap()).collect();
     assert_eq!(ids, (1..=1_000).collect::<Vec<_>>());
 }
 

@@ -13,14 +13,14 @@ mod streams;
 use std::time::Duration;
 
 use database::Store;
-use graphex::{Action, Heard, Hub, Listener, TypedChange};
+use graphex::{Action, Event, Hub, Listener, TypedChange};
 use logged::{Note, NoteScope};
 use tokio::time::timeout;
 
 async fn next(listener: &mut Listener<Note>) -> TypedChange<Note> {
     let heard = timeout(Duration::from_secs(20), listener.next()).await;
     match heard.expect("nothing was heard") {
-        Some(Heard::Change(change)) => change,
+        Some(Event::Change(change)) => change,
         other => panic!("{other:?}"),
     }
 }

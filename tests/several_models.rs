@@ -6,7 +6,7 @@
 use diesel::prelude::*;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use graphex::prelude::*;
-use graphex::{CaptureError, Heard, Listener};
+use graphex::{CaptureError, Event, Listener};
 
 diesel::table! {
     articles (id) {
@@ -69,7 +69,7 @@ async fn ears() -> Ears {
 async fn next<M: ModelType>(ear: &mut Listener<M>, field: &str) -> (Action, String) {
     let heard = tokio::time::timeout(std::time::Duration::from_secs(60), ear.next());
     match heard.await.unwrap().unwrap() {
-        Heard::Change(change) => (change.action(), change.get(field).unwrap()),
+        Event::Change(change) => (change.action(), change.get(field).unwrap()),
         other => panic!("{other:?}"),
     }
 }

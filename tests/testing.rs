@@ -13,7 +13,7 @@ use diesel::r2d2::{ConnectionManager, Pool};
 use futures_util::FutureExt as _;
 use graphex::prelude::*;
 use graphex::testing::{Client, Faults, Subscriber, tell_uncommitted, uncommitted};
-use graphex::{CloseReason, Heard, HubBuilder, TypedChange};
+use graphex::{CloseReason, Event, HubBuilder, TypedChange};
 use serde_json::json;
 
 diesel::table! {
@@ -139,11 +139,11 @@ async fn a_subscriber_hears_that_and_nobody_else_does() {
     let mut conn = connect(&hub);
     insert(&mut conn, 1).unwrap();
     insert(&mut conn, 2).unwrap();
-    here.hears(json!({"action": "CREATE", "data": {"text": "message 1"}}))
+    here.receives(json!({"action": "CREATE", "data": {"text": "message 1"}}))
         .await;
     assert_eq!(here.next().await.unwrap()["id"], "2");
-    here.hears_nothing().await;
-    there.hears_nothing().await;
+    here.receives_nothing().await;
+    there.receives_nothing().await;
     drop((here, there));
     assert_eq!(hub.stats().subscriptions, 0);
     assert_eq!(hub.stats().channels, 0);
@@ -166,8 +166,8 @@ async fn the_two_channel_protocol_is_heard_too() {
     assert_eq!(answer["messageSubscription"]["ok"], true);
     hub.publish(Action::Delete, &message(3));
     let expected = json!({"action": "delete", "model": "testing.message", "data": {"id": 3}});
-    channel.hears(expected).await;
-    channel.hears_nothing().await;
+    channel.receives(expected).await;
+    channel.receives_nothing().await;
     hub.revoke(&Identity::new("ann"), "blocked").await;
     assert!(matches!(channel.closed().await, CloseReason::Revoked(_)));
 }
@@ -192,21 +192,21 @@ async fn an_assertion_that_fails_says_what_was_heard_and_where() {
     let (hub, schema) = site(|builder| builder);
     let mut all = Client::new(&hub, &schema).subscribe(ALL).await;
     hub.publish(Action::Create, &message(1));
-    let other = said(all.hears(json!({"id": "2"}))).await;
+    let other = said(all.receives(json!({"id": "2"}))).await;
     assert!(other.contains("tests/testing.rs"), "{other}");
     assert!(
         other.contains(r#""id":"1""#) && other.contains(r#"not {"id":"2"}"#),
         "{other}"
     );
     hub.publish(Action::Create, &message(1));
-    let something = said(all.hears_nothing()).await;
+    let something = said(all.receives_nothing()).await;
     assert!(something.contains("message 1"), "{something}");
     let (hub, schema) = site(|builder| builder);
     let user = Identity::new("user");
     let client = Client::new(&hub, &schema).identity(user.clone());
     let mut gone = client.subscribe(ALL).await;
     hub.revoke(&user, "blocked").await;
-    let closed = said(gone.hears(json!({}))).await;
+    let closed = said(gone.receives(json!({}))).await;
     assert!(closed.contains("blocked"), "{closed}");
 }
 
@@ -214,7 +214,7 @@ async fn an_assertion_that_fails_says_what_was_heard_and_where() {
 async fn nothing_takes_no_time_to_be_heard_where_time_is_paused() {
     let (hub, schema) = site(|builder| builder);
     let mut all = Client::new(&hub, &schema).subscribe(ALL).await;
-    let nothing = said(all.hears(json!({}))).await;
+    let nothing = said(all.receives(json!({}))).await;
     assert!(nothing.contains("heard nothing"), "{nothing}");
 }
 
@@ -224,7 +224,7 @@ async fn what_a_lookup_decides_is_waited_for() {
     let late = "subscription { messageChanges(filters: { late: true }) { id } }";
     let mut late = Client::new(&hub, &schema).subscribe(late).await;
     hub.publish(Action::Create, &message(1));
-    late.hears(json!({"id": "1"})).await;
+    late.receives(json!({"id": "1"})).await;
 }
 
 #[tokio::test]
@@ -252,19 +252,19 @@ async fn a_test_transaction_says_what_it_would_tell() {
     assert_eq!(told(&changes), ["Create 1", "Create 2", "Delete 1"]);
     assert_eq!(changes[1].get::<String>("text").unwrap(), "message 2");
     // Nobody is told, until the test wants it.
-    all.hears_nothing().await;
+    all.receives_nothing().await;
     assert_eq!(tell_uncommitted(&mut conn).unwrap(), 3);
     assert_eq!(tell_uncommitted(&mut conn).unwrap(), 0);
     for (action, id) in [("CREATE", "1"), ("CREATE", "2"), ("DELETE", "1")] {
-        all.hears(json!({"action": action, "id": id})).await;
+        all.receives(json!({"action": action, "id": id})).await;
     }
-    all.hears_nothing().await;
+    all.receives_nothing().await;
     insert(&mut conn, 4).unwrap();
     let changes = uncommitted::<Message, _>(&mut conn).unwrap();
     assert_eq!(told(&changes), ["Create 4"]);
     // It ends as all of them do.
     drop(conn);
-    all.hears_nothing().await;
+    all.receives_nothing().await;
 }
 
 #[tokio::test]
@@ -308,8 +308,8 @@ async fn an_ordinary_transaction_tells_the_same_first_and_then_commits_it() {
         QueryResult::Ok(())
     })
     .unwrap();
-    all.hears(json!({"id": "1"})).await;
-    all.hears_nothing().await;
+    all.receives(json!({"id": "1"})).await;
+    all.receives_nothing().await;
 }
 
 async fn faulty() -> (Faults, Hub, Subscriber) {
@@ -326,21 +326,21 @@ async fn faults_lose_repeat_and_delay_on_purpose() {
     faults.lose(1);
     (1..=2).for_each(publish);
     // What comes before the gap is taken is part of it.
-    all.hears(json!({"action": "RESYNC"})).await;
-    all.hears_nothing().await;
+    all.receives(json!({"action": "RESYNC"})).await;
+    all.receives_nothing().await;
     faults.forget(1);
     (3..=4).for_each(publish);
-    all.hears(json!({"id": "4"})).await;
+    all.receives(json!({"id": "4"})).await;
     faults.repeat(1);
     (5..=6).for_each(publish);
     for id in ["5", "5", "6"] {
-        all.hears(json!({"id": id})).await;
+        all.receives(json!({"id": id})).await;
     }
-    all.hears_nothing().await;
+    all.receives_nothing().await;
     faults.delay(Duration::from_secs(3600));
     let begun = tokio::time::Instant::now();
     publish(7);
-    all.hears(json!({"id": "7"})).await;
+    all.receives(json!({"id": "7"})).await;
     assert!(begun.elapsed() >= Duration::from_secs(3600));
 }
 
@@ -352,10 +352,10 @@ async fn a_layer_that_is_held_or_away_lets_nothing_pass() {
     faults.hold();
     publish(1);
     assert!(hub.flush().now_or_never().is_none());
-    assert!(listener.heard().is_empty());
+    assert!(listener.take_ready().is_empty());
     faults.release();
-    all.hears(json!({"id": "1"})).await;
-    assert_eq!(listener.heard().len(), 1);
+    all.receives(json!({"id": "1"})).await;
+    assert_eq!(listener.take_ready().len(), 1);
     faults.go_away();
     assert!(!hub.ready());
     assert!(hub.subscribe::<Message>().await.is_err());
@@ -363,11 +363,11 @@ async fn a_layer_that_is_held_or_away_lets_nothing_pass() {
     assert!(hub.flush().now_or_never().is_none());
     faults.come_back();
     assert!(hub.ready());
-    all.hears(json!({"action": "RESYNC"})).await;
-    let heard = listener.heard();
-    assert!(matches!(&heard[..], [Heard::Gap]), "{heard:?}");
+    all.receives(json!({"action": "RESYNC"})).await;
+    let heard = listener.take_ready();
+    assert!(matches!(&heard[..], [Event::Gap]), "{heard:?}");
     publish(3);
-    all.hears(json!({"id": "3"})).await;
+    all.receives(json!({"id": "3"})).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -379,11 +379,11 @@ async fn time_is_the_tests() {
         let text = text.to_owned();
         hub.publish(Action::Update, &Message { text, ..message(1) });
     }
-    all.hears(json!({"data": {"text": "a"}})).await;
-    all.hears_nothing().await;
+    all.receives(json!({"data": {"text": "a"}})).await;
+    all.receives_nothing().await;
     tokio::time::sleep(minute).await;
-    all.hears(json!({"data": {"text": "c"}})).await;
-    all.hears_nothing().await;
+    all.receives(json!({"data": {"text": "c"}})).await;
+    all.receives_nothing().await;
 }
 
 /// The shortest test there is, again and again.
@@ -393,7 +393,7 @@ async fn five_lines() {
     let room = "subscription { messageChanges(filters: { room: 7 }) { data { text } } }";
     let mut room = ann.subscribe(room).await;
     hub.publish(Action::Create, &message(1));
-    room.hears(json!({"data": {"text": "message 1"}})).await;
+    room.receives(json!({"data": {"text": "message 1"}})).await;
     hub.publish(
         Action::Create,
         &Message {
@@ -401,7 +401,7 @@ async fn five_lines() {
             ..message(2)
         },
     );
-    room.hears_nothing().await;
+    room.receives_nothing().await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Why a user hears of a message, or does not: `/explain?user=1&message=5`, with `&action=delete` for
+//! Why a user receives a message, or does not: `/explain?user=1&message=5`, with `&action=delete` for
 //! another action than an update. It tells what the scope is and what the row has, so in an
 //! application of yours it is for operators alone; here anybody may ask.
 

@@ -41,7 +41,7 @@ impl fmt::Display for Action {
 
 /// What a change of a row is to who gets some rows only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Passage {
+pub(crate) enum Transition {
     /// It has the row: as it was, and as it is.
     Stays,
     /// It begins to have the row, with an update.
@@ -156,7 +156,7 @@ pub struct Change {
     /// Whether [`Hub::publish`](crate::Hub::publish) told it, not what was captured.
     pub published: bool,
     /// When this process had it committed, or heard of it.
-    pub(crate) heard: Stamp,
+    pub(crate) received: Stamp,
 }
 
 impl Change {
@@ -170,7 +170,7 @@ impl Change {
             cursor: None,
             position: None,
             published: false,
-            heard: Stamp::now(),
+            received: Stamp::now(),
         }
     }
 

@@ -15,13 +15,13 @@ mod hooks;
 mod hub;
 mod layer;
 mod limits;
+mod log_limit;
 mod lookup;
 mod measure;
 mod model;
 mod node;
 mod predicate;
 mod projection;
-mod rarely;
 mod topic;
 mod value;
 #[cfg_attr(
@@ -81,7 +81,7 @@ pub use error::{CloseReason, ConnectError};
 pub use filters::Filters;
 pub use graphql::{DocumentGuard, ModelChanges, ModelSubscription, execute};
 pub use hub::{
-    BuildError, Channel, ChannelId, Explained, Explanation, FieldError, Heard, Hub, HubBuilder,
+    BuildError, Channel, ChannelId, Event, Explained, Explanation, FieldError, Hub, HubBuilder,
     Identity, ListenError, Listener, Reason, Stats, Subscribing, Term, TermKind, TypedChange,
 };
 pub use limits::{Limits, SlowReader};

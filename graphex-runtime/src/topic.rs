@@ -172,7 +172,7 @@ mod tests {
             cursor: None,
             position: None,
             published: false,
-            heard: crate::measure::Stamp::now(),
+            received: crate::measure::Stamp::now(),
         }
     }
 

@@ -87,7 +87,7 @@ impl Demand {
         }
     }
 
-    pub(super) fn hears(&self, action: Action) -> bool {
+    pub(super) fn receives(&self, action: Action) -> bool {
         self.action.actions().contains(&action)
     }
 }

@@ -368,7 +368,7 @@ impl<D: Database, E: Executor> Run<'_, D, E> {
         };
         let told: Vec<_> = frames.iter().map(|frame| Told::read(frame)).collect();
         let expected = Told::new(model.table, action, &row[0]);
-        let matched = demand.hears(action) && answer(*whole);
+        let matched = demand.receives(action) && answer(*whole);
         let agree = match matched {
             true => told == [expected],
             false => told.is_empty(),
@@ -381,7 +381,7 @@ impl<D: Database, E: Executor> Run<'_, D, E> {
                 document.query, document.variables, demand.scope,
             ));
         }
-        if demand.hears(action) {
+        if demand.receives(action) {
             let filter = |(position, filter): (usize, &Filter)| {
                 let column = &model.columns[filter.column];
                 (

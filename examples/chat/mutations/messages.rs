@@ -108,7 +108,7 @@ impl MessageMutation {
         Ok(deleted > 0)
     }
 
-    /// Writes a message in a transaction that then fails, to show that nobody hears of it.
+    /// Writes a message in a transaction that then fails, to show that nobody receives it.
     async fn create_then_fail(
         &self,
         ctx: &Context<'_>,

@@ -15,7 +15,7 @@ use crate::value::Database;
     clippy::large_enum_variant,
     reason = "it is taken apart where it is made"
 )]
-pub(super) enum Told {
+pub(super) enum Decoded {
     /// A change, or two where a primary key was changed: the old key is gone, the new one is there.
     Changes(Change, Option<Change>),
     /// The changes of this stream are not all known: its table was emptied by `TRUNCATE`, or a
@@ -47,40 +47,40 @@ impl Decoder {
     }
 
     /// What the row tells, whatever becomes of it: a `Field` of the user's reads the values.
-    pub(super) fn decode_or_gap(&self, entry: &Entry, before: Cursor, cursor: Cursor) -> Told {
+    pub(super) fn decode_or_gap(&self, entry: &Entry, before: Cursor, cursor: Cursor) -> Decoded {
         let decoding = || self.decode(entry, before, cursor);
         let decoded = catch_unwind(AssertUnwindSafe(decoding));
         decoded.unwrap_or_else(|_| self.gap_of(entry))
     }
 
     /// What is told of a row that cannot be read.
-    fn gap_of(&self, entry: &Entry) -> Told {
+    fn gap_of(&self, entry: &Entry) -> Decoded {
         let model = self.models.get(&*entry.stream);
-        model.map_or(Told::Foreign, |model| Told::Gap(model.stream))
+        model.map_or(Decoded::Foreign, |model| Decoded::Gap(model.stream))
     }
 
     /// What the row tells. `before` is where whoever has not seen all of it goes on.
-    fn decode(&self, entry: &Entry, before: Cursor, cursor: Cursor) -> Told {
+    fn decode(&self, entry: &Entry, before: Cursor, cursor: Cursor) -> Decoded {
         let Some(model) = self.models.get(&*entry.stream).copied() else {
-            return Told::Foreign;
+            return Decoded::Foreign;
         };
         if entry.is_unreadable {
             tracing::error!(
                 cursor = %cursor,
                 "a change has a text that is not UTF-8; subscribers of its stream are told to load again"
             );
-            return Told::Gap(model.stream);
+            return Decoded::Gap(model.stream);
         }
         match self.changes(model, entry, before, cursor) {
-            Ok(Some((first, second))) => Told::Changes(first, second),
-            Ok(None) => Told::Gap(model.stream),
+            Ok(Some((first, second))) => Decoded::Changes(first, second),
+            Ok(None) => Decoded::Gap(model.stream),
             Err(error) => {
                 tracing::error!(
                     %error,
                     cursor = %cursor,
                     "a change cannot be read; subscribers of its stream are told to load again"
                 );
-                Told::Gap(model.stream)
+                Decoded::Gap(model.stream)
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::Entry;
-use super::decode::{Decoder, Told};
+use super::decode::{Decoded, Decoder};
 use super::log::{Log, LogError, Mark, Read};
 use super::reader::{Open, Reader};
 use super::snapshot::Moments;
@@ -141,15 +141,15 @@ impl Past for LogPast {
         for (cursor, entry) in &entries {
             if entry.stream == stream {
                 match self.decoder.decode_or_gap(entry, before, *cursor) {
-                    Told::Changes(first, second) => {
+                    Decoded::Changes(first, second) => {
                         changes.push(Arc::new(first));
                         changes.extend(second.map(Arc::new));
                     }
-                    Told::Gap(_) => {
+                    Decoded::Gap(_) => {
                         let then = Then::Gap;
                         return Ok(Page { changes, then });
                     }
-                    Told::Foreign => {}
+                    Decoded::Foreign => {}
                 }
             }
             before = *cursor;

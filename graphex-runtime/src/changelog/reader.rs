@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use shared::{Shared, Signals, Waited};
 
 use super::connection::Entry;
-use super::decode::{Decoder, Told};
+use super::decode::{Decoded, Decoder};
 use super::log::{Log, LogError, Mark, Read};
 use super::schema::Retention;
 use crate::change::Change;
@@ -279,21 +279,21 @@ impl Following {
         let mut told = None;
         for (cursor, entry) in page {
             match self.decoder.decode_or_gap(entry, before, *cursor) {
-                Told::Changes(first, second) => {
+                Decoded::Changes(first, second) => {
                     told = None;
                     changes.push(first);
                     changes.extend(second);
                 }
                 // A `TRUNCATE` of a partitioned table is logged for each partition.
-                Told::Gap(stream) if told == Some(stream) => {}
-                Told::Gap(stream) => {
+                Decoded::Gap(stream) if told == Some(stream) => {}
+                Decoded::Gap(stream) => {
                     if !changes.is_empty() {
                         self.sink.changes(std::mem::take(&mut changes));
                     }
                     self.sink.gap(stream, *cursor);
                     told = Some(stream);
                 }
-                Told::Foreign => {}
+                Decoded::Foreign => {}
             }
             before = *cursor;
         }

@@ -12,13 +12,13 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::budget::{Budget, Budgets};
-use super::delivery::Telling;
+use super::delivery::Push;
 use super::engine::Engine;
 use super::lane::{self, Lane};
 use super::lock;
 use super::owner::Owner;
-use super::passage::Verdict;
 use super::plan::{Listed, Members, Plan};
+use super::transition::Verdict;
 use crate::change::Change;
 use crate::predicate::Demand;
 
@@ -169,25 +169,25 @@ impl Backlog {
             let mut asking = members.values();
             if asking.any(|member| member.is_asking(plan.action)) {
                 match engine.verdict(&budget, question, plan).await {
-                    Some(Verdict::Told(passage)) => {
-                        let telling = Telling {
+                    Some(Verdict::Deliver(transition)) => {
+                        let push = Push {
                             lane: &lane,
                             change: &question.change,
                             number: question.number,
-                            passage,
+                            transition,
                         };
                         if let Some(throttle) = throttle {
                             // What is held back goes in a step of the lane too.
-                            let _turn = lane.delivering.lock().await;
+                            let _delivering = lane.delivering.lock().await;
                             engine
-                                .tell_throttled(&telling, &mut spent, plan, members, throttle)
+                                .deliver_throttled(&push, &mut spent, plan, members, throttle)
                                 .await;
                         } else {
-                            engine.tell(&telling, &mut spent, plan, members).await;
+                            engine.tell(&push, &mut spent, plan, members).await;
                         }
                     }
                     Some(Verdict::Nothing) => {}
-                    Some(Verdict::Undecided) | None => tell_gap(members),
+                    Some(Verdict::Undecided) | None => push_gap(members),
                 }
                 lane.flush();
             }
@@ -217,18 +217,18 @@ impl Drop for Running<'_> {
         let Some((undecided, _)) = &self.current else {
             return;
         };
-        tell_gap(&undecided.listed.members);
+        push_gap(&undecided.listed.members);
         // The runtime ends, or the hub: another task begins with what comes next.
         let mut state = lock(&self.backlog.0);
         state.is_running = false;
         for (undecided, _) in state.waiting.drain(..) {
-            tell_gap(&undecided.listed.members);
+            push_gap(&undecided.listed.members);
         }
     }
 }
 
 /// Tells members that they may have missed a change.
-pub(super) fn tell_gap(members: &Members) {
+pub(super) fn push_gap(members: &Members) {
     for member in members.values() {
         let subscriber = &member.subscriber;
         subscriber.outbox.gap(subscriber);
@@ -249,11 +249,11 @@ impl Engine {
         if work > 0 {
             if !budget.spend(work) {
                 self.counters.budgets_spent.add(1);
-                if let Some(kept_back) = self.lines.budget.is_time() {
+                if let Some(suppressed) = self.log_limits.budget.allow() {
                     tracing::warn!(
                         stream,
                         work,
-                        kept_back,
+                        suppressed,
                         "a subscriber has spent its budget for regular expressions and is told of a \
                          gap; see `Limits::pattern_work`"
                     );

@@ -15,7 +15,7 @@ impl Hub {
     /// Opens a channel beside another, of the same client: it may do what that may, is counted as
     /// memory of the same identity, and is no client of its own. Whatever closes it closes the
     /// other too; it is to be dropped with the transport of the other.
-    pub(super) fn branch(&self, stem: &Arc<ChannelState>) -> Result<Channel, Refusal> {
+    pub(super) fn branch(&self, parent: &Arc<ChannelState>) -> Result<Channel, Refusal> {
         let id = self.channel_id().map_err(Refusal::NoChannel)?;
         let Engine {
             channels,
@@ -24,16 +24,16 @@ impl Hub {
             counters,
             ..
         } = &*self.engine;
-        let place = stem.quota.hold(CHANNEL)?;
+        let place = parent.quota.hold(CHANNEL)?;
         let outbox = Arc::new(Outbox::new(Arc::clone(bounds), Arc::clone(counters)));
-        let channel = Arc::new(stem.branch(id, Arc::clone(&outbox), holdings));
+        let channel = Arc::new(parent.branch(id, Arc::clone(&outbox), holdings));
         lock(channels).insert(Arc::clone(&channel), place);
         Ok(Channel {
             hub: self.clone(),
             state: channel,
             outbox,
             present: self.engine.drain.present(),
-            stem: Some(Arc::clone(stem)),
+            parent: Some(Arc::clone(parent)),
             unsent: None,
         })
     }
@@ -42,7 +42,7 @@ impl Hub {
 impl Channel {
     /// Whether it is beside another, which it ends with.
     pub(crate) const fn is_branch(&self) -> bool {
-        self.stem.is_some()
+        self.parent.is_some()
     }
 }
 

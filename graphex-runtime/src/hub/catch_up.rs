@@ -60,14 +60,14 @@ impl Engine {
 enum Outcome {
     /// There is more.
     On(Reached),
-    /// It stands.
-    Stands,
+    /// It is live.
+    Live,
     /// It has left.
     Left,
     /// Changes are missing, which it is to be told.
     Gap,
     /// Changes are missing, which it is told already.
-    Told,
+    Resynced,
 }
 
 impl CatchUp {
@@ -89,7 +89,7 @@ impl CatchUp {
         };
         loop {
             outcome = match outcome {
-                Outcome::Stands | Outcome::Left => return,
+                Outcome::Live | Outcome::Left => return,
                 Outcome::On(reached) => {
                     self.subscriber.outbox.room(&self.subscriber).await;
                     let Some(engine) = engine.upgrade() else {
@@ -122,7 +122,7 @@ impl CatchUp {
 
     /// Queues the next piece.
     async fn piece(&self, engine: &Engine, spent: &mut Budget, reached: Reached) -> Outcome {
-        let turn = self.lane.catching_up.lock().await;
+        let catching_up = self.lane.catching_up.lock().await;
         let mut delivering = self.lane.delivering.lock().await;
         let at = self.lane.clock.now().cursor;
         let recent = lock(&self.lane.recent).after(reached, at);
@@ -132,10 +132,10 @@ impl CatchUp {
                 let latest = later(reached.cursor, at);
                 self.take_seats(engine, &mut delivering, &left, Some(latest))
                     .await;
-                Outcome::Stands
+                Outcome::Live
             }
             Some(mut left) => {
-                drop((delivering, turn));
+                drop((delivering, catching_up));
                 left.truncate(PIECE);
                 let changes: Vec<_> = left.into_iter().map(|one| one.change).collect();
                 match self.queue_all(engine, spent, &changes, reached).await {
@@ -144,7 +144,7 @@ impl CatchUp {
                 }
             }
             None => {
-                drop((delivering, turn));
+                drop((delivering, catching_up));
                 match self.read(engine, reached.cursor).await {
                     Some(page) => self.queue_page(engine, spent, &page, reached).await,
                     None => Outcome::Gap,
@@ -155,7 +155,7 @@ impl CatchUp {
 
     /// Begins with what is committed from now on: changes are missing before.
     async fn begin_anew(&self, engine: &Engine, tell: bool) {
-        let _turn = self.lane.catching_up.lock().await;
+        let _catching_up = self.lane.catching_up.lock().await;
         let mut delivering = self.lane.delivering.lock().await;
         let at = self.lane.clock.now().cursor;
         let is_told = self.subscriber.is_covered(self.number);

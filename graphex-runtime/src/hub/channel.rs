@@ -47,8 +47,8 @@ pub struct Channel {
     )]
     pub(super) present: Present,
     /// The channel that this is beside of, if it is a [branch](Hub::branch).
-    pub(super) stem: Option<Arc<ChannelState>>,
-    /// When the process heard of what was taken first and is not sent.
+    pub(super) parent: Option<Arc<ChannelState>>,
+    /// When the process received of what was taken first and is not sent.
     pub(super) unsent: Option<Stamp>,
 }
 
@@ -67,8 +67,8 @@ impl Channel {
     pub async fn take(&mut self) -> Result<VecDeque<Bytes>, CloseReason> {
         loop {
             let taken = self.taken().await;
-            if let (Err(reason), Some(stem)) = (&taken, &self.stem) {
-                stem.outbox.close(reason.clone());
+            if let (Err(reason), Some(parent)) = (&taken, &self.parent) {
+                parent.outbox.close(reason.clone());
             }
             let frames: VecDeque<_> = taken?.frames.collect();
             if !frames.is_empty() {
@@ -82,15 +82,15 @@ impl Channel {
         &mut self,
     ) -> Result<Taken<impl Iterator<Item = Bytes> + use<>>, CloseReason> {
         let taken = self.outbox.take().await?;
-        self.unsent = self.unsent.or(taken.heard);
+        self.unsent = self.unsent.or(taken.received);
         Ok(taken)
     }
 
     /// What was taken is with the client's connection.
     #[cfg(feature = "axum")]
     pub(crate) fn sent(&mut self) {
-        if let Some(heard) = self.unsent.take() {
-            self.hub.engine.measures.delivered.since(heard);
+        if let Some(received) = self.unsent.take() {
+            self.hub.engine.measures.delivered.since(received);
         }
     }
 
@@ -249,7 +249,7 @@ impl Hub {
             state: channel,
             outbox,
             present: self.engine.drain.present(),
-            stem: None,
+            parent: None,
             unsent: None,
         })
     }

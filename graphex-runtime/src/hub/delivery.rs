@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::backlog::{Backlog, Question, Queued, Undecided, tell_gap};
+use super::backlog::{Backlog, Question, Queued, Undecided, push_gap};
 use super::engine::Engine;
 use super::frame::Frame;
 use super::lane::{Budget, Lane};
 use super::lock;
 use super::outbox::Pushed;
-use super::passage::{Subjects, Verdict};
 use super::plan::{Candidate, Listed, Members, Plan};
 use super::recent::Delivered;
 use super::spans;
-use crate::change::{Change, Passage};
+use super::transition::{Subjects, Verdict};
+use crate::change::{Change, Transition};
 use crate::topic::Topic;
 
 pub(super) const COST_OF_A_FRAME: usize = 256;
@@ -74,11 +74,11 @@ impl<'d> Delivery<'d> {
 }
 
 /// What is told of a change, by its number in the lane.
-pub(super) struct Telling<'t> {
+pub(super) struct Push<'t> {
     pub(super) lane: &'t Lane,
     pub(super) change: &'t Arc<Change>,
     pub(super) number: u64,
-    pub(super) passage: Passage,
+    pub(super) transition: Transition,
 }
 
 impl Engine {
@@ -152,17 +152,17 @@ impl Engine {
         } = &**listed;
         match (verdict, backlog) {
             (Verdict::Nothing, _) => {}
-            (Verdict::Told(passage), _) => {
-                let telling = Telling {
+            (Verdict::Deliver(transition), _) => {
+                let push = Push {
                     lane,
                     change,
                     number: *number,
-                    passage,
+                    transition,
                 };
                 *frames += match throttle {
-                    None => self.tell(&telling, spent, plan, members).await,
+                    None => self.tell(&push, spent, plan, members).await,
                     Some(throttle) => {
-                        self.tell_throttled(&telling, spent, plan, members, throttle)
+                        self.deliver_throttled(&push, spent, plan, members, throttle)
                             .await
                     }
                 };
@@ -188,15 +188,15 @@ impl Engine {
             Queued::Waits { start: true } => self.work_off(lane, backlog),
             Queued::Dropped(dropped) => {
                 self.counters.decisions_dropped.add(dropped.len());
-                if let Some(kept_back) = self.lines.decisions.is_time() {
+                if let Some(suppressed) = self.log_limits.decisions.allow() {
                     tracing::warn!(
                         stream = lane.model.stream,
-                        kept_back,
+                        suppressed,
                         "too many changes wait for the custom lookups or regular expressions of \
                          one subscriber, who is told of a gap; see `Limits::decision_queue`"
                     );
                 }
-                dropped.iter().for_each(|one| tell_gap(&one.listed.members));
+                dropped.iter().for_each(|one| push_gap(&one.listed.members));
             }
         }
     }
@@ -206,19 +206,19 @@ impl Engine {
         &self,
         plan: &Plan,
         change: &Arc<Change>,
-        passage: Passage,
+        transition: Transition,
     ) -> Option<Arc<Frame>> {
         if plan.projection.is_rows() {
             let change = Arc::clone(change);
-            return Some(Arc::new(Frame::Row { change, passage }));
+            return Some(Arc::new(Frame::Row { change, transition }));
         }
         let limit = self.limits.outbox_bytes;
-        let Some(payload) = plan.projection.frame(change, passage, limit) else {
+        let Some(payload) = plan.projection.frame(change, transition, limit) else {
             self.counters.frames_too_large.add(1);
-            if let Some(kept_back) = self.lines.frame.is_time() {
+            if let Some(suppressed) = self.log_limits.frame.allow() {
                 tracing::warn!(
                     stream = change.model.stream,
-                    kept_back,
+                    suppressed,
                     "a subscription repeats a large value so often that its frame is larger than \
                      `Limits::outbox_bytes`; it is told of a gap"
                 );
@@ -230,26 +230,26 @@ impl Engine {
             payload,
             cursor: change.cursor,
             position: change.position,
-            heard: change.heard,
+            received: change.received,
         }))
     }
 
     /// Queues the plan's frame of a change to the plan's members; to how many.
     pub(super) async fn tell(
         &self,
-        telling: &Telling<'_>,
+        push: &Push<'_>,
         spent: &mut Budget,
         plan: &Plan,
         members: &Members,
     ) -> usize {
-        let Telling {
+        let Push {
             lane,
             change,
             number,
-            passage,
-        } = *telling;
-        let Some(frame) = self.frame(plan, change, passage) else {
-            tell_gap(members);
+            transition,
+        } = *push;
+        let Some(frame) = self.frame(plan, change, transition) else {
+            push_gap(members);
             return 0;
         };
         let mut queued = 0;
@@ -274,9 +274,9 @@ impl Engine {
                 Pushed::Overflowed { closed: false } => self.counters.overflows.add(1),
                 Pushed::Overflowed { closed: true } => {
                     self.counters.slow_readers_closed.add(1);
-                    if let Some(kept_back) = self.lines.slow_reader.is_time() {
+                    if let Some(suppressed) = self.log_limits.slow_reader.allow() {
                         let channel = &subscriber.channel.id;
-                        tracing::warn!(?channel, kept_back, "a slow reader is closed");
+                        tracing::warn!(?channel, suppressed, "a slow reader is closed");
                     }
                 }
             }

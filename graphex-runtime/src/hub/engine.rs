@@ -19,8 +19,8 @@ use super::outbox::Bounds;
 use super::past::Archive;
 use super::recheck::{Recheck, recheck};
 use super::remote::Remote;
-use super::rescope::{Rescopings, tell_rescoped};
-use super::rights::{Rights, end_expired, tell_revoked};
+use super::rescope::{Rescopings, repeat_rescopings};
+use super::rights::{Rights, end_expired, repeat_revocations};
 use super::snapshot::Snapshots;
 use super::source::{BuildError, Intake, Open, Opened};
 use super::stats::{Counters, Stats};
@@ -28,9 +28,9 @@ use super::written::Written;
 use crate::cursor::Cursor;
 use crate::layer::{Layer, Setup};
 use crate::limits::Limits;
+use crate::log_limit::LogLimits;
 use crate::model::Model;
 use crate::node::NodeId;
-use crate::rarely::Lines;
 
 /// What a hub is built with.
 pub(super) struct Options {
@@ -74,7 +74,7 @@ pub(super) struct Engine {
     /// Tasks that work off backlogs, or let subscribers catch up.
     beside: Mutex<JoinSet<()>>,
     pub(super) counters: Arc<Counters>,
-    pub(crate) lines: Lines,
+    pub(crate) log_limits: LogLimits,
     pub(super) measures: Measures,
 }
 
@@ -153,7 +153,7 @@ impl Engine {
                 engine: engine.clone(),
                 tasks: Mutex::default(),
                 counters,
-                lines: Lines::default(),
+                log_limits: LogLimits::default(),
                 measures: Measures::default(),
             }
         })
@@ -185,10 +185,10 @@ impl Engine {
         if self.layer.is_shared() {
             let serving = self.remote.serve(self.engine.clone());
             started.push(runtime.spawn(serving).abort_handle());
-            let telling = tell_revoked(self.engine.clone());
-            started.push(runtime.spawn(telling).abort_handle());
-            let telling = tell_rescoped(self.engine.clone());
-            started.push(runtime.spawn(telling).abort_handle());
+            let push = repeat_revocations(self.engine.clone());
+            started.push(runtime.spawn(push).abort_handle());
+            let push = repeat_rescopings(self.engine.clone());
+            started.push(runtime.spawn(push).abort_handle());
         }
         let ending = end_expired(self.engine.clone());
         started.push(runtime.spawn(ending).abort_handle());

@@ -11,11 +11,11 @@ pub use terms::{Term, TermKind};
 pub(super) use terms::{Terms, deciding};
 
 use super::channels::{ChannelState, SubscriptionKey};
-use super::passage::Verdict;
 use super::plan::Plan;
 use super::subscriber::Subscriber;
+use super::transition::Verdict;
 use super::{ChannelId, Hub, Identity, lock};
-use crate::change::{Action, Change, Passage};
+use crate::change::{Action, Change, Transition};
 use crate::model::ModelType;
 
 /// What [`Hub::explain`] found out.
@@ -231,15 +231,15 @@ impl Hub {
             ..now
         });
         let terms = self.test(channel, plan, terms, &now).await;
-        let passage = match &change.before {
-            Some(_) => self.engine.passage(channel, plan, change).await,
+        let transition = match &change.before {
+            Some(_) => self.engine.transition(channel, plan, change).await,
             // One row is nothing but what its terms say.
-            None => Some(Verdict::Told(Passage::Stays)),
+            None => Some(Verdict::Deliver(Transition::Stays)),
         };
-        let told = match (passage, deciding(&terms)) {
-            (Some(Verdict::Told(Passage::Leaves)), _) => Reason::Leaves,
+        let told = match (transition, deciding(&terms)) {
+            (Some(Verdict::Deliver(Transition::Leaves)), _) => Reason::Leaves,
             (_, Some(no)) => no,
-            (Some(Verdict::Told(Passage::Enters)), None) => Reason::Enters,
+            (Some(Verdict::Deliver(Transition::Enters)), None) => Reason::Enters,
             (_, None) => Reason::Delivered,
         };
         let reason = match told {

@@ -28,7 +28,7 @@ impl Hub {
         drop(channels);
         let channel = channel.ok_or(Refusal::UnknownChannel)?;
         if channel.identity != *identity {
-            self.tell_of_foreign(&channel, identity);
+            self.log_foreign(&channel, identity);
             return Err(Refusal::UnknownChannel);
         }
         self.renew(&channel, identity);
@@ -36,8 +36,8 @@ impl Hub {
     }
 
     /// The client is told no more than that there is no such channel.
-    fn tell_of_foreign(&self, channel: &ChannelState, identity: &Identity) {
-        let Some(kept_back) = self.engine.lines.identity.is_time() else {
+    fn log_foreign(&self, channel: &ChannelState, identity: &Identity) {
+        let Some(suppressed) = self.engine.log_limits.identity.allow() else {
             return;
         };
         let name = |identity: &Identity| identity.name().unwrap_or("anonymous").to_owned();
@@ -45,7 +45,7 @@ impl Hub {
             channel = ?channel.id,
             opened_by = name(&channel.identity),
             asked_by = name(identity),
-            kept_back,
+            suppressed,
             "a request asks for a channel that another identity has opened, and is told that \
              there is none. If both are one client, `Endpoints::identity` does not see the same \
              in its requests and in the one that opened the WebSocket: a browser sends its \

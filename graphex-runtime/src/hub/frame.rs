@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::subscriber::Subscriber;
-use crate::change::{Action, Change, Passage};
+use crate::change::{Action, Change, Transition};
 use crate::cursor::Cursor;
 use crate::measure::Stamp;
 use crate::projection::Signal;
@@ -20,12 +20,12 @@ pub(crate) enum Frame {
         /// Of the change, in the log.
         position: Option<u64>,
         /// When the process heard of the change.
-        heard: Stamp,
+        received: Stamp,
     },
     /// A change itself, for who listens in the process.
     Row {
         change: Arc<Change>,
-        passage: Passage,
+        transition: Transition,
     },
     /// Encoded when it is written: few subscribers get one, each of its own projection.
     Signal(Signal, Option<Cursor>),
@@ -50,10 +50,10 @@ impl Frame {
     }
 
     /// When the process heard of its change.
-    pub(super) fn heard(&self) -> Option<Stamp> {
+    pub(super) fn received(&self) -> Option<Stamp> {
         match self {
-            Self::Change { heard, .. } => Some(*heard),
-            Self::Row { change, .. } => Some(change.heard),
+            Self::Change { received, .. } => Some(*received),
+            Self::Row { change, .. } => Some(change.received),
             Self::Signal(..) => None,
         }
     }

@@ -42,10 +42,10 @@ impl Inbox for Engine {
     fn receive(&self, message: Bytes) {
         let heard = match wire::open(&message) {
             Ok((wire::Kind::Revocation, parts)) => {
-                wire::Revocation::read(parts).map(|revocation| self.hear_of_right(&revocation))
+                wire::Revocation::read(parts).map(|revocation| self.apply_revocation(&revocation))
             }
             Ok((wire::Kind::Rescoping, parts)) => {
-                wire::Rescoping::read(parts).map(|rescoping| self.hear_of_rescoping(&rescoping))
+                wire::Rescoping::read(parts).map(|rescoping| self.apply_rescoping(&rescoping))
             }
             _ => {
                 if !self.remote.receive(&message, &self.counters) {
@@ -61,7 +61,7 @@ impl Inbox for Engine {
 
     fn deliver<'a>(&'a self, topics: &'a [Topic], change: &'a Arc<Change>) -> BoxFuture<'a> {
         Box::pin(async move {
-            if self.hears_from_log(change) && change.cursor.is_none() && !change.published {
+            if self.comes_from_log(change) && change.cursor.is_none() && !change.published {
                 // A process of a version that had no log has captured it.
                 return;
             }

@@ -151,7 +151,7 @@ impl Hub {
         };
         if let Some(spent) = &mut delivering {
             for plan in replaced.iter().filter(|plan| plan.throttle.is_some()) {
-                self.engine.let_go(lane, spent, plan).await;
+                self.engine.release(lane, spent, plan).await;
             }
         }
         let mut subscriptions = lock(&channel.subscriptions);

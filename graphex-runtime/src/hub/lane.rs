@@ -138,7 +138,7 @@ impl Lane {
             while !batch.changes.is_empty() {
                 let before = batch.changes.len();
                 // The one that has waited longest.
-                let heard = batch.changes.front().map(|change| change.heard);
+                let received = batch.changes.front().map(|change| change.received);
                 let span = self
                     .spans
                     .change(self.model, ChangeOperation::Publish, before);
@@ -148,8 +148,8 @@ impl Lane {
                 let panicked = publishing.catch_unwind().await.is_err();
                 let published = before - batch.changes.len() - usize::from(panicked);
                 counters.changes_published.add(published);
-                if let Some(heard) = heard.filter(|_| !panicked) {
-                    self.measures.published.since(heard);
+                if let Some(received) = received.filter(|_| !panicked) {
+                    self.measures.published.since(received);
                 }
                 self.queue.settled(before - batch.changes.len());
                 if panicked {

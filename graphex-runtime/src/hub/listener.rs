@@ -22,7 +22,7 @@ use super::frame::{Frame, Waiting};
 
 /// What a [`Listener`] hears.
 #[non_exhaustive]
-pub enum Heard<M> {
+pub enum Event<M> {
     /// A row was changed.
     Change(TypedChange<M>),
     /// Changes may be missing here: what was built from them has to be loaded again. Nothing older
@@ -30,7 +30,7 @@ pub enum Heard<M> {
     Gap,
 }
 
-impl<M> Clone for Heard<M> {
+impl<M> Clone for Event<M> {
     fn clone(&self) -> Self {
         match self {
             Self::Change(change) => Self::Change(change.clone()),
@@ -39,7 +39,7 @@ impl<M> Clone for Heard<M> {
     }
 }
 
-impl<M> fmt::Debug for Heard<M> {
+impl<M> fmt::Debug for Event<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Change(change) => f.debug_tuple("Change").field(change).finish(),
@@ -83,20 +83,20 @@ impl<M> Listener<M> {
     }
 
     /// Waits for what comes next. Nothing is lost when the future is dropped.
-    pub async fn next(&mut self) -> Option<Heard<M>> {
+    pub async fn next(&mut self) -> Option<Event<M>> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
     /// What has come and was not taken, without waiting: after [`Hub::flush`] all that was
     /// committed before.
-    pub fn heard(&mut self) -> Vec<Heard<M>> {
+    pub fn take_ready(&mut self) -> Vec<Event<M>> {
         if let Ok((taken, _)) = self.channel.outbox.try_take() {
             self.ready.extend(taken);
         }
-        self.ready.drain(..).map(Heard::from).collect()
+        self.ready.drain(..).map(Event::from).collect()
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Heard<M>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event<M>>> {
         loop {
             if let Some(waiting) = self.ready.pop_front() {
                 return Poll::Ready(Some(waiting.into()));
@@ -119,11 +119,11 @@ impl<M> Listener<M> {
     }
 }
 
-impl<M> From<Waiting> for Heard<M> {
+impl<M> From<Waiting> for Event<M> {
     fn from(waiting: Waiting) -> Self {
         match &*waiting.frame {
-            Frame::Row { change, passage } => {
-                Self::Change(TypedChange::new(Arc::clone(change), *passage))
+            Frame::Row { change, transition } => {
+                Self::Change(TypedChange::new(Arc::clone(change), *transition))
             }
             // Signals of who listens are gaps; encoded changes are for clients.
             Frame::Signal(..) | Frame::Change { .. } => Self::Gap,
@@ -132,9 +132,9 @@ impl<M> From<Waiting> for Heard<M> {
 }
 
 impl<M> Stream for Listener<M> {
-    type Item = Heard<M>;
+    type Item = Event<M>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Heard<M>>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event<M>>> {
         self.get_mut().poll(cx)
     }
 }

@@ -26,12 +26,12 @@ impl Engine {
             Err(_) => format!("it took longer than {time:?}"),
         };
         self.counters.lookups_failed.add(1);
-        if let Some(kept_back) = self.lines.lookup.is_time() {
+        if let Some(suppressed) = self.log_limits.lookup.allow() {
             tracing::error!(
                 stream = model.stream,
                 lookup = lookup.name,
                 error,
-                kept_back,
+                suppressed,
                 "the lookup failed; subscribers who use it do not get the change, and are told that \
                  they may have missed one"
             );
@@ -48,8 +48,8 @@ mod tests {
     use crate::change::{Action, Row};
     use crate::custom::CustomLookup;
     use crate::hub::Hub;
+    use crate::log_limit::logged;
     use crate::model::{Model, Payload};
-    use crate::rarely::logged;
     use crate::value::{Field as _, Value};
 
     static MODEL: Model = Model {

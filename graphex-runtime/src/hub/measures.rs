@@ -35,13 +35,13 @@ pub(super) struct Measures {
     pub(super) closes: Closes,
     /// What gauges were ever told of.
     #[cfg(feature = "metrics")]
-    pub(super) told: Mutex<Told>,
+    pub(super) labels: Mutex<Labels>,
 }
 
 /// The labels that gauges were told with.
 #[cfg(feature = "metrics")]
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Labels {
     pub(super) transports: BTreeSet<&'static str>,
     pub(super) subscriptions: BTreeSet<(&'static str, &'static str)>,
 }

@@ -72,7 +72,7 @@ impl Hub {
                 *held.entry((key.stream, channel.transport)).or_default() += 1;
             }
         }
-        let mut told = lock(&self.engine.measures.told);
+        let mut told = lock(&self.engine.measures.labels);
         told.transports.extend(open.keys());
         told.subscriptions.extend(held.keys());
         for transport in &told.transports {

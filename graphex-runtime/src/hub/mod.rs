@@ -19,10 +19,9 @@ mod clock;
 mod cost;
 mod delivery;
 mod drain;
-#[cfg(feature = "diesel")]
-mod elsewhere;
 mod engine;
 mod explain;
+mod fair;
 mod find;
 mod flush;
 mod frame;
@@ -38,15 +37,17 @@ mod measures;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod operation;
+#[cfg(feature = "diesel")]
+mod other_hubs;
 mod outbox;
 mod owner;
-mod passage;
 #[cfg_attr(
     not(feature = "diesel"),
     allow(dead_code, reason = "a change log is read through Diesel")
 )]
 mod past;
 mod plan;
+mod position;
 #[cfg_attr(
     not(feature = "diesel"),
     allow(dead_code, reason = "only capture from transactions reserves places")
@@ -71,13 +72,12 @@ mod snapshot;
 )]
 mod source;
 mod spans;
-mod standing;
 mod stats;
 mod subscriber;
 mod throttle;
 #[cfg(any(feature = "diesel", test))]
 mod ticket;
-mod turns;
+mod transition;
 mod written;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -97,7 +97,7 @@ pub(crate) use flush::Flushing;
 #[cfg(feature = "axum")]
 pub(crate) use holdings::Held;
 pub use identity::Identity;
-pub use listener::{FieldError, Heard, ListenError, Listener, Subscribing, TypedChange};
+pub use listener::{Event, FieldError, ListenError, Listener, Subscribing, TypedChange};
 pub(crate) use operation::{Envelope, Operation, Registration};
 #[cfg(feature = "axum")]
 pub(crate) use outbox::Taken;

@@ -127,10 +127,10 @@ impl Operation {
     /// The position after which its client would go on if it were cut off when it has had what it
     /// is sent; none where that cannot be told at the moment.
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
-    pub(crate) fn standing(&self) -> Option<ScopedCursor> {
+    pub(crate) fn cursor(&self) -> Option<ScopedCursor> {
         let state = &self.0.0;
         let model = state.model.get().copied().flatten()?;
-        state.hub.standing(&state.channel, &state.key(model))
+        state.hub.cursor_of(&state.channel, &state.key(model))
     }
 
     /// What a generated field finds in the request's data.

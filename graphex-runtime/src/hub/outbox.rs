@@ -63,7 +63,7 @@ pub(crate) struct Taken<F> {
     /// In order, each made when it is asked for.
     pub(crate) frames: F,
     /// When the process heard of the first one's change, which has waited longest.
-    pub(super) heard: Option<Stamp>,
+    pub(super) received: Option<Stamp>,
     /// Whether it was [notified](Outbox::notify) since it was asked last.
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
     pub(crate) notified: bool,
@@ -210,12 +210,12 @@ impl Outbox {
             if !taken.is_empty() || notified {
                 let sizes = taken.iter().map(Waiting::enveloped);
                 let mut buffer = BytesMut::with_capacity(sizes.sum());
-                let heard = taken.front().and_then(|waiting| waiting.frame.heard());
+                let received = taken.front().and_then(|waiting| waiting.frame.received());
                 let frames = taken.into_iter();
                 let frames = frames.map(move |waiting| waiting.written(&mut buffer));
                 return Ok(Taken {
                     frames,
-                    heard,
+                    received,
                     notified,
                 });
             }

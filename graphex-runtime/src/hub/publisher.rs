@@ -80,8 +80,8 @@ impl Queue {
     /// Reserves the place of a transaction that is about to commit.
     pub(super) fn reserve(&self, changes: Vec<Change>) -> u64 {
         // Its `COMMIT` is about to run.
-        let heard = Stamp::now();
-        let begun = |change| Arc::new(Change { heard, ..change });
+        let received = Stamp::now();
+        let begun = |change| Arc::new(Change { received, ..change });
         let changes: Changes = changes.into_iter().map(begun).collect();
         // All that grows with the transaction is done before the lock.
         let rows = self.rows(&changes);
@@ -106,16 +106,16 @@ impl Queue {
     pub(super) fn doubt(&self, number: u64) {
         let mut state = lock(&self.state);
         let dropped = state.withdraw(number);
-        self.tell_gap(state, dropped.map_or(0, |changes| changes.len()));
+        self.push_gap(state, dropped.map_or(0, |changes| changes.len()));
     }
 
     /// A committed change is not known.
     pub(super) fn miss(&self) {
-        self.tell_gap(lock(&self.state), 1);
+        self.push_gap(lock(&self.state), 1);
     }
 
     /// So many changes are lost, of which their writer said more than a full queue would.
-    fn tell_gap(&self, mut state: std::sync::MutexGuard<'_, State>, changes: usize) {
+    fn push_gap(&self, mut state: std::sync::MutexGuard<'_, State>, changes: usize) {
         let lost = self.is_fed().then(|| changes + state.gap());
         drop(state);
         self.wake.notify_one();

@@ -9,17 +9,17 @@ use tokio::time::{Instant, sleep};
 
 use super::engine::Engine;
 use super::identity::Identity;
-use super::rights::Whose;
+use super::rights::Holder;
 use super::{Hub, lock};
 use crate::error::CloseReason;
 use crate::node::NodeId;
 use crate::wire::Rescoping;
 
 /// A process tells the others again for so long, for those who did not hear the layer.
-const TOLD: Duration = Duration::from_secs(60);
+const REPEATED: Duration = Duration::from_secs(60);
 /// Time between two times of that.
-const TELLING: Duration = Duration::from_secs(10);
-/// Of so many it is known that they have been heard.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(10);
+/// Of so many it is known that they have been seen.
 const KNOWN: usize = 10_000;
 
 /// What was told and heard of late.
@@ -27,7 +27,7 @@ const KNOWN: usize = 10_000;
 pub(super) struct Rescopings {
     numbers: AtomicU64,
     own: Mutex<VecDeque<(Instant, Rescoping)>>,
-    heard: Mutex<VecDeque<u64>>,
+    seen: Mutex<VecDeque<u64>>,
 }
 
 impl Hub {
@@ -60,15 +60,15 @@ impl Hub {
     /// are told again for a minute, as long as this one lives.
     pub async fn rescope(&self, identity: &Identity) {
         self.engine.start();
-        let whose = Whose::of(identity);
-        let (name, peer) = whose.parts();
+        let holder = Holder::of(identity);
+        let (name, peer) = holder.parts();
         let rescopings = &self.engine.rescopings;
         let number = rescopings.number(self.engine.node);
         let rescoping = Rescoping { name, peer, number };
-        self.engine.rescope(&whose);
+        self.engine.rescope(&holder);
         let message = rescoping.write();
-        rescopings.told(rescoping);
-        self.engine.layer.tell_all(message).await;
+        rescopings.keep(rescoping);
+        self.engine.layer.send_all(message).await;
     }
 }
 
@@ -82,7 +82,7 @@ impl Rescopings {
         number
     }
 
-    fn told(&self, rescoping: Rescoping) {
+    fn keep(&self, rescoping: Rescoping) {
         let mut own = lock(&self.own);
         if own.len() >= KNOWN {
             own.pop_front();
@@ -92,21 +92,24 @@ impl Rescopings {
 
     /// Whether this is heard for the first time.
     fn is_new(&self, number: u64) -> bool {
-        let mut heard = lock(&self.heard);
-        if heard.contains(&number) {
+        let mut seen = lock(&self.seen);
+        if seen.contains(&number) {
             return false;
         }
-        if heard.len() >= KNOWN {
-            heard.pop_front();
+        if seen.len() >= KNOWN {
+            seen.pop_front();
         }
-        heard.push_back(number);
+        seen.push_back(number);
         true
     }
 
     /// What is told again.
     fn own(&self) -> Vec<Rescoping> {
         let mut own = lock(&self.own);
-        while own.front().is_some_and(|(told, _)| told.elapsed() > TOLD) {
+        while own
+            .front()
+            .is_some_and(|(since, _)| since.elapsed() > REPEATED)
+        {
             own.pop_front();
         }
         own.iter().map(|(_, rescoping)| rescoping.clone()).collect()
@@ -115,20 +118,20 @@ impl Rescopings {
 
 impl Engine {
     /// Another process has said so.
-    pub(super) fn hear_of_rescoping(&self, rescoping: &Rescoping) {
+    pub(super) fn apply_rescoping(&self, rescoping: &Rescoping) {
         if self.rescopings.is_new(rescoping.number) {
-            self.rescope(&Whose::from_parts(
+            self.rescope(&Holder::from_parts(
                 rescoping.name.as_deref(),
                 rescoping.peer,
             ));
         }
     }
 
-    fn rescope(&self, whose: &Whose) {
+    fn rescope(&self, holder: &Holder) {
         let channels: Vec<_> = {
             let channels = lock(&self.channels);
             let concerned = channels.of_clients();
-            let concerned = concerned.filter(|channel| whose.has(&channel.identity));
+            let concerned = concerned.filter(|channel| holder.has(&channel.identity));
             concerned.map(Arc::clone).collect()
         };
         for channel in channels {
@@ -142,16 +145,16 @@ impl Engine {
 }
 
 /// Tells other processes again, for as long as it is polled and the engine lives.
-pub(super) async fn tell_rescoped(engine: Weak<Engine>) {
+pub(super) async fn repeat_rescopings(engine: Weak<Engine>) {
     loop {
-        sleep(TELLING).await;
+        sleep(REPEAT_INTERVAL).await;
         let Some(strong) = engine.upgrade() else {
             return;
         };
         let (own, layer) = (strong.rescopings.own(), Arc::clone(&strong.layer));
         drop(strong);
         for rescoping in own {
-            layer.tell_all(rescoping.write()).await;
+            layer.send_all(rescoping.write()).await;
         }
     }
 }

@@ -19,11 +19,11 @@ use crate::wire::Revocation;
 
 /// Time between two times that a process tells the others whom it has revoked: those that have
 /// come since, or heard nothing for a while, know it then.
-const TELLING: Duration = Duration::from_secs(10);
+const REPEAT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What revocations tell identities apart by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Whose {
+pub(super) enum Holder {
     Named(Arc<str>),
     /// Those without a name who come from here.
     Peer(Peer),
@@ -31,7 +31,7 @@ pub(super) enum Whose {
     Anonymous,
 }
 
-impl Whose {
+impl Holder {
     pub(super) fn of(identity: &Identity) -> Self {
         match (identity.shared_name(), identity.peer()) {
             (Some(name), _) => Self::Named(Arc::clone(name)),
@@ -88,7 +88,7 @@ struct Revoked {
 /// Locked after the table of channels, never before.
 #[derive(Debug)]
 pub(super) struct Rights {
-    revoked: Mutex<HashMap<Whose, Revoked>>,
+    revoked: Mutex<HashMap<Holder, Revoked>>,
     /// The most of them.
     limit: usize,
     expiring: Mutex<BTreeSet<(Instant, ChannelId)>>,
@@ -113,10 +113,10 @@ impl Rights {
             return Err(ConnectError::Expired);
         }
         let revoked = lock(&self.revoked);
-        let whose = Whose::of(identity);
-        let anonymous = identity.is_anonymous().then_some(&Whose::Anonymous);
-        let found = [Some(&whose), anonymous].into_iter().flatten();
-        let found = found.filter_map(|whose| revoked.get(whose));
+        let holder = Holder::of(identity);
+        let anonymous = identity.is_anonymous().then_some(&Holder::Anonymous);
+        let found = [Some(&holder), anonymous].into_iter().flatten();
+        let found = found.filter_map(|holder| revoked.get(holder));
         let in_force = |revoked: &&Revoked| revoked.until.is_none_or(|until| until > now);
         match found.into_iter().find(in_force) {
             Some(revoked) => Err(ConnectError::Revoked {
@@ -128,22 +128,22 @@ impl Rights {
 
     /// Notes who was revoked; whether there was no room, and the one who would have been free
     /// first is.
-    fn revoke(&self, whose: Whose, revoked: Revoked) -> bool {
+    fn revoke(&self, holder: Holder, revoked: Revoked) -> bool {
         let mut all = lock(&self.revoked);
-        let mut has_room = all.len() < self.limit || all.contains_key(&whose);
+        let mut has_room = all.len() < self.limit || all.contains_key(&holder);
         if !has_room {
             let now = Instant::now();
             all.retain(|_, revoked| revoked.until.is_none_or(|until| until > now));
             has_room = all.len() < self.limit;
         }
         if !has_room {
-            let end = |(_, revoked): &(&Whose, &Revoked)| (revoked.until.is_none(), revoked.until);
-            let first = all.iter().min_by_key(end).map(|(whose, _)| whose.clone());
+            let end = |(_, revoked): &(&Holder, &Revoked)| (revoked.until.is_none(), revoked.until);
+            let first = all.iter().min_by_key(end).map(|(holder, _)| holder.clone());
             first.map(|first| all.remove(&first));
         }
         // Told again by another process, it stays the own.
-        let is_own = revoked.is_own || all.get(&whose).is_some_and(|before| before.is_own);
-        all.insert(whose, Revoked { is_own, ..revoked });
+        let is_own = revoked.is_own || all.get(&holder).is_some_and(|before| before.is_own);
+        all.insert(holder, Revoked { is_own, ..revoked });
         !has_room
     }
 
@@ -184,7 +184,7 @@ impl Rights {
         let own = revoked
             .iter()
             .filter(|(_, revoked)| revoked.is_own && revoked.until.is_none_or(|until| until > now));
-        own.map(|(whose, revoked)| whose.revocation(Some(revoked)))
+        own.map(|(holder, revoked)| holder.revocation(Some(revoked)))
             .collect()
     }
 }
@@ -220,34 +220,34 @@ impl Hub {
     /// and `on_connect` make of a request is yours to say.
     pub async fn revoke(&self, identity: &Identity, reason: impl Into<Arc<str>>) {
         self.engine.start();
-        let whose = Whose::of(identity);
+        let holder = Holder::of(identity);
         let revoked = Revoked {
             reason: reason.into(),
             until: identity.expires_at(),
             is_own: true,
         };
-        let revocation = whose.revocation(Some(&revoked));
-        self.engine.revoke(&whose, revoked);
-        self.engine.layer.tell_all(revocation.write()).await;
+        let revocation = holder.revocation(Some(&revoked));
+        self.engine.revoke(&holder, revoked);
+        self.engine.layer.send_all(revocation.write()).await;
     }
 
     /// Takes back what [`revoke`](Self::revoke) did, in every process: the identity may open
     /// channels again.
     pub async fn lift(&self, identity: &Identity) {
         self.engine.start();
-        let whose = Whose::of(identity);
-        let revocation = whose.revocation(None);
-        lock(&self.engine.rights.revoked).remove(&whose);
-        self.engine.layer.tell_all(revocation.write()).await;
+        let holder = Holder::of(identity);
+        let revocation = holder.revocation(None);
+        lock(&self.engine.rights.revoked).remove(&holder);
+        self.engine.layer.send_all(revocation.write()).await;
     }
 }
 
 impl Engine {
     /// Another process has revoked, or lifted.
-    pub(super) fn hear_of_right(&self, revocation: &Revocation) {
-        let whose = Whose::from_parts(revocation.name.as_deref(), revocation.peer);
+    pub(super) fn apply_revocation(&self, revocation: &Revocation) {
+        let holder = Holder::from_parts(revocation.name.as_deref(), revocation.peer);
         let Some(reason) = &revocation.reason else {
-            lock(&self.rights.revoked).remove(&whose);
+            lock(&self.rights.revoked).remove(&holder);
             return;
         };
         let revoked = Revoked {
@@ -255,13 +255,13 @@ impl Engine {
             until: revocation.left.map(deadline),
             is_own: false,
         };
-        self.revoke(&whose, revoked);
+        self.revoke(&holder, revoked);
     }
 
-    fn revoke(&self, whose: &Whose, revoked: Revoked) {
+    fn revoke(&self, holder: &Holder, revoked: Revoked) {
         let reason = CloseReason::Revoked(Arc::clone(&revoked.reason));
         // Before the channels are looked at: who opens one now is refused, or is among them.
-        if self.rights.revoke(whose.clone(), revoked) {
+        if self.rights.revoke(holder.clone(), revoked) {
             self.counters.revocations_forgotten.add(1);
             tracing::error!(
                 limit = self.limits.revocations,
@@ -269,7 +269,7 @@ impl Engine {
                  `Limits::revocations`"
             );
         }
-        self.close_where(&reason, |channel| whose.has(&channel.identity));
+        self.close_where(&reason, |channel| holder.has(&channel.identity));
     }
 
     /// Closes channels of this process.
@@ -321,16 +321,16 @@ pub(super) async fn end_expired(engine: Weak<Engine>) {
 
 /// Tells other processes again whom this one has revoked, for as long as it is polled and the
 /// engine lives.
-pub(super) async fn tell_revoked(engine: Weak<Engine>) {
+pub(super) async fn repeat_revocations(engine: Weak<Engine>) {
     loop {
-        sleep(TELLING).await;
+        sleep(REPEAT_INTERVAL).await;
         let Some(strong) = engine.upgrade() else {
             return;
         };
         let (own, layer) = (strong.rights.own(), Arc::clone(&strong.layer));
         drop(strong);
         for revocation in own {
-            layer.tell_all(revocation.write()).await;
+            layer.send_all(revocation.write()).await;
         }
     }
 }

@@ -9,12 +9,12 @@ use futures_util::future::{BoxFuture, Either, Shared, WeakShared, select};
 use tokio::sync::mpsc;
 
 use super::engine::Engine;
+use super::fair::{FairPermit, FairSemaphore};
 use super::lock;
 use super::owner::Owner;
 use super::past::Past;
 use super::source::{OpenError, Source};
 use super::stats::Counters;
-use super::turns::{Turn, Turns};
 use crate::change::Change;
 use crate::cursor::Cursor;
 use crate::error::Refusal;
@@ -95,11 +95,11 @@ type Taking = BoxFuture<'static, Result<Arc<Snapshot>, Refusal>>;
 type Reading = Shared<Taking>;
 type Key = (&'static str, Predicate);
 
-/// A snapshot that is being read, or waits for a turn of somebody who wants it.
+/// A snapshot that is being read, or waits for the permit of somebody who wants it.
 struct Wish {
     reading: WeakShared<Taking>,
-    /// Takes the first turn that one of them has.
-    begin: mpsc::Sender<Turn>,
+    /// Takes the first permit that one of them gets.
+    begin: mpsc::Sender<FairPermit>,
 }
 
 /// The snapshots that are being read. Whoever wants one that is being read gets it too: what was
@@ -108,7 +108,7 @@ pub(super) struct Snapshots {
     reading: Mutex<HashMap<Key, Wish>>,
     /// Connections that wait for the next.
     idle: Arc<Mutex<Vec<Box<dyn Past>>>>,
-    turns: Turns,
+    semaphore: FairSemaphore,
 }
 
 impl Default for Snapshots {
@@ -116,14 +116,14 @@ impl Default for Snapshots {
         Self {
             reading: Mutex::default(),
             idle: Arc::default(),
-            turns: Turns::new(AT_ONCE),
+            semaphore: FairSemaphore::new(AT_ONCE),
         }
     }
 }
 
 impl Engine {
     /// The rows of a logged model that match, at a moment that is not before this is called, or as
-    /// others who want the same are getting them. It waits for a turn of the owner's, or of another's
+    /// others who want the same are getting them. It waits for a permit of the owner's, or of another's
     /// who wants the same.
     pub(super) async fn snapshot(
         &self,
@@ -151,8 +151,8 @@ impl Engine {
                     };
                     let (source, counters) =
                         (Arc::clone(&opened.source), Arc::clone(&self.counters));
-                    let (begin, turn) = mpsc::channel(1);
-                    let reading = self.snapshots.read(source, wanted, counters, turn);
+                    let (begin, permit) = mpsc::channel(1);
+                    let reading = self.snapshots.read(source, wanted, counters, permit);
                     all.retain(|_, wish| wish.reading.upgrade().is_some());
                     // It is not done, and so there is one.
                     all.extend(reading.downgrade().map(|weak| {
@@ -164,12 +164,12 @@ impl Engine {
                 }
             }
         };
-        let turn = pin!(self.snapshots.turns.take(owner));
-        match select(reading, turn).await {
+        let permit = pin!(self.snapshots.semaphore.take(owner));
+        match select(reading, permit).await {
             Either::Left((snapshot, _)) => snapshot,
-            Either::Right((turn, reading)) => {
-                // One that another's turn has begun needs no second.
-                let _ = turn.map(|turn| begin.try_send(turn));
+            Either::Right((permit, reading)) => {
+                // One that another's permit has begun needs no second.
+                let _ = permit.map(|permit| begin.try_send(permit));
                 reading.await
             }
         }
@@ -182,16 +182,16 @@ impl Snapshots {
         source: Arc<dyn Source>,
         wanted: Wanted,
         counters: Arc<Counters>,
-        mut turn: mpsc::Receiver<Turn>,
+        mut permit: mpsc::Receiver<FairPermit>,
     ) -> Reading {
         let idle = Arc::clone(&self.idle);
         let reading = async move {
             // Who waits for it has a sender.
-            let turn = turn.recv().await.ok_or(Refusal::Internal)?;
+            let permit = permit.recv().await.ok_or(Refusal::Internal)?;
             let stream = wanted.model.stream;
             let reading = move || {
                 // Kept to the end of the query, also where nobody waits for it any more.
-                let _turn = turn;
+                let _permit = permit;
                 let connected = lock(&idle).pop();
                 let connected = connected.map_or_else(|| source.past(), Ok);
                 let mut past = connected.map_err(NoSnapshot::Failed)?;

@@ -141,7 +141,7 @@ impl Hub {
 
 impl Engine {
     /// Whether the source tells of the model's changes, so that nobody else has to.
-    pub(super) fn hears_from_log(&self, change: &Change) -> bool {
+    pub(super) fn comes_from_log(&self, change: &Change) -> bool {
         let opened = self.source();
         opened.is_some_and(|opened| opened.streams.contains(&change.model.stream))
     }

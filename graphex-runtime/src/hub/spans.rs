@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(begun(&spans), 0);
         assert_eq!(spans.change.left_out.load(Ordering::Relaxed), 0);
         // None was taken of those that may begin.
-        crate::rarely::logged(|| assert_eq!(begun(&spans), 3));
+        crate::log_limit::logged(|| assert_eq!(begun(&spans), 3));
         assert_eq!(spans.change.left_out.load(Ordering::Relaxed), 97);
     }
 }

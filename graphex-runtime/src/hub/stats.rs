@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Hub;
-use crate::measure::HooksMeasures;
 #[cfg(feature = "axum")]
-use crate::rarely::Lines;
+use crate::log_limit::LogLimits;
+use crate::measure::HooksMeasures;
 
 /// A hub's state and counters at one moment, from [`Hub::stats`](crate::Hub::stats).
 ///
@@ -105,10 +105,10 @@ impl Hub {
         &self.engine.measures.hooks
     }
 
-    /// The lines of its log that are told rarely.
+    /// The limits of its log.
     #[cfg(feature = "axum")]
-    pub(crate) fn lines(&self) -> &Lines {
-        &self.engine.lines
+    pub(crate) fn log_limits(&self) -> &LogLimits {
+        &self.engine.log_limits
     }
 }
 

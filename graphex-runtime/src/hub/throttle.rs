@@ -5,7 +5,7 @@
 //! plan's and still is are held back. Whatever else happens to the row goes at once, after what is held
 //! back of it: so no update is drawn over a create or a delete.
 
-mod let_go;
+mod release;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::delivery::Telling;
+use super::delivery::Push;
 use super::engine::Engine;
 use super::lane::{Budget, Lane};
 use super::lock;
 use super::plan::{Listed, Members, Plan};
-use crate::change::{Action, Change, Passage};
+use crate::change::{Action, Change, Transition};
 use crate::cursor::Cursor;
 use crate::deadline::deadline;
 use crate::value::Value;
@@ -76,9 +76,9 @@ impl Throttle {
         Self { interval, state }
     }
 
-    fn take(&self, telling: &Telling<'_>, plan: &Plan) -> Going {
-        let change = telling.change;
-        let may_wait = change.action == Action::Update && telling.passage == Passage::Stays;
+    fn take(&self, push: &Push<'_>, plan: &Plan) -> Going {
+        let change = push.change;
+        let may_wait = change.action == Action::Update && push.transition == Transition::Stays;
         let mut state = lock(&self.state);
         let before = state.seen;
         state.seen = change.cursor.or(before);
@@ -89,7 +89,7 @@ impl Throttle {
             let held = Held {
                 plan: plan.clone(),
                 change: Arc::clone(change),
-                number: telling.number,
+                number: push.number,
                 before,
             };
             let row = state.rows.get_mut(key);
@@ -171,19 +171,19 @@ impl State {
 
 impl Engine {
     /// Tells the members of a plan of a change, now or when its throttle lets it go; how many now.
-    pub(super) async fn tell_throttled(
+    pub(super) async fn deliver_throttled(
         &self,
-        telling: &Telling<'_>,
+        push: &Push<'_>,
         spent: &mut Budget,
         plan: &Plan,
         members: &Members,
         throttle: &Arc<Throttle>,
     ) -> usize {
-        match throttle.take(telling, plan) {
+        match throttle.take(push, plan) {
             Going::Waits { start: false } => 0,
             Going::Waits { start: true } => {
                 let (throttle, engine) = (Arc::clone(throttle), self.handle());
-                let lane = self.lanes.get(telling.lane.model.stream).cloned();
+                let lane = self.lanes.get(push.lane.model.stream).cloned();
                 if let Some(lane) = lane {
                     self.run_beside(throttle.run(lane, engine));
                 }
@@ -191,20 +191,20 @@ impl Engine {
             }
             Going::Goes(held, cursor) => {
                 if let Some(held) = held {
-                    self.tell_held(telling.lane, spent, throttle, &held, cursor)
+                    self.deliver_held(push.lane, spent, throttle, &held, cursor)
                         .await;
                 }
-                let change = with_cursor(telling.change, cursor);
-                let telling = Telling {
-                    change: change.as_ref().unwrap_or(telling.change),
-                    ..*telling
+                let change = with_cursor(push.change, cursor);
+                let push = Push {
+                    change: change.as_ref().unwrap_or(push.change),
+                    ..*push
                 };
-                self.tell(&telling, spent, plan, members).await
+                self.tell(&push, spent, plan, members).await
             }
         }
     }
 
-    async fn tell_held(
+    async fn deliver_held(
         &self,
         lane: &Lane,
         spent: &mut Budget,
@@ -226,14 +226,13 @@ impl Engine {
             return;
         };
         let change = with_cursor(&held.change, cursor);
-        let telling = Telling {
+        let push = Push {
             lane,
             change: change.as_ref().unwrap_or(&held.change),
             number: held.number,
-            passage: Passage::Stays,
+            transition: Transition::Stays,
         };
-        self.tell(&telling, spent, &held.plan, &listed.members)
-            .await;
+        self.tell(&push, spent, &held.plan, &listed.members).await;
     }
 }
 
@@ -262,7 +261,7 @@ impl Throttle {
                 let cursor = self.cursor();
                 for held in &due {
                     engine
-                        .tell_held(&lane, &mut spent, &self, held, cursor)
+                        .deliver_held(&lane, &mut spent, &self, held, cursor)
                         .await;
                 }
                 lane.flush();

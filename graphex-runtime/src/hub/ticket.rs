@@ -97,7 +97,7 @@ impl Hub {
         }
         let mut ticket = Ticket::default();
         for (stream, changes) in of_streams {
-            self.engine.look_elsewhere(stream);
+            self.engine.warn_of_other_hub(stream);
             if let Some(lane) = self.engine.lanes.get(stream) {
                 ticket.add(&lane.queue, changes);
             }

@@ -70,8 +70,8 @@ impl Looking {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    if let Some(kept_back) = self.0.lines.log.is_time() {
-                        tracing::warn!(%error, kept_back, "a mutation's position in the change log cannot be told");
+                    if let Some(suppressed) = self.0.log_limits.log.allow() {
+                        tracing::warn!(%error, suppressed, "a mutation's position in the change log cannot be told");
                     }
                 }
             }

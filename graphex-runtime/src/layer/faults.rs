@@ -19,7 +19,7 @@ use crate::topic::{Topic, Topics};
 /// ```
 /// use graphex_macros::ModelType;
 /// use graphex_runtime::testing::Faults;
-/// use graphex_runtime::{Action, Heard, Hub};
+/// use graphex_runtime::{Action, Event, Hub};
 ///
 /// #[derive(ModelType)]
 /// #[graphex(stream = "orders", crate = "graphex_runtime")]
@@ -32,7 +32,7 @@ use crate::topic::{Topic, Topics};
 /// let mut orders = hub.subscribe::<Order>().await?;
 /// faults.lose(1);
 /// hub.publish(Action::Create, &Order { id: 1 });
-/// assert!(matches!(orders.next().await, Some(Heard::Gap)));
+/// assert!(matches!(orders.next().await, Some(Event::Gap)));
 /// # Ok(()) }
 /// ```
 ///
@@ -231,8 +231,8 @@ impl Layer for FaultyLayer {
         self.memory.send(node, message)
     }
 
-    fn tell_all(&self, message: Vec<u8>) -> BoxFuture<'_> {
-        self.memory.tell_all(message)
+    fn send_all(&self, message: Vec<u8>) -> BoxFuture<'_> {
+        self.memory.send_all(message)
     }
 
     fn tasks(self: Arc<Self>) -> Vec<BoxFuture<'static>> {

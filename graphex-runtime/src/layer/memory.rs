@@ -68,7 +68,7 @@ impl Layer for MemoryLayer {
         Box::pin(async { Err(NoSuchNode) })
     }
 
-    fn tell_all(&self, _message: Vec<u8>) -> BoxFuture<'_> {
+    fn send_all(&self, _message: Vec<u8>) -> BoxFuture<'_> {
         Box::pin(async {})
     }
 

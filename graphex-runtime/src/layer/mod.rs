@@ -29,7 +29,7 @@
 //!   refuses it or does not confirm in time. What arrives and cannot be read, or has no room to
 //!   wait, is counted and logged.
 //! * **Control.** [`Layer::send`] brings a message to one node, at most once, and fails when
-//!   there is no such node; [`Layer::tell_all`] brings it to all that receive. Nothing is stored anywhere: a node that is gone leaves no trace.
+//!   there is no such node; [`Layer::send_all`] brings it to all that receive. Nothing is stored anywhere: a node that is gone leaves no trace.
 
 #[cfg(feature = "testing")]
 mod faults;
@@ -75,7 +75,7 @@ pub(crate) trait Layer: Send + Sync + 'static {
     fn send(&self, node: NodeId, message: Vec<u8>) -> BoxFuture<'_, Result<(), NoSuchNode>>;
 
     /// Brings a control message to all nodes. Those that do not receive at the moment miss it.
-    fn tell_all(&self, message: Vec<u8>) -> BoxFuture<'_>;
+    fn send_all(&self, message: Vec<u8>) -> BoxFuture<'_>;
 
     /// What has to run for as long as there is a runtime.
     fn tasks(self: Arc<Self>) -> Vec<BoxFuture<'static>>;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::Piece;
-use crate::change::{Change, Passage, Row};
+use crate::change::{Change, Row, Transition};
 use crate::cursor::ScopedCursor;
 use crate::value::write_json_text;
 
@@ -24,7 +24,7 @@ pub(super) struct Event<'e> {
     pub(super) action: &'static str,
     /// None in what is about no row.
     pub(super) change: Option<&'e Change>,
-    pub(super) passage: Passage,
+    pub(super) transition: Transition,
     pub(super) cursor: Option<ScopedCursor>,
 }
 
@@ -32,11 +32,13 @@ impl<'e> Event<'e> {
     fn row(&self, side: Side) -> Option<&'e Row> {
         let change = self.change?;
         // A row that the subscriber does not have is nothing of its.
-        match (side, self.passage) {
-            (Side::Now, Passage::Stays | Passage::Enters | Passage::Stands) => Some(&change.row),
-            (Side::Before, Passage::Stays) => change.before.as_ref(),
-            (Side::Now, Passage::Leaves)
-            | (Side::Before, Passage::Enters | Passage::Leaves | Passage::Stands) => None,
+        match (side, self.transition) {
+            (Side::Now, Transition::Stays | Transition::Enters | Transition::Stands) => {
+                Some(&change.row)
+            }
+            (Side::Before, Transition::Stays) => change.before.as_ref(),
+            (Side::Now, Transition::Leaves)
+            | (Side::Before, Transition::Enters | Transition::Leaves | Transition::Stands) => None,
         }
     }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use filling::{Event, filled};
 pub(crate) use template::Template;
 
-use crate::change::{Action, Change, Passage};
+use crate::change::{Action, Change, Transition};
 use crate::cursor::{Cursor, ScopedCursor};
 use crate::model::{Model, Payload};
 use crate::value::write_json_text;
@@ -180,24 +180,29 @@ impl Projection {
     }
 
     /// Whether a subscriber is told that a row begins or ceases to be one of its rows.
-    pub(crate) fn tells_passages(&self) -> bool {
+    pub(crate) fn marks_transitions(&self) -> bool {
         matches!(self.0.form, Form::Placed { .. } | Form::Rows)
     }
 
     /// The frame of a change, as JSON text; none if it is larger than `limit` bytes. What it shows
     /// for the first time does not count: a row that may be written may be sent. But it may
     /// not be multiplied.
-    pub(crate) fn frame(&self, change: &Change, passage: Passage, limit: usize) -> Option<Bytes> {
-        let action = match passage {
-            Passage::Stays => enum_name(change.action),
-            Passage::Enters => "ENTER",
-            Passage::Leaves => "LEAVE",
-            Passage::Stands => "SNAPSHOT",
+    pub(crate) fn frame(
+        &self,
+        change: &Change,
+        transition: Transition,
+        limit: usize,
+    ) -> Option<Bytes> {
+        let action = match transition {
+            Transition::Stays => enum_name(change.action),
+            Transition::Enters => "ENTER",
+            Transition::Leaves => "LEAVE",
+            Transition::Stands => "SNAPSHOT",
         };
         let event = Event {
             action,
             change: Some(change),
-            passage,
+            transition,
             cursor: change.cursor.map(|cursor| self.scoped(cursor)),
         };
         filled(&self.0.pieces, event, limit)
@@ -212,7 +217,7 @@ impl Projection {
                 let event = Event {
                     action: signal.enum_name(),
                     change: None,
-                    passage: Passage::Stays,
+                    transition: Transition::Stays,
                     cursor: cursor.map(|cursor| self.scoped(cursor)),
                 };
                 // Without a row nothing is large but the template, which the client has written.

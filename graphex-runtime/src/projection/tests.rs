@@ -27,13 +27,13 @@ fn change(model: &'static Model) -> Change {
         cursor: None,
         position: None,
         published: false,
-        heard: crate::measure::Stamp::now(),
+        received: crate::measure::Stamp::now(),
     }
 }
 
 fn filled(model: &'static Model, projection: &Projection) -> String {
     let frame = projection
-        .frame(&change(model), Passage::Stays, usize::MAX)
+        .frame(&change(model), Transition::Stays, usize::MAX)
         .unwrap();
     String::from_utf8(frame.to_vec()).unwrap()
 }
@@ -81,10 +81,10 @@ fn notifications_with_a_place_tell_it_and_a_row_that_left_by_its_key_alone() {
         position: 2,
         token: 3,
     };
-    let told = |projection: &Projection, passage| {
+    let told = |projection: &Projection, transition| {
         let mut change = change(&FULL);
         change.cursor = Some(cursor);
-        let frame = projection.frame(&change, passage, usize::MAX).unwrap();
+        let frame = projection.frame(&change, transition, usize::MAX).unwrap();
         String::from_utf8(frame.to_vec()).unwrap()
     };
     let head = |action: &str| {
@@ -92,18 +92,18 @@ fn notifications_with_a_place_tell_it_and_a_row_that_left_by_its_key_alone() {
     };
     let tail = r#","cursor":"v1.1.2.3"}}"#;
     let texts = Projection::placed_notification(&FULL, Some(&[1]));
-    for (passage, action) in [
-        (Passage::Stays, "update"),
-        (Passage::Enters, "enter"),
-        (Passage::Stands, "snapshot"),
+    for (transition, action) in [
+        (Transition::Stays, "update"),
+        (Transition::Enters, "enter"),
+        (Transition::Stands, "snapshot"),
     ] {
         let data = r#","data":{"text":"h\"i"}"#;
-        assert_eq!(told(&texts, passage), head(action) + data + tail);
+        assert_eq!(told(&texts, transition), head(action) + data + tail);
     }
     let left = head("leave") + r#","data":{"id":5}"# + tail;
-    assert_eq!(told(&texts, Passage::Leaves), left);
+    assert_eq!(told(&texts, Transition::Leaves), left);
     let ids = Projection::placed_notification(&ID_ONLY, None);
-    assert_eq!(told(&ids, Passage::Leaves), left);
+    assert_eq!(told(&ids, Transition::Leaves), left);
     for (signal, action) in [(Signal::Ready, "ready"), (Signal::Resync, "resync")] {
         assert_eq!(texts.signal(signal, Some(cursor)), head(action) + tail);
         assert_eq!(texts.signal(signal, None), head(action) + "}}");
@@ -182,7 +182,7 @@ fn a_result_has_its_cursor_where_there_is_one() {
     };
     assert_eq!(
         projection
-            .frame(&change, Passage::Stays, usize::MAX)
+            .frame(&change, Transition::Stays, usize::MAX)
             .unwrap(),
         r#"{"before":{"text":"old"},"changed":["TEXT"],"at":"v1.a.7.b","extensions":{"graphex":{"cursor":"v1.a.7.b"}}}"#
     );
@@ -193,7 +193,7 @@ fn a_result_has_its_cursor_where_there_is_one() {
     let unlogged = Change::unlogged(&FULL, Action::Update, row("new"));
     assert_eq!(
         projection
-            .frame(&unlogged, Passage::Stays, usize::MAX)
+            .frame(&unlogged, Transition::Stays, usize::MAX)
             .unwrap(),
         r#"{"before":null,"changed":null,"at":null}"#
     );
@@ -223,8 +223,8 @@ fn a_large_value_may_be_shown_once_of_each_row() {
         before: Some(row.clone()),
         ..Change::unlogged(&FULL, Action::Update, row)
     };
-    assert!(once.frame(&change, Passage::Stays, 100).is_some());
-    assert!(twice.frame(&change, Passage::Stays, 100).is_none());
+    assert!(once.frame(&change, Transition::Stays, 100).is_some());
+    assert!(twice.frame(&change, Transition::Stays, 100).is_none());
 }
 
 /// Nothing of a row is shown to who does not have it.
@@ -256,17 +256,17 @@ fn a_row_that_enters_or_leaves_shows_no_value_of_where_it_was() {
         before: Some(row("old")),
         ..Change::unlogged(&FULL, Action::Update, row("new"))
     };
-    let frame = |passage| projection.frame(&change, passage, usize::MAX).unwrap();
+    let frame = |transition| projection.frame(&change, transition, usize::MAX).unwrap();
     assert_eq!(
-        frame(Passage::Stays),
+        frame(Transition::Stays),
         r#"{"action":"UPDATE","id":"5","data":"new","before":"old","changed":["TEXT"]}"#
     );
     assert_eq!(
-        frame(Passage::Enters),
+        frame(Transition::Enters),
         r#"{"action":"ENTER","id":"5","data":"new","before":null,"changed":null}"#
     );
     assert_eq!(
-        frame(Passage::Leaves),
+        frame(Transition::Leaves),
         r#"{"action":"LEAVE","id":"5","data":null,"before":null,"changed":null}"#
     );
 }

@@ -70,7 +70,7 @@ impl<E: Executor> Client<E> {
     }
 
     /// Opens a channel of the two-channel protocol: send its [`id`](Subscriber::id) with what
-    /// [`ask`](Self::ask) subscribes. What it hears are payloads: `action`, `model` and `data`.
+    /// [`ask`](Self::ask) subscribes. What it receives are payloads: `action`, `model` and `data`.
     ///
     /// # Panics
     ///
@@ -84,7 +84,7 @@ impl<E: Executor> Client<E> {
     }
 
     /// Subscribes to a field of `MessageChanges`. When this returns, all that is committed from now
-    /// on is heard; an event is the value of the field: `action`, `id`, `data` and what else the
+    /// on is received; an event is the value of the field: `action`, `id`, `data` and what else the
     /// document selects.
     ///
     /// # Panics
@@ -168,19 +168,19 @@ impl<E: Executor> Client<E> {
     }
 }
 
-/// What one subscription, or one channel, of a [`Client`] hears. Dropped, it has left.
+/// What one subscription, or one channel, of a [`Client`] receives. Dropped, it has left.
 pub struct Subscriber {
     /// Left before the channel is closed.
     operation: Option<Operation>,
     channel: Channel,
-    heard: VecDeque<Value>,
+    received: VecDeque<Value>,
     closed: Option<CloseReason>,
 }
 
 impl fmt::Debug for Subscriber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscriber")
-            .field("heard", &self.heard)
+            .field("received", &self.received)
             .field("closed", &self.closed)
             .finish_non_exhaustive()
     }
@@ -191,7 +191,7 @@ impl Subscriber {
         Self {
             operation,
             channel,
-            heard: VecDeque::new(),
+            received: VecDeque::new(),
             closed: None,
         }
     }
@@ -203,26 +203,28 @@ impl Subscriber {
     }
 
     /// Takes all events of what was committed or published before, without waiting for more.
-    pub async fn heard(&mut self) -> Vec<Value> {
+    pub async fn received(&mut self) -> Vec<Value> {
         self.collect().await;
-        self.heard.drain(..).collect()
+        self.received.drain(..).collect()
     }
 
     /// Waits for the next event; none when the hub has closed the channel, or nothing came in ten
     /// seconds.
     pub async fn next(&mut self) -> Option<Value> {
-        if self.heard.is_empty() {
+        if self.received.is_empty() {
             self.collect().await;
         }
-        if self.heard.is_empty() && self.closed.is_none() {
+        if self.received.is_empty() && self.closed.is_none() {
             // A custom lookup or another process takes its time.
             match timeout(PATIENCE, self.channel.take()).await {
-                Ok(Ok(frames)) => self.heard.extend(frames.iter().map(|frame| event(frame))),
+                Ok(Ok(frames)) => self
+                    .received
+                    .extend(frames.iter().map(|frame| event(frame))),
                 Ok(Err(reason)) => self.closed = Some(reason),
                 Err(_) => {}
             }
         }
-        self.heard.pop_front()
+        self.received.pop_front()
     }
 
     /// Asserts that the next event is this one. Of an object only the keys that are named are
@@ -232,20 +234,20 @@ impl Subscriber {
     ///
     /// When it is another, and when there is none.
     #[track_caller]
-    pub fn hears(&mut self, expected: Value) -> impl Future<Output = ()> + Send {
+    pub fn receives(&mut self, expected: Value) -> impl Future<Output = ()> + Send {
         let place = Location::caller();
         async move {
             match self.next().await {
                 Some(event) if has(&event, &expected) => {}
-                Some(event) => fail(place, format_args!("heard {event}, not {expected}")),
+                Some(event) => fail(place, format_args!("received {event}, not {expected}")),
                 None => match &self.closed {
                     Some(reason) => fail(
                         place,
                         format_args!(
-                            "heard nothing, not {expected}: the channel is closed, {reason}"
+                            "received nothing, not {expected}: the channel is closed, {reason}"
                         ),
                     ),
-                    None => fail(place, format_args!("heard nothing, not {expected}")),
+                    None => fail(place, format_args!("received nothing, not {expected}")),
                 },
             }
         }
@@ -257,13 +259,13 @@ impl Subscriber {
     ///
     /// When there is one.
     #[track_caller]
-    pub fn hears_nothing(&mut self) -> impl Future<Output = ()> + Send {
+    pub fn receives_nothing(&mut self) -> impl Future<Output = ()> + Send {
         let place = Location::caller();
         async move {
-            let heard = self.heard().await;
-            if !heard.is_empty() {
-                let heard = Value::Array(heard);
-                fail(place, format_args!("heard {heard}, not nothing"));
+            let received = self.received().await;
+            if !received.is_empty() {
+                let received = Value::Array(received);
+                fail(place, format_args!("received {received}, not nothing"));
             }
         }
     }
@@ -280,7 +282,9 @@ impl Subscriber {
     async fn collect(&mut self) {
         self.channel.hub().settle().await;
         match self.channel.take().now_or_never() {
-            Some(Ok(frames)) => self.heard.extend(frames.iter().map(|frame| event(frame))),
+            Some(Ok(frames)) => self
+                .received
+                .extend(frames.iter().map(|frame| event(frame))),
             Some(Err(reason)) => self.closed = Some(reason),
             None => {}
         }

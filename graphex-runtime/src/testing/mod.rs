@@ -21,9 +21,9 @@
 //! let ann = Client::new(&hub, &schema);
 //! let mut room = ann.subscribe("subscription { messageChanges(filters: { room: 7 }) { action data { text } } }").await;
 //! write(7, "hi");
-//! room.hears(json!({ "action": "CREATE", "data": { "text": "hi" } })).await;
+//! room.receives(json!({ "action": "CREATE", "data": { "text": "hi" } })).await;
 //! write(8, "not here");
-//! room.hears_nothing().await;
+//! room.receives_nothing().await;
 //! # }
 //! ```
 //!

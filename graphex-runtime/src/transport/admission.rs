@@ -31,8 +31,8 @@ impl Admission {
     pub(super) fn refuse_origin(&self, request: &Parts) -> Option<Response> {
         let message = "this origin may not connect; list it in `allowed_origins`";
         let is_allowed = origin::is_allowed(request, &self.allowed_origins);
-        if !is_allowed && let Some(kept_back) = self.hub.lines().origin.is_time() {
-            origin::tell_of_refused(request, kept_back);
+        if !is_allowed && let Some(suppressed) = self.hub.log_limits().origin.allow() {
+            origin::log_refused(request, suppressed);
         }
         (!is_allowed).then(|| (StatusCode::FORBIDDEN, message).into_response())
     }
@@ -136,7 +136,7 @@ impl From<ConnectError> for Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rarely::logged;
+    use crate::log_limit::logged;
 
     /// What is told of a page is what its operator needs; that there were more, ten seconds later.
     #[tokio::test(start_paused = true)]
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!((status, lines.len()), (Some(StatusCode::FORBIDDEN), 1));
         for part in [
             "WARN",
-            r#"origin="https://example.com" host="127.0.0.1:8000" kept_back=0"#,
+            r#"origin="https://example.com" host="127.0.0.1:8000" suppressed=0"#,
             "`Endpoints::allowed_origins`",
             "`proxy_set_header Host $http_host;`",
         ] {
@@ -172,6 +172,6 @@ mod tests {
         assert_eq!(refused("https://app.example.com"), (None, vec![]));
         tokio::time::advance(std::time::Duration::from_secs(11)).await;
         let (_, lines) = refused(page);
-        assert!(lines[0].contains("kept_back=3"), "{lines:?}");
+        assert!(lines[0].contains("suppressed=3"), "{lines:?}");
     }
 }

@@ -68,9 +68,9 @@ impl Operations {
     }
 
     /// Where those stand of which it can be told, by their ids.
-    pub(super) fn standing(&self) -> impl Iterator<Item = (&Arc<str>, ScopedCursor)> {
+    pub(super) fn cursors(&self) -> impl Iterator<Item = (&Arc<str>, ScopedCursor)> {
         let live = self.live.iter();
-        live.filter_map(|(id, live)| Some((id, live.operation.standing()?)))
+        live.filter_map(|(id, live)| Some((id, live.operation.cursor()?)))
     }
 
     pub(super) fn has(&self, id: &str) -> bool {

@@ -47,7 +47,7 @@ pub(super) fn warn_of(listed: &str) {
 }
 
 /// Says which page was refused, and what to do if it is one's own.
-pub(super) fn tell_of_refused(request: &Parts, kept_back: u64) {
+pub(super) fn log_refused(request: &Parts, suppressed: u64) {
     let header = |name| {
         let value = request.headers.get(name);
         value.and_then(|value| value.to_str().ok()).unwrap_or("")
@@ -55,7 +55,7 @@ pub(super) fn tell_of_refused(request: &Parts, kept_back: u64) {
     tracing::warn!(
         origin = header(ORIGIN),
         host = header(HOST),
-        kept_back,
+        suppressed,
         "a page of another origin may not open a WebSocket. If it is a page of yours, list its \
          origin in `Endpoints::allowed_origins`; if it is a page of this host behind a proxy, \
          have the proxy send the host that the browser asked for (nginx: `proxy_set_header Host \

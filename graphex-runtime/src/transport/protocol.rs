@@ -112,9 +112,7 @@ pub(super) fn resumed(payload: &Value) -> Option<HashMap<String, Place>> {
 }
 
 /// The payload of a `ping` that says where operations stand, by their ids.
-pub(super) fn standing<'o>(
-    operations: impl Iterator<Item = (&'o Arc<str>, ScopedCursor)>,
-) -> Value {
+pub(super) fn cursors<'o>(operations: impl Iterator<Item = (&'o Arc<str>, ScopedCursor)>) -> Value {
     let after = operations.map(|(id, cursor)| (id.to_string(), cursor.to_string().into()));
     json!({"graphex": {"after": after.collect::<Map<_, _>>()}})
 }

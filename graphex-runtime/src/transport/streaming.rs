@@ -182,7 +182,7 @@ impl Feed {
                 Some((id, event)) = self.operations.next(), if runs => self.tell(&id, event),
                 _ = heartbeats.tick(), if is_idle => self.write(self.format.heartbeat().as_bytes()),
             }
-            if is_idle && self.tell_ready() == BATCH {
+            if is_idle && self.send_ready() == BATCH {
                 tokio::task::yield_now().await;
             }
         }
@@ -265,7 +265,7 @@ impl Feed {
     }
 
     /// Writes the events that are there; how many.
-    fn tell_ready(&mut self) -> usize {
+    fn send_ready(&mut self) -> usize {
         let mut batch = 0;
         while batch < BATCH
             && self.has_room()

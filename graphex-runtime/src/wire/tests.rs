@@ -46,7 +46,7 @@ fn change(model: &'static Model, values: impl Into<Vec<Value>>) -> Arc<Change> {
         cursor: None,
         position: None,
         published: false,
-        heard: crate::measure::Stamp::now(),
+        received: crate::measure::Stamp::now(),
     })
 }
 
@@ -270,7 +270,7 @@ fn logged() -> Arc<Change> {
         before: Some(Row::new(vec![Value::Int(5), Value::Null])),
         cursor: Some(cursor),
         published: true,
-        heard: crate::measure::Stamp::now(),
+        received: crate::measure::Stamp::now(),
         ..Change::clone(&change(&MODEL, [Value::Int(5), text("hi")]))
     })
 }

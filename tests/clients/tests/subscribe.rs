@@ -7,7 +7,7 @@ use serde_json::json;
 
 /// Subscribes, hears of a create, an update and a delete, unsubscribes, and hears again after the
 /// server was stopped and started: the script does it all with this client.
-async fn hears(client: &str) {
+async fn receives(client: &str) {
     let input = json!({ "client": client, "server": chat() });
     let heard = script("subscribe.mjs", &input).await;
     let change = |action: &str, text: &str| {
@@ -38,7 +38,7 @@ macro_rules! clients {
     ($($test:ident: $client:literal,)*) => {$(
         #[tokio::test]
         async fn $test() {
-            hears($client).await;
+            receives($client).await;
         }
     )*};
 }

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use futures_util::StreamExt as _;
 use graphex::prelude::*;
-use graphex::{ChangeLog, Database, Field, Heard, Listener, TypedChange};
+use graphex::{ChangeLog, Database, Event, Field, Listener, TypedChange};
 use graphex_postgres_tests::OwnDatabase;
 use serde_json::json;
 
@@ -59,14 +59,14 @@ fn connect(schema: &str) -> (PgConnection, Hub) {
     (conn, hub)
 }
 
-async fn heard(ear: &mut Listener<Reading>) -> Heard<Reading> {
+async fn heard(ear: &mut Listener<Reading>) -> Event<Reading> {
     let heard = tokio::time::timeout(Duration::from_secs(60), ear.next());
     heard.await.unwrap().unwrap()
 }
 
 async fn change(ear: &mut Listener<Reading>) -> TypedChange<Reading> {
     match heard(ear).await {
-        Heard::Change(change) => change,
+        Event::Change(change) => change,
         other => panic!("{other:?}"),
     }
 }
@@ -80,11 +80,11 @@ async fn a_row_that_the_model_cannot_hold_is_written_and_told_as_a_gap() {
     // One of the two rows could be read, but not all.
     let mut is_gap_told = false;
     while !is_gap_told {
-        is_gap_told = matches!(heard(&mut ear).await, Heard::Gap);
+        is_gap_told = matches!(heard(&mut ear).await, Event::Gap);
     }
     let delete = diesel::delete(readings::table.find(1));
     assert_eq!(delete.broadcast().execute(&mut conn), Ok(1));
-    assert!(matches!(heard(&mut ear).await, Heard::Gap));
+    assert!(matches!(heard(&mut ear).await, Event::Gap));
     assert_eq!(readings::table.count().get_result(&mut conn), Ok(1_i64));
 }
 
@@ -109,7 +109,7 @@ async fn what_is_asked_for_of_such_a_row_is_returned() {
         .get_result(&mut conn)
         .unwrap();
     assert!((updated - 2.0).abs() < f64::EPSILON);
-    assert!(matches!(heard(&mut ear).await, Heard::Gap));
+    assert!(matches!(heard(&mut ear).await, Event::Gap));
 
     let at = || diesel::dsl::sql::<diesel::sql_types::Timestamptz>("'-infinity'");
     let put = || {
@@ -127,7 +127,7 @@ async fn what_is_asked_for_of_such_a_row_is_returned() {
     for _ in 0..2 {
         let id = put().returning(readings::id).broadcast();
         assert_eq!(id.get_result::<i64>(&mut conn), Ok(3));
-        assert!(matches!(heard(&mut ear).await, Heard::Gap));
+        assert!(matches!(heard(&mut ear).await, Event::Gap));
     }
     let ids = diesel::delete(readings::table).broadcast();
     let mut ids: Vec<i64> = ids.returning(readings::id).load(&mut conn).unwrap();
@@ -135,7 +135,7 @@ async fn what_is_asked_for_of_such_a_row_is_returned() {
     assert_eq!(ids, [1, 2, 3]);
     let mut is_gap_told = false;
     while !is_gap_told {
-        is_gap_told = matches!(heard(&mut ear).await, Heard::Gap);
+        is_gap_told = matches!(heard(&mut ear).await, Event::Gap);
     }
     assert_eq!(readings::table.count().get_result(&mut conn), Ok(0_i64));
 }
@@ -238,7 +238,7 @@ async fn an_enum_of_the_database_is_read_back_from_the_log() {
     .unwrap();
     for (id, before) in [(2_i64, Some(Status::InProgress)), (3, None)] {
         let heard = tokio::time::timeout(Duration::from_secs(60), ear.next());
-        let Heard::Change(change) = heard.await.unwrap().unwrap() else {
+        let Event::Change(change) = heard.await.unwrap().unwrap() else {
             panic!("a gap");
         };
         assert_eq!(change.id::<i64>().unwrap(), id);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use graphex::prelude::*;
-use graphex::{Heard, Listener};
+use graphex::{Event, Listener};
 
 diesel::table! {
     articles (id) {
@@ -34,7 +34,7 @@ struct Headline {
 async fn next<M: ModelType>(ear: &mut Listener<M>) -> (Action, i64) {
     let heard = tokio::time::timeout(Duration::from_secs(60), ear.next());
     match heard.await.unwrap().unwrap() {
-        Heard::Change(change) => (change.action(), change.id().unwrap()),
+        Event::Change(change) => (change.action(), change.id().unwrap()),
         other => panic!("{other:?}"),
     }
 }

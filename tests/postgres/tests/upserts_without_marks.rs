@@ -162,7 +162,7 @@ fn a_view_with_a_trigger_instead() {
 struct Queries(Arc<Mutex<Vec<String>>>);
 
 impl Queries {
-    fn hears(&self) -> impl FnMut(InstrumentationEvent<'_>) + Send + use<> {
+    fn receives(&self) -> impl FnMut(InstrumentationEvent<'_>) + Send + use<> {
         let queries = Arc::clone(&self.0);
         move |event| {
             if let InstrumentationEvent::StartQuery { query, .. } = event {
@@ -181,7 +181,7 @@ impl Queries {
 fn what_a_table_is_is_asked_once_per_connection_and_only_for_upserts() {
     let (mut conn, mut feed) = (connect("asked", ""), Feed::new());
     let queries = Queries::default();
-    feed.hub.attach_with(&mut conn, queries.hears()).unwrap();
+    feed.hub.attach_with(&mut conn, queries.receives()).unwrap();
     let update = diesel::update(notes::table).set(notes::text.eq("set"));
     update.broadcast().execute(&mut conn).unwrap();
     assert_eq!(queries.count("pg_class"), 0);

@@ -14,7 +14,7 @@ fn change(id: i64) -> Change {
         cursor: None,
         position: None,
         published: false,
-        heard: crate::measure::Stamp::now(),
+        received: crate::measure::Stamp::now(),
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use condition::{Declared, sql};
 
-use super::decode::{Decoder, Told};
+use super::decode::{Decoded, Decoder};
 use super::log::{Log, LogError, Read};
 use super::schema;
 use crate::change::{Action, Change, Row};
@@ -159,7 +159,7 @@ impl Moments<'_> {
                 }
                 // Nobody goes on in the middle of a snapshot.
                 match self.decoder.decode_or_gap(entry, Cursor::NONE, *cursor) {
-                    Told::Changes(first, second) => {
+                    Decoded::Changes(first, second) => {
                         let changes = [Some(first), second].into_iter().flatten();
                         missed.extend(changes.map(|change| {
                             Arc::new(Change {
@@ -169,8 +169,8 @@ impl Moments<'_> {
                             })
                         }));
                     }
-                    Told::Gap(_) => return Ok(None),
-                    Told::Foreign => {}
+                    Decoded::Gap(_) => return Ok(None),
+                    Decoded::Foreign => {}
                 }
             }
         }

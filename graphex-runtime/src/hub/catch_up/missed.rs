@@ -10,10 +10,10 @@ use crate::hub::engine::Engine;
 use crate::hub::frame::Frame;
 use crate::hub::lane::Budget;
 use crate::hub::outbox::Pushed;
-use crate::hub::passage::Verdict;
 use crate::hub::past::{Page, Then};
 use crate::hub::recent::Reached;
 use crate::hub::subscriber::{Member, Subscriber};
+use crate::hub::transition::Verdict;
 
 /// Times that one tries to read what the log has.
 const ATTEMPTS: u32 = 4;
@@ -41,8 +41,8 @@ impl CatchUp {
             {
                 Ok(page) => return Some(page),
                 Err(error) => {
-                    if let Some(kept_back) = engine.lines.log.is_time() {
-                        tracing::warn!(%error, stream, attempt, kept_back, "a subscriber that goes on waits for the change log");
+                    if let Some(suppressed) = engine.log_limits.log.allow() {
+                        tracing::warn!(%error, stream, attempt, suppressed, "a subscriber that goes on waits for the change log");
                     }
                 }
             }
@@ -119,12 +119,15 @@ impl CatchUp {
         let mut plans = self.plans.iter();
         let (member, plan) = plans.find(|(_, plan)| plan.action == change.action)?;
         spent.spend(128).await;
-        let passage = match engine.passage(&self.subscriber.channel, plan, change).await {
-            Some(Verdict::Told(passage)) => passage,
+        let transition = match engine
+            .transition(&self.subscriber.channel, plan, change)
+            .await
+        {
+            Some(Verdict::Deliver(transition)) => transition,
             Some(Verdict::Nothing) => return None,
             Some(Verdict::Undecided) | None => return Some(Outcome::Gap),
         };
-        let Some(frame) = engine.frame(plan, change, passage) else {
+        let Some(frame) = engine.frame(plan, change, transition) else {
             return Some(Outcome::Gap);
         };
         self.push(engine, spent, (member, plan.action), frame).await
@@ -154,7 +157,7 @@ impl CatchUp {
                 Some(Outcome::Left)
             }
             Pushed::Ended | Pushed::Replaced => Some(Outcome::Left),
-            Pushed::Covered | Pushed::Overflowed { closed: false } => Some(Outcome::Told),
+            Pushed::Covered | Pushed::Overflowed { closed: false } => Some(Outcome::Resynced),
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Weak;
 
 use super::{CatchUp, Outcome};
-use crate::change::Passage;
+use crate::change::Transition;
 use crate::cursor::Cursor;
 use crate::hub::engine::Engine;
 use crate::hub::lane::Budget;
-use crate::hub::passage::Verdict;
 use crate::hub::recent::Reached;
 use crate::hub::snapshot::Snapshot;
+use crate::hub::transition::Verdict;
 use crate::projection::Signal;
 
 /// Times that one is begun anew for a subscriber that loses something meanwhile.
@@ -28,12 +28,12 @@ impl CatchUp {
             let Some((member, plan)) = self.plans.first() else {
                 return Outcome::Left;
             };
-            match engine.passage(&self.subscriber.channel, plan, row).await {
-                Some(Verdict::Told(_)) => {}
+            match engine.transition(&self.subscriber.channel, plan, row).await {
+                Some(Verdict::Deliver(_)) => {}
                 Some(Verdict::Nothing) => continue,
                 Some(Verdict::Undecided) | None => return Outcome::Gap,
             }
-            let Some(frame) = engine.frame(plan, row, Passage::Stands) else {
+            let Some(frame) = engine.frame(plan, row, Transition::Stands) else {
                 return Outcome::Gap;
             };
             if let Some(end) = self
@@ -87,8 +87,8 @@ impl CatchUp {
                 });
                 held.inspect_err(|refusal| {
                     let stream = self.lane.model.stream;
-                    if let Some(kept_back) = engine.lines.snapshot.is_time() {
-                        tracing::warn!(%refusal, stream, kept_back, "a subscription has to go on without the snapshot that it asked for");
+                    if let Some(suppressed) = engine.log_limits.snapshot.allow() {
+                        tracing::warn!(%refusal, stream, suppressed, "a subscription has to go on without the snapshot that it asked for");
                     }
                 })
                 .ok()?
@@ -97,7 +97,7 @@ impl CatchUp {
             self.number = self.lane.clock.tick(None);
             match self.show(engine, &snapshot.0).await {
                 Outcome::Gap => tell = true,
-                Outcome::Told => tell = false,
+                Outcome::Resynced => tell = false,
                 end => return Some(end),
             }
         }

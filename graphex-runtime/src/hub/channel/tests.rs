@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Refusal;
-use crate::rarely::logged;
+use crate::log_limit::logged;
 
 #[test]
 fn a_channel_of_another_identity_is_in_the_log_once() {

@@ -8,8 +8,8 @@ use crate::change::Change;
 use crate::filters::Filters;
 use crate::hub::Hub;
 use crate::hub::channels::ChannelState;
-use crate::hub::passage::Verdict;
 use crate::hub::plan::Plan;
+use crate::hub::transition::Verdict;
 use crate::model::Model;
 use crate::predicate::{Pin, Pins, Predicate};
 use crate::value::Value;
@@ -147,8 +147,8 @@ impl Hub {
                 predicate,
                 ..plan.clone()
             };
-            let verdict = self.engine.passage(channel, &alone, change).await;
-            let holds = verdict.map(|verdict| matches!(verdict, Verdict::Told(_)));
+            let verdict = self.engine.transition(channel, &alone, change).await;
+            let holds = verdict.map(|verdict| matches!(verdict, Verdict::Deliver(_)));
             tested.push(Term {
                 kind: TermKind::Filter,
                 name: key.to_owned(),

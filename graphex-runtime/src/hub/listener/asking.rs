@@ -98,7 +98,7 @@ impl Hub {
     ///
     /// ```
     /// use graphex_macros::ModelType;
-    /// use graphex_runtime::{Action, Heard, Hub};
+    /// use graphex_runtime::{Action, Event, Hub};
     ///
     /// #[derive(ModelType, serde::Deserialize)]
     /// #[graphex(stream = "orders", serialize_data, scope(tenant), crate = "graphex_runtime")]
@@ -120,7 +120,7 @@ impl Hub {
     ///
     /// hub.publish(Action::Create, &Order { id: 7, tenant: 1, total: 2_500 });
     /// match orders.next().await {
-    ///     Some(Heard::Change(change)) => {
+    ///     Some(Event::Change(change)) => {
     ///         assert_eq!(change.get::<i64>("total")?, 2_500);
     ///         let order: Order = change.row()?;
     ///         assert_eq!(order.id, 7);
@@ -137,7 +137,7 @@ impl Hub {
     /// anything back from it.
     ///
     /// As much waits for the listener as for a client ([`Limits::outbox_frames`] and
-    /// `outbox_bytes`). What does not fit is a [`Heard::Gap`](super::Heard), as is everything for
+    /// `outbox_bytes`). What does not fit is a [`Event::Gap`](super::Event), as is everything for
     /// which a client would be sent a `resync`; nobody else waits for a slow listener.
     ///
     /// [`Limits::outbox_frames`]: crate::Limits::outbox_frames

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::change::{Action, Change, Passage, Row};
+use crate::change::{Action, Change, Row, Transition};
 use crate::model::ModelType;
 use crate::value::FromValue;
 
@@ -17,7 +17,7 @@ use crate::value::FromValue;
 #[must_use]
 pub struct TypedChange<M> {
     change: Arc<Change>,
-    passage: Passage,
+    transition: Transition,
     _model: PhantomData<fn() -> M>,
 }
 
@@ -60,7 +60,7 @@ pub enum FieldError {
 
 impl<M> Clone for TypedChange<M> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.change), self.passage)
+        Self::new(Arc::clone(&self.change), self.transition)
     }
 }
 
@@ -78,13 +78,13 @@ impl<M> TypedChange<M> {
     /// A change that nobody has told yet.
     #[cfg(all(feature = "testing", feature = "diesel"))]
     pub(crate) fn of(change: Change) -> Self {
-        Self::new(Arc::new(change), Passage::Stays)
+        Self::new(Arc::new(change), Transition::Stays)
     }
 
-    pub(super) fn new(change: Arc<Change>, passage: Passage) -> Self {
+    pub(super) fn new(change: Arc<Change>, transition: Transition) -> Self {
         Self {
             change,
-            passage,
+            transition,
             _model: PhantomData,
         }
     }
@@ -101,14 +101,14 @@ impl<M: ModelType> TypedChange<M> {
     /// can tell.
     #[must_use]
     pub fn enters(&self) -> bool {
-        self.passage == Passage::Enters
+        self.transition == Transition::Enters
     }
 
     /// Whether since the update the row is none of those that the listener asked for any more; only
     /// a change log can tell.
     #[must_use]
     pub fn leaves(&self) -> bool {
-        self.passage == Passage::Leaves
+        self.transition == Transition::Leaves
     }
 
     /// The captured values: as written by a create or update, as they were before a delete.

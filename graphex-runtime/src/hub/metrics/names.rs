@@ -107,7 +107,7 @@ const COUNTERS: [(&str, Unit, &str); 15] = [
     (
         "graphex_layer_outages_total",
         Unit::Count,
-        "Times in which nothing was heard from the layer",
+        "Times in which nothing came from the layer",
     ),
     (
         "graphex_messages_lost_total",

@@ -12,7 +12,7 @@ fn frame(payload: &'static str) -> Arc<Frame> {
         payload: payload.into(),
         cursor: None,
         position: None,
-        heard: Stamp::now(),
+        received: Stamp::now(),
     })
 }
 
@@ -279,7 +279,7 @@ fn logged(position: u64) -> Arc<Frame> {
             token,
         }),
         position: Some(position),
-        heard: Stamp::now(),
+        received: Stamp::now(),
     })
 }
 

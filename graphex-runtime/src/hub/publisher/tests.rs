@@ -18,7 +18,7 @@ fn change(id: i64) -> Change {
         cursor: None,
         position: None,
         published: false,
-        heard: Stamp::now(),
+        received: Stamp::now(),
     }
 }
 

@@ -49,13 +49,13 @@ impl Bench {
             position: Some(position),
             ..Change::unlogged(&MODEL, action, row)
         });
-        let telling = Telling {
+        let push = Push {
             lane: &self.lane,
             change: &change,
             number: position,
-            passage: Passage::Stays,
+            transition: Transition::Stays,
         };
-        match self.throttle.take(&telling, &self.plan) {
+        match self.throttle.take(&push, &self.plan) {
             Going::Waits { .. } => None,
             Going::Goes(held, cursor) => Some((
                 held.map(|held| held.number),

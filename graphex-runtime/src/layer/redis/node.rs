@@ -130,7 +130,7 @@ impl Layer for Node {
         })
     }
 
-    fn tell_all(&self, message: Vec<u8>) -> BoxFuture<'_> {
+    fn send_all(&self, message: Vec<u8>) -> BoxFuture<'_> {
         Box::pin(async move {
             // In a cluster any of the names will do.
             let Some(name) = self.link.keys.everyone().into_iter().next() else {

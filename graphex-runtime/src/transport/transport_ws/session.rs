@@ -143,20 +143,20 @@ impl<E: Executor> Session<'_, E> {
             Inbound::Binary => return Err(bad_message("messages are text".into())),
             Inbound::Due(ping) => {
                 self.outgoing.push(ping);
-                self.tell_standing();
+                self.send_cursors();
             }
         }
         Ok(())
     }
 
     /// Keeps the cursors of a client young that hears nothing else.
-    fn tell_standing(&mut self) {
+    fn send_cursors(&mut self) {
         if !self.goes_on {
             return;
         }
-        let mut standing = self.operations.standing().peekable();
+        let mut standing = self.operations.cursors().peekable();
         if standing.peek().is_some() {
-            let payload = protocol::standing(standing);
+            let payload = protocol::cursors(standing);
             self.send(ServerMessage::Ping { payload });
         }
     }

@@ -75,7 +75,7 @@ fn under(number: u64, name: &str) -> Arrival {
         cursor: None,
         position: None,
         published: false,
-        heard: crate::measure::Stamp::now(),
+        received: crate::measure::Stamp::now(),
     };
     let node = NodeId(1);
     Arrival::Message {

@@ -11,7 +11,7 @@ impl Hub {
     /// connection has taken is sent. None where that cannot be told without waiting: it catches up,
     /// something is queued, or is being delivered or decided.
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]
-    pub(super) fn standing(
+    pub(super) fn cursor_of(
         &self,
         channel: &ChannelState,
         key: &SubscriptionKey,

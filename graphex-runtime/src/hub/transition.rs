@@ -7,7 +7,7 @@ use super::budget::Budget;
 use super::channels::ChannelState;
 use super::engine::Engine;
 use super::plan::Plan;
-use crate::change::{Change, Passage, Row};
+use crate::change::{Change, Row, Transition};
 use crate::predicate::{Condition, Decision, Subject};
 
 /// What a change is to a plan.
@@ -15,7 +15,8 @@ use crate::predicate::{Condition, Decision, Subject};
 pub(super) enum Verdict {
     /// Nothing: neither row matches.
     Nothing,
-    Told(Passage),
+    /// It is delivered as this.
+    Deliver(Transition),
     /// The rows do not tell cheaply.
     Undecided,
 }
@@ -53,7 +54,7 @@ impl<'c> Subjects<'c> {
         let predicate = &plan.predicate;
         let now = predicate.decide(&self.now, may_test_patterns);
         let before = match &self.before {
-            Some(before) if plan.projection.tells_passages() => {
+            Some(before) if plan.projection.marks_transitions() => {
                 predicate.decide(before, may_test_patterns)
             }
             _ => now,
@@ -74,9 +75,9 @@ impl Verdict {
     fn of(before: bool, now: bool) -> Self {
         match (before, now) {
             (false, false) => Self::Nothing,
-            (true, true) => Self::Told(Passage::Stays),
-            (false, true) => Self::Told(Passage::Enters),
-            (true, false) => Self::Told(Passage::Leaves),
+            (true, true) => Self::Deliver(Transition::Stays),
+            (false, true) => Self::Deliver(Transition::Enters),
+            (true, false) => Self::Deliver(Transition::Leaves),
         }
     }
 }
@@ -84,7 +85,7 @@ impl Verdict {
 impl Engine {
     /// What the change is to a plan of this channel's, whatever it costs its owner; none if that
     /// cannot be told.
-    pub(super) async fn passage(
+    pub(super) async fn transition(
         &self,
         channel: &ChannelState,
         plan: &Plan,
@@ -111,7 +112,7 @@ impl Engine {
     ) -> Option<Verdict> {
         let now = self.holds(budget, question, plan).await?;
         let before = match &question.before {
-            Some(before) if plan.projection.tells_passages() => {
+            Some(before) if plan.projection.marks_transitions() => {
                 self.holds(budget, before, plan).await?
             }
             _ => now,

@@ -21,18 +21,18 @@ impl Engine {
     }
 
     /// A change was captured for this hub: looks whether it is another that has the subscribers.
-    pub(super) fn look_elsewhere(&self, stream: &'static str) {
+    pub(super) fn warn_of_other_hub(&self, stream: &'static str) {
         if COUNT.load(Ordering::Relaxed) < 2 || self.layer.is_shared() || self.has_plans(stream) {
             return;
         }
         let hubs = lock(&HUBS).clone();
         let mut others = hubs.iter().filter_map(Weak::upgrade);
         if others.any(|hub| hub.has_plans(stream))
-            && let Some(kept_back) = self.lines.elsewhere.is_time()
+            && let Some(suppressed) = self.log_limits.other_hub.allow()
         {
             tracing::warn!(
                 stream,
-                kept_back,
+                suppressed,
                 "a change was written on a connection that is attached to a hub without \
                  subscribers, while another hub of this process has subscribers of the stream: \
                  build one hub, and give its clones to the pool, the schema and the router"
@@ -54,13 +54,13 @@ mod tests {
     use crate::filters::Filters;
     use crate::hooks::Permit;
     use crate::hub::{Begin, Hub, Identity, Subscription};
+    use crate::log_limit::logged;
     use crate::model::{Model, Payload};
-    use crate::rarely::logged;
     use crate::value::{Field as _, Value};
 
     /// A stream that no hub of another test has.
     static MODEL: Model = Model {
-        stream: "elsewhere",
+        stream: "other",
         ..Model::sample(Payload::IdOnly, &[i64::TYPE.named("id", "ID")], &[])
     };
 

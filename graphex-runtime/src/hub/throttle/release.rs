@@ -29,7 +29,7 @@ impl Throttle {
 impl Engine {
     /// Tells now what is held back for the members of a plan, one of whom is about to leave it. Called in
     /// a step of the lane.
-    pub(in crate::hub) async fn let_go(&self, lane: &Lane, spent: &mut Budget, plan: &Plan) {
+    pub(in crate::hub) async fn release(&self, lane: &Lane, spent: &mut Budget, plan: &Plan) {
         let throttle = {
             let plans = lane.plans.read().unwrap_or_else(PoisonError::into_inner);
             plans
@@ -38,7 +38,7 @@ impl Engine {
         };
         let Some(throttle) = throttle else { return };
         let held = throttle.take_where(|held| held.plan == *plan);
-        self.tell_taken(lane, spent, &throttle, &held).await;
+        self.deliver_taken(lane, spent, &throttle, &held).await;
     }
 
     /// Tells now what is held back for a channel that is about to be closed, and for those that share
@@ -58,7 +58,7 @@ impl Engine {
         for (stream, plan) in throttled {
             if let Some(lane) = self.lanes.get(stream) {
                 let mut spent = lane.delivering.lock().await;
-                self.let_go(lane, &mut spent, &plan).await;
+                self.release(lane, &mut spent, &plan).await;
             }
         }
     }
@@ -75,11 +75,11 @@ impl Engine {
         };
         for throttle in throttles {
             let held = throttle.take_where(|_| true);
-            self.tell_taken(lane, &mut spent, &throttle, &held).await;
+            self.deliver_taken(lane, &mut spent, &throttle, &held).await;
         }
     }
 
-    async fn tell_taken(
+    async fn deliver_taken(
         &self,
         lane: &Lane,
         spent: &mut Budget,
@@ -88,7 +88,7 @@ impl Engine {
     ) {
         let cursor = throttle.cursor();
         for held in taken {
-            self.tell_held(lane, spent, throttle, held, cursor).await;
+            self.deliver_held(lane, spent, throttle, held, cursor).await;
         }
         lane.flush();
     }

@@ -1,4 +1,4 @@
-//! Lines of the log that clients can cause as often as they like, each told once in a while.
+//! Rate limits of log lines that clients can cause as often as they like.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,57 +8,57 @@ use tokio::time::Instant;
 /// Time between two lines of one kind.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Lets through one line in a while, and counts those that it keeps back.
+/// Lets through one line per [`INTERVAL`], and counts those that it suppresses.
 #[derive(Debug, Default)]
-pub(crate) struct Rarely(Mutex<State>);
+pub(crate) struct LogLimit(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     last: Option<Instant>,
-    kept_back: u64,
+    suppressed: u64,
 }
 
-impl Rarely {
-    /// Whether it is time for a line, and how many were kept back since the last.
-    pub(crate) fn is_time(&self) -> Option<u64> {
+impl LogLimit {
+    /// Whether it is time for a line, and how many were suppressed since the last.
+    pub(crate) fn allow(&self) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| last.elapsed() < INTERVAL) {
-            state.kept_back += 1;
+            state.suppressed += 1;
             return None;
         }
         state.last = Some(Instant::now());
-        Some(std::mem::take(&mut state.kept_back))
+        Some(std::mem::take(&mut state.suppressed))
     }
 }
 
-/// The lines of a hub that are told rarely.
+/// The limited lines of a hub.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+pub(crate) struct LogLimits {
     /// A page of a foreign origin was refused.
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for WebSockets"))]
-    pub(crate) origin: Rarely,
+    pub(crate) origin: LogLimit,
     /// Somebody asked for a channel of another identity.
-    pub(crate) identity: Rarely,
+    pub(crate) identity: LogLimit,
     /// A row costs a subscriber more for its regular expressions than it may spend.
-    pub(crate) budget: Rarely,
+    pub(crate) budget: LogLimit,
     /// More changes wait for the decisions of a subscriber than may.
-    pub(crate) decisions: Rarely,
+    pub(crate) decisions: LogLimit,
     /// A lookup failed.
-    pub(crate) lookup: Rarely,
+    pub(crate) lookup: LogLimit,
     /// A frame is larger than an outbox.
-    pub(crate) frame: Rarely,
+    pub(crate) frame: LogLimit,
     /// Who does not read is closed.
-    pub(crate) slow_reader: Rarely,
+    pub(crate) slow_reader: LogLimit,
     /// A subscription does not get the snapshot that it asked for.
-    pub(crate) snapshot: Rarely,
+    pub(crate) snapshot: LogLimit,
     /// The change log does not answer somebody who goes on, or whose mutation has written.
-    pub(crate) log: Rarely,
+    pub(crate) log: LogLimit,
     /// A change was captured for a hub without subscribers beside one that has them.
     #[cfg_attr(
         not(feature = "diesel"),
         allow(dead_code, reason = "only Diesel's are captured")
     )]
-    pub(crate) elsewhere: Rarely,
+    pub(crate) other_hub: LogLimit,
 }
 
 /// What is logged meanwhile on this thread, each event as its level, its message and its fields.
@@ -107,14 +107,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_line_in_a_while_tells_of_those_that_were_kept_back() {
-        let rarely = Rarely::default();
-        assert_eq!(rarely.is_time(), Some(0));
+    async fn a_line_tells_how_many_were_suppressed() {
+        let limit = LogLimit::default();
+        assert_eq!(limit.allow(), Some(0));
         for _ in 0..5 {
-            assert_eq!(rarely.is_time(), None);
+            assert_eq!(limit.allow(), None);
         }
         tokio::time::advance(INTERVAL).await;
-        assert_eq!(rarely.is_time(), Some(5));
-        assert_eq!(rarely.is_time(), None);
+        assert_eq!(limit.allow(), Some(5));
+        assert_eq!(limit.allow(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Turns at something of which little is done at once, fair among owners.
+//! A semaphore that is fair among owners: for work of which little is done at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -8,25 +8,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::lock;
 use super::owner::Owner;
 
-/// So many turns are taken at once. An owner stands in the queue for them no more often than that,
-/// however much it wants: another one waits for a turn of each that was there before, and not for all
-/// that they want.
+/// So many permits are out at once. An owner has no more places in the queue for them than that,
+/// however much it wants: another one waits for those of each that was there before, and not for
+/// all that they want.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct FairSemaphore {
     at_once: usize,
     all: Arc<Semaphore>,
-    /// Of those that have turns or want some.
+    /// Of those that have permits or wait for one.
     own: Mutex<HashMap<Owner, Weak<Semaphore>>>,
 }
 
-/// Leave to do it, until it is dropped.
+/// Given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct FairPermit {
     _all: OwnedSemaphorePermit,
     _own: OwnedSemaphorePermit,
 }
 
-impl Turns {
+impl FairSemaphore {
     pub(super) fn new(at_once: usize) -> Self {
         Self {
             at_once,
@@ -35,11 +35,11 @@ impl Turns {
         }
     }
 
-    /// Waits for a turn; none where the semaphores were closed, which nobody does.
-    pub(super) async fn take(&self, owner: &Owner) -> Option<Turn> {
+    /// Waits for a permit; none where the semaphores were closed, which nobody does.
+    pub(super) async fn take(&self, owner: &Owner) -> Option<FairPermit> {
         let own = self.of(owner).acquire_owned().await.ok()?;
         let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
-        Some(Turn {
+        Some(FairPermit {
             _all: all,
             _own: own,
         })
@@ -67,15 +67,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_wants_much_does_not_hold_up_others() {
-        let turns = Arc::new(Turns::new(2));
+        let semaphore = Arc::new(FairSemaphore::new(2));
         let order = Arc::<Mutex<Vec<&str>>>::default();
         let want = |name: &'static str| {
-            let (turns, order) = (Arc::clone(&turns), Arc::clone(&order));
+            let (semaphore, order) = (Arc::clone(&semaphore), Arc::clone(&order));
             tokio::spawn(async move {
-                let turn = turns.take(&owner(name)).await.unwrap();
+                let permit = semaphore.take(&owner(name)).await.unwrap();
                 lock(&order).push(name);
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-                drop(turn);
+                drop(permit);
             })
         };
         let mut all: Vec<_> = (0..20).map(|_| want("greedy")).collect();
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(order[..4], ["greedy", "greedy", "ann", "bob"], "{order:?}");
         assert_eq!(order.len(), 22);
         // Nothing is kept of who wants nothing.
-        drop(turns.of(&owner("eve")));
-        assert_eq!(lock(&turns.own).len(), 1);
+        drop(semaphore.of(&owner("eve")));
+        assert_eq!(lock(&semaphore.own).len(), 1);
     }
 }
