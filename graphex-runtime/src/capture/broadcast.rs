@@ -16,10 +16,11 @@ use super::evidence::{Evidence, HasNoLocks};
 use super::reading::{Executable, Outcome, Read, Reading, Returned, Rows, Unread};
 use super::returning::{AlsoReturning, Returns};
 use super::statement::{FitFor, Statement};
+use super::table::{HaveModel, Tables};
 use super::told::{And, Models, Told};
 use super::tracker::Tracker;
 use super::way::{Blocking, On, Way};
-use crate::model::{HaveModel, ModelType, Tables};
+use crate::model::ModelType;
 
 /// Adds [`broadcast`](Self::broadcast) to Diesel's insert, update and delete statements.
 pub trait BroadcastDsl<K, Conn, W>: Sized {

@@ -23,6 +23,7 @@ mod rehearsal;
 mod returning;
 mod spoken;
 mod statement;
+mod table;
 mod text;
 mod told;
 mod tracker;
