@@ -7,7 +7,7 @@ mod capture;
 #[path = "capture/sqlite.rs"]
 mod database;
 
-use capture::{Feed, Note, created, deleted, notes, updated};
+use capture::{Feed, Note, created, deleted, notes, resync, updated};
 use database::{Conn, connect, url};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
@@ -257,6 +257,75 @@ fn a_row_that_cannot_be_read_is_not_written() {
     let texts: Vec<String> = notes::table.select(notes::text).load(&mut conn).unwrap();
     assert_eq!(texts, ["old", "old"]);
     assert_eq!(feed.told(), []);
+}
+
+/// The row 1 alone can be read as a note.
+fn with_a_row_that_is_no_note() -> (Conn, Feed) {
+    let (mut conn, feed) = attached([]);
+    conn.batch_execute(
+        "DROP TABLE notes; CREATE TABLE notes (id BIGINT PRIMARY KEY, text TEXT); \
+         INSERT INTO notes VALUES (1, 'old'), (2, NULL)",
+    )
+    .unwrap();
+    (conn, feed)
+}
+
+#[test]
+fn what_is_asked_for_of_a_row_that_is_no_note_is_returned_and_the_row_a_gap() {
+    let (mut conn, mut feed) = with_a_row_that_is_no_note();
+    let set = || diesel::update(notes::table).set(notes::id.eq(notes::id + 10));
+    let ids = set().returning(notes::id).broadcast();
+    assert_eq!(ids.get_results::<i64>(&mut conn), Ok(vec![11, 12]));
+    let told = feed.told();
+    assert!(told.contains(&resync()), "{told:?}");
+
+    let one = diesel::delete(notes::table.find(12))
+        .broadcast()
+        .returning((notes::id, notes::text.is_null()));
+    assert_eq!(one.get_result(&mut conn), Ok((12_i64, true)));
+    assert_eq!(feed.told(), [resync()]);
+
+    let insert = diesel::insert_into(notes::table).values(notes::id.eq(13));
+    let id = insert.returning(notes::id).broadcast();
+    assert_eq!(id.get_result::<i64>(&mut conn), Ok(13));
+    assert_eq!(feed.told(), [resync()]);
+    let stored: Vec<i64> = notes::table.select(notes::id).load(&mut conn).unwrap();
+    assert_eq!(stored, [11, 13]);
+}
+
+#[test]
+fn such_a_row_is_a_gap_when_its_transaction_has_committed_and_not_otherwise() {
+    let (mut conn, mut feed) = with_a_row_that_is_no_note();
+    for commits in [false, true] {
+        let ended = conn.transaction(|conn| {
+            let delete = diesel::delete(notes::table.find(2)).returning(notes::id);
+            let id: i64 = delete.broadcast().get_result(conn)?;
+            assert_eq!(id, 2);
+            if commits {
+                Ok(())
+            } else {
+                Err(Error::RollbackTransaction)
+            }
+        });
+        assert_eq!(ended.is_ok(), commits);
+        let told = if commits { vec![resync()] } else { vec![] };
+        assert_eq!(feed.told(), told);
+    }
+}
+
+/// What is asked for fails as it does without `.broadcast()`, whatever graphex can read.
+#[test]
+fn what_is_asked_for_and_cannot_be_read_is_an_error_though_the_row_is_a_note() {
+    let (mut conn, mut feed) = with_a_row_that_is_no_note();
+    let wrong = diesel::update(notes::table)
+        .set(notes::id.eq(notes::id + 10))
+        .returning(notes::text)
+        .broadcast()
+        .get_results::<String>(&mut conn);
+    assert!(matches!(wrong, Err(Error::DeserializationError(_))));
+    assert_eq!(feed.told(), []);
+    let stored: Vec<i64> = notes::table.select(notes::id).load(&mut conn).unwrap();
+    assert_eq!(stored, [1, 2]);
 }
 
 #[test]

@@ -117,7 +117,8 @@ use crate::error::Errors;
 ///   *Errors*: no type after `:`; an unknown, repeated or `opaque` field; no field in the
 ///   parentheses; no lookup at all; a repeated name, one that is no GraphQL name, that of a visible
 ///   field or of a lookup it has anyway (`text__contains`); a type without `FromValue`;
-///   `MessageLookups` is not implemented.
+///   `MessageLookups` is not implemented (``the trait bound `Message: MessageLookups` is not satisfied``), or
+///   without one of its functions (E0046).
 /// * `patterns = false`: clients cannot filter with regular expressions: `MessageFilters` has neither
 ///   `text__regex` nor `text__iregex`. By default it has. Every pattern costs its client's own budget
 ///   and no other's (`Limits::pattern_work`); `Limits::pattern_bytes = 0` turns them off for a whole hub.

@@ -157,11 +157,6 @@ pub trait ModelType: Sized + Send + Sync + 'static {
 ///     }
 /// }
 /// ```
-#[diagnostic::on_unimplemented(
-    message = "model `{Self}` declares `scope(…)` but does not implement `Scoped`",
-    label = "who may see which rows is not said",
-    note = "write `impl Scoped for {Self} {{ async fn scope(ctx: &Context<'_>, args: &{Self}SubscriptionArgs) -> Result<{Self}Scope> {{ … }} }}`"
-)]
 pub trait Scoped: ModelType {
     /// The scope of the subscriber behind `ctx`.
     ///
@@ -172,11 +167,24 @@ pub trait Scoped: ModelType {
         ctx: &Context<'_>,
         args: &Self::Args,
     ) -> impl Future<Output = Result<Self::Scope>> + Send;
+}
 
-    // Generated code goes through this, so that a missing impl is reported at the key alone.
-    #[doc(hidden)]
+/// [`Scoped`], as generated code asks for it: a missing impl is reported at the key alone, without
+/// those of other models.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "model `{Self}` declares `scope(…)` but does not implement `Scoped`",
+    label = "who may see which rows is not said",
+    note = "write `impl Scoped for {Self} {{ async fn scope(ctx: &Context<'_>, args: &{Self}SubscriptionArgs) -> Result<{Self}Scope> {{ … }} }}`"
+)]
+pub trait ScopeHook {
+    fn pins<'a>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'a, Pins>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<M: Scoped> ScopeHook for M {
     fn pins<'a>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'a, Pins> {
-        Box::pin(async move { Ok(Self::scope(ctx, &args.into()).await?.pins()) })
+        Box::pin(async move { Ok(M::scope(ctx, &args.into()).await?.pins()) })
     }
 }
 
@@ -216,11 +224,6 @@ pub trait Scoped: ModelType {
 ///     }
 /// }
 /// ```
-#[diagnostic::on_unimplemented(
-    message = "model `{Self}` declares `authorize` but does not implement `Authorized`",
-    label = "who may subscribe is not said",
-    note = "write `impl Authorized for {Self} {{ async fn authorize(ctx: &Context<'_>, args: &{Self}SubscriptionArgs) -> Result<()> {{ … }} }}`"
-)]
 pub trait Authorized: ModelType {
     /// Lets the subscriber behind `ctx` pass, or not.
     ///
@@ -228,11 +231,23 @@ pub trait Authorized: ModelType {
     ///
     /// A denial, if it is a sentence; [`Scoped`] says what becomes of others.
     fn authorize(ctx: &Context<'_>, args: &Self::Args) -> impl Future<Output = Result<()>> + Send;
+}
 
-    // As `Scoped::pins`.
-    #[doc(hidden)]
+/// [`Authorized`], as generated code asks for it.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "model `{Self}` declares `authorize` but does not implement `Authorized`",
+    label = "who may subscribe is not said",
+    note = "write `impl Authorized for {Self} {{ async fn authorize(ctx: &Context<'_>, args: &{Self}SubscriptionArgs) -> Result<()> {{ … }} }}`"
+)]
+pub trait AuthorizeHook {
+    fn lets_pass<'a>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'a, ()>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<M: Authorized> AuthorizeHook for M {
     fn lets_pass<'a>(ctx: &'a Context<'a>, args: RawArgs) -> HookFuture<'a, ()> {
-        Box::pin(async move { Self::authorize(ctx, &args.into()).await })
+        Box::pin(async move { M::authorize(ctx, &args.into()).await })
     }
 }
 
@@ -272,12 +287,7 @@ impl RawArgs {
     }
 }
 
-/// Ties a Diesel table to its model, so that `.broadcast()` knows what a statement changes.
-#[diagnostic::on_unimplemented(
-    message = "no graphex model is bound to `{Self}`",
-    label = "`.broadcast()` cannot tell what this statement changes",
-    note = "write `#[derive(ModelType)]` and `#[diesel(table_name = …)]` on the struct that selects from this table"
-)]
+/// Ties a Diesel table to its model. `#[derive(ModelType)]` writes it.
 pub trait BroadcastTable<M: ModelType> {
     /// The model. Without this trait it is unknown, so that rustc says one thing of a wrong one.
     #[doc(hidden)]

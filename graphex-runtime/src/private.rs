@@ -13,8 +13,8 @@ pub use crate::filters::Filters;
 pub use crate::graphql::{ModelChanges, ModelSubscription};
 pub use crate::hooks::Hooks;
 pub use crate::model::{
-    Authorized, BroadcastTable, FieldDescriptor, FieldsEnum, Model, ModelType, Payload, RawArgs,
-    ScopeValues, Scoped, Table,
+    AuthorizeHook, Authorized, BroadcastTable, FieldDescriptor, FieldsEnum, Model, ModelType,
+    Payload, RawArgs, ScopeHook, ScopeValues, Scoped, Table,
 };
 pub use crate::predicate::Pins;
 pub use crate::value::{

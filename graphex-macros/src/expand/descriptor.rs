@@ -39,8 +39,8 @@ pub(super) fn hooks(model: &Model) -> TokenStream {
     let scoped = blamed_self(model.scope.as_ref().map(|scope| &scope.key));
     quote! {
         #private::Hooks::new(
-            <#authorize as #private::Authorized>::lets_pass,
-            <#scoped as #private::Scoped>::pins,
+            <#authorize as #private::AuthorizeHook>::lets_pass,
+            <#scoped as #private::ScopeHook>::pins,
         )
     }
 }
@@ -50,11 +50,11 @@ pub(super) fn missing_hooks(model: &Model) -> TokenStream {
     let private = alias();
     let authorize = model.authorize.iter().map(|key| {
         let authorized = blamed_self(Some(key));
-        quote!(let _ = <#authorized as #private::Authorized>::lets_pass;)
+        quote!(let _ = <#authorized as #private::AuthorizeHook>::lets_pass;)
     });
     let scope = model.scope.iter().map(|scope| {
         let scoped = blamed_self(Some(&scope.key));
-        quote!(let _ = <#scoped as #private::Scoped>::pins;)
+        quote!(let _ = <#scoped as #private::ScopeHook>::pins;)
     });
     quote!(#(#authorize)* #(#scope)* ::core::unreachable!())
 }

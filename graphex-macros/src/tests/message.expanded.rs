@@ -143,8 +143,8 @@ const _: () = {
         }
         fn hooks() -> __gx::Hooks {
             __gx::Hooks::new(
-                <Self as __gx::Authorized>::lets_pass,
-                <Self as __gx::Scoped>::pins,
+                <Self as __gx::AuthorizeHook>::lets_pass,
+                <Self as __gx::ScopeHook>::pins,
             )
         }
     }

@@ -15,11 +15,12 @@ use super::bare::{BroadcastConnection, depth, is_test_transaction};
 use super::evidence::{Evidence, HasNoLocks};
 use super::reading::{Executable, Outcome, Read, Reading, Returned, Rows, Unread};
 use super::returning::{AlsoReturning, Returns};
-use super::statement::Statement;
+use super::statement::{FitFor, Statement};
+use super::table::{HaveModel, Tables};
 use super::told::{And, Models, Told};
 use super::tracker::Tracker;
 use super::way::{Blocking, On, Way};
-use crate::model::{BroadcastTable, ModelType};
+use crate::model::ModelType;
 
 /// Adds [`broadcast`](Self::broadcast) to Diesel's insert, update and delete statements.
 pub trait BroadcastDsl<K, Conn, W>: Sized {
@@ -32,7 +33,8 @@ pub trait BroadcastDsl<K, Conn, W>: Sized {
     fn broadcast<M>(self) -> M::Broadcast
     where
         M: Chosen<Self, K, Conn, W>,
-        Self: Statement<K, Table: BroadcastTable<M, Model = M>>,
+        Self: Statement<K>,
+        Tables: HaveModel<Self::Table, M>,
     {
         M::broadcast(self)
     }
@@ -50,13 +52,14 @@ pub trait Chosen<S, K, Conn, W>: ModelType {
 }
 
 /// The model `M`, if the statement's table has it.
-type ModelOf<S, M, K> = <<S as Statement<K>>::Table as BroadcastTable<M>>::Model;
+type ModelOf<S, M, K> = <Tables as HaveModel<<S as Statement<K>>::Table, M>>::Model;
 
 // Of a model of another table the type of the statement is unknown, so that it is one error.
 impl<S, K, Conn, W, M> Chosen<S, K, Conn, W> for M
 where
     M: ModelType,
-    S: Statement<K, Table: BroadcastTable<M>>,
+    S: Statement<K>,
+    Tables: HaveModel<S::Table, M>,
 {
     type Broadcast = Broadcast<S, ModelOf<S, M, K>, K, Conn, W>;
 
@@ -96,7 +99,7 @@ impl<S: fmt::Debug, M, K, Conn, W> fmt::Debug for Broadcast<S, M, K, Conn, W> {
     }
 }
 
-impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
+impl<S, M, K, Conn, W> Broadcast<S, M, K, Conn, W> {
     /// Returns this expression for each changed row, instead of the model.
     pub fn returning<E>(self, returns: E) -> Broadcast<S::Returning, M, K, Conn, W>
     where
@@ -112,7 +115,8 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
     /// Tells the subscribers of one more model of the table, too. Rows are still returned as the first.
     pub fn also<B: ModelType>(self) -> Broadcast<S, And<M, B>, K, Conn, W>
     where
-        S: Statement<K, Table: BroadcastTable<B>>,
+        S: Statement<K>,
+        Tables: HaveModel<S::Table, B>,
     {
         Broadcast {
             statement: self.statement,
@@ -126,12 +130,13 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
     /// # Errors
     ///
     /// Those of the statement. A [`CaptureError`](crate::CaptureError) before it runs.
-    pub fn execute<'conn, 'query>(self, conn: &'conn mut Conn) -> W::Ran<'conn, usize>
+    pub fn execute<'conn, 'query>(self, conn: &'conn mut Conn) -> Ran<'conn, S, K, Conn, W, usize>
     where
         // First, so that the way is known and the compiler says what a statement lacks on it.
         Conn: On<W>,
+        S: FitFor<K, Conn, Conn::Way>,
         S: Returns<Reading: Executable<M>>,
-        S: Run<'conn, 'query, Conn, M, K, <S::Reading as Executable<M>>::Counted, W>,
+        S: Run<'conn, 'query, Conn, M, K, <S::Reading as Executable<M>>::Counted, S::Way>,
     {
         self.statement.run(conn, Outcome::Count(|count| count))
     }
@@ -141,10 +146,14 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
     /// # Errors
     ///
     /// As [`execute`](Self::execute); [`Error::NotFound`] where no row changed.
-    pub fn get_result<'conn, 'query, U: 'conn>(self, conn: &'conn mut Conn) -> W::Ran<'conn, U>
+    pub fn get_result<'conn, 'query, U: 'conn>(
+        self,
+        conn: &'conn mut Conn,
+    ) -> Ran<'conn, S, K, Conn, W, U>
     where
         Conn: On<W>,
-        S: Run<'conn, 'query, Conn, M, K, U, W>,
+        S: FitFor<K, Conn, Conn::Way>,
+        S: Run<'conn, 'query, Conn, M, K, U, S::Way>,
     {
         let first = |rows: Vec<U>| rows.into_iter().next().ok_or(Error::NotFound);
         self.statement.run(conn, Outcome::Rows(first))
@@ -158,10 +167,11 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
     pub fn get_results<'conn, 'query, U: 'conn>(
         self,
         conn: &'conn mut Conn,
-    ) -> W::Ran<'conn, Vec<U>>
+    ) -> Ran<'conn, S, K, Conn, W, Vec<U>>
     where
         Conn: On<W>,
-        S: Run<'conn, 'query, Conn, M, K, U, W>,
+        S: FitFor<K, Conn, Conn::Way>,
+        S: Run<'conn, 'query, Conn, M, K, U, S::Way>,
     {
         self.statement.run(conn, Outcome::Rows(Ok))
     }
@@ -171,10 +181,14 @@ impl<S, M, K, Conn, W: Way> Broadcast<S, M, K, Conn, W> {
     /// # Errors
     ///
     /// As [`execute`](Self::execute).
-    pub fn load<'conn, 'query, U: 'conn>(self, conn: &'conn mut Conn) -> W::Ran<'conn, Vec<U>>
+    pub fn load<'conn, 'query, U: 'conn>(
+        self,
+        conn: &'conn mut Conn,
+    ) -> Ran<'conn, S, K, Conn, W, Vec<U>>
     where
         Conn: On<W>,
-        S: Run<'conn, 'query, Conn, M, K, U, W>,
+        S: FitFor<K, Conn, Conn::Way>,
+        S: Run<'conn, 'query, Conn, M, K, U, S::Way>,
     {
         self.statement.run(conn, Outcome::Rows(Ok))
     }
@@ -249,6 +263,11 @@ pub trait Run<'conn, 'query, Conn, M, K, U, W: Way>: Sized {
     /// Runs it, records its changes and makes the outcome of its rows.
     fn run<T: 'conn>(self, conn: &'conn mut Conn, outcome: Outcome<U, T>) -> W::Ran<'conn, T>;
 }
+
+/// What running a statement gives. The way to it leads through what may be missing: of what makes the type
+/// of a method, rustc says so without graphex's own source.
+type Ran<'conn, S, K, Conn, W, T> =
+    <<S as FitFor<K, Conn, <Conn as On<W>>::Way>>::Way as Way>::Ran<'conn, T>;
 
 impl<'conn, 'query, S, Conn, M, K, U> Run<'conn, 'query, Conn, M, K, U, Blocking> for S
 where

@@ -4,7 +4,7 @@ use diesel::RunQueryDsl;
 use diesel::query_dsl::methods::LoadQuery;
 
 use super::broadcast::{Broadcast, BroadcastDsl, Run};
-use super::statement::Statement;
+use super::statement::{FitFor, Statement};
 use super::way::Blocking;
 use crate::model::{BroadcastTable, ModelType};
 
@@ -32,6 +32,7 @@ use crate::model::{BroadcastTable, ModelType};
 pub trait BroadcastStatement<'query, M: ModelType, C, K>:
     BroadcastDsl<K, C, Blocking>
     + Statement<K, Table: BroadcastTable<M, Model = M>>
+    + FitFor<K, C, Blocking, Way = Blocking>
     + for<'conn> Run<'conn, 'query, C, M, K, M, Blocking>
 {
 }
@@ -41,6 +42,7 @@ where
     M: ModelType,
     S: BroadcastDsl<K, C, Blocking>
         + Statement<K, Table: BroadcastTable<M, Model = M>>
+        + FitFor<K, C, Blocking, Way = Blocking>
         + for<'conn> Run<'conn, 'query, C, M, K, M, Blocking>,
 {
 }

@@ -23,6 +23,7 @@ mod rehearsal;
 mod returning;
 mod spoken;
 mod statement;
+mod table;
 mod text;
 mod told;
 mod tracker;
@@ -116,9 +117,9 @@ use crate::hub::Hub;
 ///   (`load`, `get_result`), when it is ignored: diesel-async tells of the query's end before. The
 ///   `COMMIT` then rolls back, and the changes before are told nonetheless.
 ///
-/// A row that changed but cannot be read as the model, or as what `returning` asks for, when that
-/// error is ignored and the transaction commits, and a `COMMIT` during which the connection broke
-/// are told as a gap: subscribers load again.
+/// A row that changed but cannot be read as the model is told as a gap: subscribers load again. Who asked
+/// for something else, with `returning`, gets that. So is one that cannot be read as what was asked for, when
+/// that error is ignored and the transaction commits, and a `COMMIT` during which the connection broke.
 impl Hub {
     /// Hears of the changes that `.broadcast()` statements make on this connection, once for
     /// the connection's life. An instrumentation that came from Diesel's

@@ -1,7 +1,14 @@
 //! Reading a returned row: once as a change, once as what the user gets.
 
+use std::marker::PhantomData;
+
+use diesel::backend::Backend;
 use diesel::connection::Instrumentation;
+use diesel::deserialize::{self, FromSqlRow, QueryableByName, StaticallySizedRow};
+use diesel::dsl::SqlTypeOf;
+use diesel::expression::Expression;
 use diesel::result::{Error, QueryResult};
+use diesel::row::NamedRow;
 
 use super::told::{Models, Told};
 use super::tracker::Tracker;
@@ -11,9 +18,9 @@ use crate::model::ModelType as _;
 /// Only the captured part of a row is returned.
 #[derive(Debug)]
 pub struct Alone;
-/// The captured part comes after what the user wants.
+/// The captured part comes after what the user wants, which has the SQL type `Asked`.
 #[derive(Debug)]
-pub struct Beside;
+pub struct Beside<Asked>(PhantomData<fn() -> Asked>);
 
 /// How a row is read as changes of the models `M` and as the user's `U`.
 pub trait Reading<K, M, DB, U> {
@@ -21,29 +28,82 @@ pub trait Reading<K, M, DB, U> {
     type Row;
 
     /// Adds the changes, and gives what the user gets.
-    fn read(row: Self::Row, changes: &mut Vec<Change>) -> U;
+    fn read(row: Self::Row, seen: &mut Seen) -> U;
+}
+
+/// Why a row cannot be read.
+type Unreadable = Box<dyn std::error::Error + Send + Sync>;
+
+/// What subscribers are to be told of the rows of a statement.
+#[derive(Debug, Default)]
+pub struct Seen {
+    changes: Vec<Change>,
+    /// Why a row is not among them; of several the first.
+    missed: Option<Unreadable>,
+}
+
+impl Seen {
+    fn miss(&mut self, error: Unreadable) {
+        self.missed.get_or_insert(error);
+    }
+}
+
+/// A row in two parts, of these SQL types: what the user asked for, and what is captured, which may be
+/// unreadable without harm to the first.
+///
+/// Diesel reads all of a row or nothing, and leaves no room for another way to read what it knows the
+/// type of. So it is not told the type.
+#[derive(Debug)]
+pub struct Parts<U, P, Asked, Captured> {
+    returned: U,
+    captured: Result<P, Unreadable>,
+    _types: PhantomData<fn() -> (Asked, Captured)>,
+}
+
+impl<U, P, Asked, Captured, DB> QueryableByName<DB> for Parts<U, P, Asked, Captured>
+where
+    DB: Backend,
+    (U,): FromSqlRow<(Asked,), DB>,
+    P: StaticallySizedRow<Captured, DB>,
+{
+    fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
+        let count = row.field_count();
+        let split = count.saturating_sub(P::FIELD_COUNT);
+        let (returned,) = FromSqlRow::build_from_row(&row.partial_row(0..split))?;
+        Ok(Self {
+            returned,
+            captured: P::build_from_row(&row.partial_row(split..count)),
+            _types: PhantomData,
+        })
+    }
 }
 
 impl<K, M: Told<K, DB, First = U>, DB, U> Reading<K, M, DB, U> for Alone {
     type Row = M::Part;
 
-    fn read(part: M::Part, changes: &mut Vec<Change>) -> U {
-        M::tell(&part, changes);
+    fn read(part: M::Part, seen: &mut Seen) -> U {
+        M::tell(&part, &mut seen.changes);
         M::into_first(part)
     }
 }
 
-impl<K, M: Told<K, DB>, DB, U> Reading<K, M, DB, U> for Beside {
-    type Row = (U, M::Part);
+impl<K, M, DB, U, Asked> Reading<K, M, DB, U> for Beside<Asked>
+where
+    M: Told<K, DB, Selection: Expression>,
+{
+    type Row = Parts<U, M::Part, Asked, SqlTypeOf<M::Selection>>;
 
-    fn read((returned, part): Self::Row, changes: &mut Vec<Change>) -> U {
-        M::tell(&part, changes);
-        returned
+    fn read(row: Self::Row, seen: &mut Seen) -> U {
+        match row.captured {
+            Ok(part) => M::tell(&part, &mut seen.changes),
+            Err(error) => seen.miss(error),
+        }
+        row.returned
     }
 }
 
 /// How a row is read.
-pub(super) type Read<R, U> = fn(R, &mut Vec<Change>) -> U;
+pub(super) type Read<R, U> = fn(R, &mut Seen) -> U;
 
 /// A statement whose rows need no type from the user.
 #[diagnostic::on_unimplemented(
@@ -107,21 +167,19 @@ impl<U, T> Outcome<U, T> {
 /// The returned rows of one statement, as they come.
 pub(super) struct Rows<R, U> {
     read: Read<R, U>,
-    changes: Vec<Change>,
+    seen: Seen,
     returned: Vec<U>,
-    /// Why a row could not be read, and how many.
-    unread: Option<Box<dyn std::error::Error + Send + Sync>>,
-    unread_count: usize,
+    /// How many rows there are besides, which the user cannot be given.
+    unread: usize,
 }
 
 impl<R, U> Rows<R, U> {
     pub(super) fn new(read: Read<R, U>) -> Self {
         Self {
             read,
-            changes: Vec::new(),
+            seen: Seen::default(),
             returned: Vec::new(),
-            unread: None,
-            unread_count: 0,
+            unread: 0,
         }
     }
 
@@ -129,14 +187,14 @@ impl<R, U> Rows<R, U> {
     pub(super) fn add(&mut self, row: QueryResult<R>) -> QueryResult<()> {
         match row {
             Ok(row) => {
-                let value = (self.read)(row, &mut self.changes);
+                let value = (self.read)(row, &mut self.seen);
                 self.returned.push(value);
                 Ok(())
             }
             // The row is changed all the same, and there may be more.
             Err(Error::DeserializationError(error)) => {
-                self.unread.get_or_insert(error);
-                self.unread_count += 1;
+                self.seen.miss(error);
+                self.unread += 1;
                 Ok(())
             }
             Err(error) => Err(error),
@@ -152,12 +210,12 @@ impl<R, U> Rows<R, U> {
         unread: Unread,
     ) -> QueryResult<Returned<U>> {
         let tracker = Tracker::of::<M::First>(there)?;
-        tracker.record(depth, is_test, self.changes);
+        tracker.record(depth, is_test, self.seen.changes);
         let returned = Returned {
             rows: self.returned,
-            unread: self.unread_count,
+            unread: self.unread,
         };
-        let Some(error) = self.unread else {
+        let Some(error) = self.seen.missed else {
             return Ok(returned);
         };
         M::miss(there, depth);
@@ -169,8 +227,8 @@ impl<R, U> Rows<R, U> {
              load again"
         );
         match unread {
-            Unread::Counts => Ok(returned),
-            Unread::Fails => Err(Error::DeserializationError(error)),
+            Unread::Fails if returned.unread > 0 => Err(Error::DeserializationError(error)),
+            Unread::Fails | Unread::Counts => Ok(returned),
         }
     }
 }

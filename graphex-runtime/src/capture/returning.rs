@@ -2,6 +2,7 @@
 
 use diesel::RunQueryDsl;
 use diesel::backend::{Backend, DieselReserveSpecialization};
+use diesel::expression::expression_types::Untyped;
 use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate,
 };
@@ -27,24 +28,26 @@ impl<T: QuerySource, U, Op> Returns for InsertStatement<T, U, Op> {
     type Reading = Alone;
 }
 
-impl<T: QuerySource, U, Op, E> Returns for InsertStatement<T, U, Op, ReturningClause<E>> {
-    type Reading = Beside;
+impl<T: QuerySource, U, Op, E: Expression> Returns
+    for InsertStatement<T, U, Op, ReturningClause<E>>
+{
+    type Reading = Beside<E::SqlType>;
 }
 
 impl<T: QuerySource, U, V> Returns for UpdateStatement<T, U, V> {
     type Reading = Alone;
 }
 
-impl<T: QuerySource, U, V, E> Returns for UpdateStatement<T, U, V, ReturningClause<E>> {
-    type Reading = Beside;
+impl<T: QuerySource, U, V, E: Expression> Returns for UpdateStatement<T, U, V, ReturningClause<E>> {
+    type Reading = Beside<E::SqlType>;
 }
 
 impl<T: QuerySource, U> Returns for DeleteStatement<T, U> {
     type Reading = Alone;
 }
 
-impl<T: QuerySource, U, E> Returns for DeleteStatement<T, U, ReturningClause<E>> {
-    type Reading = Beside;
+impl<T: QuerySource, U, E: Expression> Returns for DeleteStatement<T, U, ReturningClause<E>> {
+    type Reading = Beside<E::SqlType>;
 }
 
 /// A statement that can also return a selection of ours, after what its user wants returned.
@@ -71,12 +74,13 @@ where
 impl<T, U, Op, E, Sel> AlsoReturning<Sel> for InsertStatement<T, U, Op, ReturningClause<E>>
 where
     T: QuerySource,
+    E: Expression,
 {
     // Rebuilt rather than wrapped: SQLite runs batches through impls for this very type.
-    type Query = InsertStatement<T, U, Op, ReturningClause<(E, Sel)>>;
+    type Query = InsertStatement<T, U, Op, ReturningClause<InParts<(E, Sel)>>>;
 
     fn also_returning(self, selection: Sel) -> Self::Query {
-        let returning = ReturningClause((self.returning.0, selection));
+        let returning = ReturningClause(InParts((self.returning.0, selection)));
         InsertStatement::new(self.target, self.records, self.operator, returning)
     }
 }
@@ -96,6 +100,7 @@ where
 impl<T, U, V, E, Sel> AlsoReturning<Sel> for UpdateStatement<T, U, V, ReturningClause<E>>
 where
     T: QuerySource,
+    E: Expression,
 {
     type Query = Appended<Self, Sel>;
 
@@ -123,6 +128,7 @@ where
 impl<T, U, E, Sel> AlsoReturning<Sel> for DeleteStatement<T, U, ReturningClause<E>>
 where
     T: QuerySource,
+    E: Expression,
 {
     type Query = Appended<Self, Sel>;
 
@@ -161,10 +167,37 @@ impl<S, Sel> QueryId for Appended<S, Sel> {
 }
 
 impl<S: Query, Sel: Expression> Query for Appended<S, Sel> {
-    type SqlType = (S::SqlType, Sel::SqlType);
+    type SqlType = Untyped;
 }
 
 impl<S, Sel, Conn> RunQueryDsl<Conn> for Appended<S, Sel> {}
+
+/// A selection that is read as [`Parts`](super::reading::Parts), which know its type.
+#[derive(Clone, Copy, Debug)]
+pub struct InParts<Sel>(Sel);
+
+impl<Sel: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for InParts<Sel> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.walk_ast(out)
+    }
+}
+
+impl<Sel: QueryId> QueryId for InParts<Sel> {
+    type QueryId = Sel::QueryId;
+
+    const HAS_STATIC_QUERY_ID: bool = Sel::HAS_STATIC_QUERY_ID;
+}
+
+impl<Sel: Expression> Expression for InParts<Sel> {
+    type SqlType = Untyped;
+}
+
+impl<Sel: ValidGrouping<G>, G> ValidGrouping<G> for InParts<Sel> {
+    type IsAggregate = Sel::IsAggregate;
+}
+
+impl<Sel: AppearsOnTable<T>, T> AppearsOnTable<T> for InParts<Sel> {}
+impl<Sel: SelectableExpression<T>, T> SelectableExpression<T> for InParts<Sel> {}
 
 /// PostgreSQL: whether an upsert inserted the row, by this evidence.
 #[derive(Clone, Copy, Debug)]

@@ -14,6 +14,7 @@ use diesel::sql_types::Bool;
 
 use super::evidence::Evidence;
 use super::returning::WasInserted;
+use super::way::{On, Way};
 use crate::change::Action;
 use crate::model::ModelType;
 
@@ -165,19 +166,31 @@ impl<K: Always, M: Selectable<DB>, DB: Backend> Kind<M, DB> for K {
     }
 }
 
-/// A database that tells the inserted rows of an upsert from the updated ones.
+/// A database that tells what a statement of kind `K` did to each of its rows.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot tell which rows an `on conflict` statement inserted and which it updated",
     label = "an upsert cannot be broadcast on this database",
     note = "write `insert_or_ignore_into(…).broadcast()` for `do_nothing`, or an `update` and an insert in one transaction for `do_update`",
     note = "or run it without `.broadcast()` and call `hub.publish(action, &row)` after the commit"
 )]
-pub trait TellsUpserts: Backend {}
+pub trait Tells<K> {}
 
 #[diagnostic::do_not_recommend]
-impl TellsUpserts for Pg {}
+impl<K: Always, DB> Tells<K> for DB {}
+#[diagnostic::do_not_recommend]
+impl Tells<Upserted> for Pg {}
 
-impl<M: Selectable<DB> + ModelType, DB: TellsUpserts> Kind<M, DB> for Upserted {
+/// A statement of kind `K` that may be broadcast on this connection.
+pub trait FitFor<K, Conn, W> {
+    /// `W`.
+    type Way: Way;
+}
+
+impl<S, K, Conn: On<W, Backend: Tells<K>>, W> FitFor<K, Conn, W> for S {
+    type Way = Conn::Way;
+}
+
+impl<M: Selectable<DB> + ModelType, DB: Backend + Tells<Upserted>> Kind<M, DB> for Upserted {
     type Selection = (M::SelectExpression, WasInserted);
     type Part = (M, bool);
 

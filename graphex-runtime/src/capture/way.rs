@@ -36,10 +36,18 @@ impl Way for Blocking {
         note = "for the connections of diesel-async, give graphex the feature `diesel-async`"
     )
 )]
-pub trait On<W> {}
+pub trait On<W> {
+    /// `W`.
+    type Way: Way;
+    /// Its database.
+    type Backend;
+}
 
 #[diagnostic::do_not_recommend]
-impl<C: Connection> On<Blocking> for C {}
+impl<C: Connection> On<Blocking> for C {
+    type Way = Blocking;
+    type Backend = C::Backend;
+}
 
 /// A connection that a hub can be attached to.
 #[diagnostic::on_unimplemented(

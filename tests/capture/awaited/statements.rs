@@ -2,10 +2,10 @@
 
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel_async::{AsyncConnection as _, RunQueryDsl};
+use diesel_async::{AsyncConnection as _, RunQueryDsl, SimpleAsyncConnection as _};
 use graphex::BroadcastDsl as _;
 
-use super::attached;
+use super::{attached, ids};
 use crate::capture::{Listener, Note, created, deleted, notes, resync, updated};
 use crate::database::{Conn, PUT_UPDATES, put};
 
@@ -162,4 +162,32 @@ async fn a_row_that_cannot_be_read_is_not_written_or_told_as_a_gap() {
     .await
     .unwrap();
     assert_eq!(feed.told().await, [resync()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_for_of_a_row_that_is_no_note_is_returned_and_the_row_a_gap() {
+    let (mut conn, mut feed) = attached("partly_read").await;
+    conn.batch_execute(
+        "DROP TABLE notes; CREATE TABLE notes (id BIGINT PRIMARY KEY, text TEXT); \
+         INSERT INTO notes VALUES (1, 'old'), (2, NULL)",
+    )
+    .await
+    .unwrap();
+    let set = diesel::update(notes::table).set(notes::id.eq(notes::id + 10));
+    let set = set.returning(notes::id).broadcast();
+    let mut returned: Vec<i64> = set.get_results(&mut conn).await.unwrap();
+    returned.sort_unstable();
+    assert_eq!(returned, [11, 12]);
+    let told = feed.told().await;
+    assert!(told.contains(&resync()), "{told:?}");
+    conn.transaction(async |conn| {
+        let delete = diesel::delete(notes::table.find(12)).broadcast();
+        let id: i64 = delete.returning(notes::id).get_result(conn).await?;
+        assert_eq!(id, 12);
+        QueryResult::Ok(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(feed.told().await, [resync()]);
+    assert_eq!(ids(&mut conn).await, [11]);
 }

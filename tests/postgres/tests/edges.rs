@@ -98,6 +98,48 @@ fn a_row_that_is_asked_for_and_cannot_be_read_is_an_error_and_not_written() {
     assert_eq!(written.get_result(&mut conn), Ok(0_i64));
 }
 
+#[tokio::test]
+async fn what_is_asked_for_of_such_a_row_is_returned() {
+    let (mut conn, hub) = connect("infinity_returned");
+    let mut ear = hub.subscribe::<Reading>().await.unwrap();
+    let update = diesel::update(readings::table.find(1)).set(readings::value.eq(2.0));
+    let updated: f64 = update
+        .broadcast()
+        .returning(readings::value)
+        .get_result(&mut conn)
+        .unwrap();
+    assert!((updated - 2.0).abs() < f64::EPSILON);
+    assert!(matches!(heard(&mut ear).await, Event::Gap));
+
+    let at = || diesel::dsl::sql::<diesel::sql_types::Timestamptz>("'-infinity'");
+    let put = || {
+        diesel::insert_into(readings::table)
+            .values((
+                readings::id.eq(3),
+                readings::at.eq(at()),
+                readings::value.eq(3.0),
+                readings::raw.eq(vec![0_u8]),
+            ))
+            .on_conflict(readings::id)
+            .do_update()
+            .set(readings::value.eq(4.0))
+    };
+    for _ in 0..2 {
+        let id = put().returning(readings::id).broadcast();
+        assert_eq!(id.get_result::<i64>(&mut conn), Ok(3));
+        assert!(matches!(heard(&mut ear).await, Event::Gap));
+    }
+    let ids = diesel::delete(readings::table).broadcast();
+    let mut ids: Vec<i64> = ids.returning(readings::id).load(&mut conn).unwrap();
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2, 3]);
+    let mut is_gap_told = false;
+    while !is_gap_told {
+        is_gap_told = matches!(heard(&mut ear).await, Event::Gap);
+    }
+    assert_eq!(readings::table.count().get_result(&mut conn), Ok(0_i64));
+}
+
 /// async-graphql answers a query for a float that is no number with null, too.
 #[tokio::test]
 async fn no_number_is_null_for_clients_and_itself_in_the_process() {

@@ -195,14 +195,19 @@ fn what_a_table_is_is_asked_once_per_connection_and_only_for_upserts() {
     assert_eq!(feed.told().len(), 13);
 }
 
-async fn tells_them_apart_awaited(schema: &str, made: &str) {
+async fn connect_awaited(schema: &str, made: &str) -> (AsyncPgConnection, Listener) {
     drop(connect(schema, made));
     let url = graphex_postgres_tests::url();
     let mut conn = AsyncPgConnection::establish(&url).await.unwrap();
     let entering = format!("SET search_path = {schema}");
     conn.batch_execute(&entering).await.unwrap();
-    let mut feed = Listener::new().await;
+    let feed = Listener::new().await;
     feed.hub.attach(&mut conn).await.unwrap();
+    (conn, feed)
+}
+
+async fn tells_them_apart_awaited(schema: &str, made: &str) {
+    let (mut conn, mut feed) = connect_awaited(schema, made).await;
     let rows = batch("a");
     let count = put!(&rows).broadcast().execute(&mut conn).await;
     assert_eq!(count, Ok(4));
@@ -222,4 +227,35 @@ async fn the_same_on_diesel_async() {
     tells_them_apart_awaited("awaited_table", "").await;
     tells_them_apart_awaited("awaited_partitioned", PARTITIONED).await;
     tells_them_apart_awaited("awaited_view", VIEW).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_with_a_trigger_instead_on_diesel_async() {
+    let (mut conn, mut feed) = connect_awaited("awaited_triggered_view", TRIGGERED).await;
+    let rows = batch("a");
+    let put = || {
+        diesel::insert_into(notes::table)
+            .values(&rows)
+            .on_conflict_do_nothing()
+    };
+    let returned: Vec<Note> = put().broadcast().get_results(&mut conn).await.unwrap();
+    assert_eq!(returned, rows[1..]);
+    assert_eq!(feed.told().await, [2, 3, 4].map(|id| created(id, "a")));
+    assert_eq!(put().broadcast().execute(&mut conn).await, Ok(0));
+    let plain = diesel_async::RunQueryDsl::execute(put!(&rows), &mut conn).await;
+    let broadcast = put!(&rows).broadcast().execute(&mut conn).await;
+    assert!(plain.is_err(), "{plain:?}");
+    assert_eq!(format!("{broadcast:?}"), format!("{plain:?}"));
+    assert_eq!(feed.told().await, []);
+    // The connection is as before.
+    let rows = [Note::new(9, "b")];
+    let put = diesel::insert_into(notes::table).values(&rows);
+    assert_eq!(
+        put.on_conflict_do_nothing()
+            .broadcast()
+            .execute(&mut conn)
+            .await,
+        Ok(1)
+    );
+    assert_eq!(feed.told().await, [created(9, "b")]);
 }

@@ -21,7 +21,10 @@ impl Way for Awaited {
     type Ran<'conn, T> = BoxFuture<'conn, diesel::result::QueryResult<T>>;
 }
 
-impl<C: AsyncConnection> On<Awaited> for C {}
+impl<C: AsyncConnection> On<Awaited> for C {
+    type Way = Awaited;
+    type Backend = C::Backend;
+}
 
 impl<C: AsyncConnection> Attach<Awaited> for C
 where
