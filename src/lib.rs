@@ -75,7 +75,7 @@
 //! * [`Hub`]: takes changes from writers and delivers them to subscribers.
 //! * `.broadcast()`, [`Hub::attach`] and [`Hub::customizer`]: capture what Diesel writes, and
 //!   deliver it on commit. [`Hub::publish`] is for other writes that the program knows of.
-//! * [`ChangeLog`] and [`LogSchema`]: hear what anybody commits, from a log in the database.
+//! * [`ChangeLog`] and [`LogSchema`]: capture what anybody commits, from a log in the database.
 //! * [`Hub::subscribe`]: the same changes in the process itself, as Rust values.
 //! * [`axum::router`] and [`axum::Endpoints`]: the HTTP and WebSocket endpoints. [`execute`] is for
 //!   handlers of your own.

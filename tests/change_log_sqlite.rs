@@ -502,3 +502,30 @@ fn a_table_of_many_columns_is_logged_whole() {
         assert_eq!(json[column], value);
     }
 }
+
+/// What is read at once is bounded in bytes, too: a page ends with the row that makes it 8 MiB.
+#[test]
+fn a_page_of_large_rows_is_short() {
+    const MIB: usize = 1024 * 1024;
+    let file = File::installed("large");
+    let log = file.log();
+    let start = RawLog::open(&log, None).unwrap().unwrap().cursor();
+    file.run(&format!(
+        "WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 40) \
+         INSERT INTO notes SELECT id, printf('%.*c', {MIB}, 'x') FROM n; \
+         INSERT INTO notes VALUES (41, printf('%.*c', 20 * {MIB}, 'x')), (42, 'x')"
+    ));
+    let mut raw = RawLog::open(&log, Some(&start)).unwrap().unwrap();
+    let mut pages = Vec::new();
+    while let RawRead::Page(page) = raw.read().unwrap() {
+        let (_, before_last) = page.split_last().unwrap();
+        let bytes = before_last
+            .iter()
+            .map(|entry| entry.new.as_ref().unwrap().len());
+        let bytes: usize = bytes.sum();
+        assert!(bytes < 8 * MIB, "{bytes} and one more");
+        pages.push(page.len());
+    }
+    assert_eq!(pages.iter().sum::<usize>(), 42, "{pages:?}");
+    assert!(pages.len() >= 6, "{pages:?}");
+}

@@ -13,11 +13,11 @@ use diesel::result::{Error, QueryResult};
 
 use super::bare::{BroadcastConnection, depth, is_test_transaction};
 use super::evidence::{Evidence, HasNoLocks};
+use super::models::{And, Captured, Models};
 use super::reading::{Executable, Outcome, Read, Reading, Returned, Rows, Unread};
 use super::returning::{AlsoReturning, Returns};
 use super::statement::{FitFor, Statement};
 use super::table::{HaveModel, Tables};
-use super::told::{And, Models, Told};
 use super::tracker::Tracker;
 use super::way::{Blocking, On, Way};
 use crate::model::ModelType;
@@ -272,7 +272,7 @@ type Ran<'conn, S, K, Conn, W, T> =
 impl<'conn, 'query, S, Conn, M, K, U> Run<'conn, 'query, Conn, M, K, U, Blocking> for S
 where
     Conn: BroadcastConnection,
-    M: Told<K, Conn::Backend>,
+    M: Captured<K, Conn::Backend>,
     S: AlsoReturning<M::Selection>,
     S::Reading: Reading<K, M, Conn::Backend, U>,
     S::Query: LoadQuery<'query, Conn::Bare, <S::Reading as Reading<K, M, Conn::Backend, U>>::Row>,

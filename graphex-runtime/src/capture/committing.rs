@@ -16,7 +16,7 @@ use crate::hub::Ticket;
 #[derive(Debug)]
 pub(super) enum Committing {
     /// On a connection of Diesel's: its end is heard.
-    Heard(Ticket),
+    Blocking(Ticket),
     /// On one of diesel-async's: its future may be dropped, of which nobody hears while the
     /// connection lies in a pool.
     #[cfg(feature = "diesel-async")]
@@ -27,7 +27,7 @@ impl Committing {
     /// The place, when the end is heard.
     pub(super) fn end(self) -> Option<Ticket> {
         match self {
-            Self::Heard(ticket) => Some(ticket),
+            Self::Blocking(ticket) => Some(ticket),
             #[cfg(feature = "diesel-async")]
             Self::Watched(watched) => watched.take(),
         }
@@ -37,7 +37,7 @@ impl Committing {
     #[cfg(feature = "diesel-async")]
     pub(super) fn watched(ticket: Ticket, time: Duration) -> Self {
         let Ok(runtime) = Handle::try_current() else {
-            return Self::Heard(ticket);
+            return Self::Blocking(ticket);
         };
         let ticket = Arc::new(Mutex::new(Some(ticket)));
         let of_watch = Arc::clone(&ticket);

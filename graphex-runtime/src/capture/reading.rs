@@ -10,7 +10,7 @@ use diesel::expression::Expression;
 use diesel::result::{Error, QueryResult};
 use diesel::row::NamedRow;
 
-use super::told::{Models, Told};
+use super::models::{Captured, Models};
 use super::tracker::Tracker;
 use crate::change::Change;
 use crate::model::ModelType as _;
@@ -78,7 +78,7 @@ where
     }
 }
 
-impl<K, M: Told<K, DB, First = U>, DB, U> Reading<K, M, DB, U> for Alone {
+impl<K, M: Captured<K, DB, First = U>, DB, U> Reading<K, M, DB, U> for Alone {
     type Row = M::Part;
 
     fn read(part: M::Part, seen: &mut Seen) -> U {
@@ -89,7 +89,7 @@ impl<K, M: Told<K, DB, First = U>, DB, U> Reading<K, M, DB, U> for Alone {
 
 impl<K, M, DB, U, Asked> Reading<K, M, DB, U> for Beside<Asked>
 where
-    M: Told<K, DB, Selection: Expression>,
+    M: Captured<K, DB, Selection: Expression>,
 {
     type Row = Parts<U, M::Part, Asked, SqlTypeOf<M::Selection>>;
 

@@ -9,7 +9,7 @@ use super::committing::Committing;
 use super::error::{AttachError, CaptureError};
 use super::evidence::Known;
 use super::kept::{Kept, take_known};
-use super::text::Text;
+use super::raw_transactions::RawTransactions;
 use super::uncommitted::{Finish, Uncommitted};
 use crate::change::Change;
 use crate::hub::{Hub, Ticket};
@@ -25,7 +25,7 @@ pub(super) struct Tracker {
     commits: bool,
     /// Whether the connection is one of diesel-async's, whose futures can be dropped.
     is_awaited: bool,
-    text: Text,
+    raw: RawTransactions,
     /// By what the rows of an upsert are told apart.
     pub(super) evidence: Known,
     /// Whether it was said that a test transaction publishes nothing.
@@ -50,7 +50,7 @@ impl Tracker {
             committing: None,
             commits: false,
             is_awaited: false,
-            text: Text::default(),
+            raw: RawTransactions::default(),
             evidence: Known::default(),
             is_test_told: false,
             inner,
@@ -132,7 +132,7 @@ impl Tracker {
     /// Diesel's.
     pub(super) fn can_begin<M: ModelType>(&self) -> QueryResult<()> {
         let model = M::MODEL.name;
-        if self.text.is_open() {
+        if self.raw.is_open() {
             return Err(CaptureError::TransactionAsText { model }.into());
         }
         Ok(())
@@ -208,7 +208,7 @@ impl Tracker {
     pub(super) fn give_up(&mut self) {
         self.doubt();
         self.uncommitted.give_up();
-        self.text.give_up();
+        self.raw.give_up();
     }
 
     /// If a `COMMIT` runs of which nobody will hear the end, for its future was dropped or its
@@ -240,13 +240,13 @@ impl Tracker {
         if self.is_awaited {
             Committing::watched(ticket, self.hub.commit_time())
         } else {
-            Committing::Heard(ticket)
+            Committing::Blocking(ticket)
         }
     }
 
     #[cfg(not(feature = "diesel-async"))]
     fn watch(&self, ticket: Ticket) -> Committing {
-        Committing::Heard(ticket)
+        Committing::Blocking(ticket)
     }
 
     /// The query that runs has ended; it may have been a `COMMIT`.
@@ -266,11 +266,11 @@ impl Tracker {
         }
     }
 
-    fn hear(&mut self, event: &InstrumentationEvent<'_>) {
+    fn observe(&mut self, event: &InstrumentationEvent<'_>) {
         match event {
             InstrumentationEvent::BeginTransaction { depth, .. } => {
                 self.doubt();
-                self.text.begin(depth.get());
+                self.raw.begin(depth.get());
                 self.uncommitted.begin(depth.get());
             }
             // Sent before COMMIT runs: whoever waits for a row of this transaction reserves
@@ -278,7 +278,7 @@ impl Tracker {
             InstrumentationEvent::CommitTransaction { depth, .. } => {
                 self.doubt();
                 self.commits = depth.get() == 1;
-                self.text.end(depth.get());
+                self.raw.end(depth.get());
                 let mut outcome = self.uncommitted.commit(depth.get());
                 if self.is_test_told {
                     self.drop_logged(&mut outcome.changes);
@@ -290,18 +290,18 @@ impl Tracker {
             }
             InstrumentationEvent::RollbackTransaction { depth, .. } => {
                 self.doubt();
-                self.text.end(depth.get());
+                self.raw.end(depth.get());
                 self.uncommitted.rollback(depth.get());
             }
             InstrumentationEvent::StartQuery { query, .. } => {
                 self.uncommitted.start_query();
-                self.text.start(query);
+                self.raw.start(query);
             }
             InstrumentationEvent::FinishQuery { error, .. } => {
                 let finish = error.map_or(Finish::Done, finish_of);
-                self.text.finish(error.is_none());
+                self.raw.finish(error.is_none());
                 if self.uncommitted.finish_query(finish) {
-                    self.text.finish_control(finish);
+                    self.raw.finish_control(finish);
                     self.end_commit(finish);
                 }
             }
@@ -313,7 +313,7 @@ impl Tracker {
 impl Instrumentation for Tracker {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         // First, so that a panic of the user's code costs no commit.
-        self.hear(&event);
+        self.observe(&event);
         if let Some(inner) = &mut self.inner {
             inner.on_connection_event(event);
         }

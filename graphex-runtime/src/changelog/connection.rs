@@ -40,9 +40,9 @@ pub trait LogConnection: 'static {
         take: &mut dyn FnMut(&str) -> bool,
     ) -> QueryResult<()>;
 
-    /// Reads rows of a log.
+    /// Reads rows of a log, two at least if there are so many, and no more once they have so many bytes.
     #[doc(hidden)]
-    fn entries(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Entry>>;
+    fn entries(&mut self, statement: Statement<'_>, bytes: usize) -> QueryResult<Vec<Entry>>;
 
     /// Whether the server has sent a notification since this was last asked; it is not asked for one.
     /// Nothing where this cannot be known.
@@ -82,10 +82,17 @@ where
         Ok(())
     }
 
-    fn entries(&mut self, statement: Statement<'_>) -> QueryResult<Vec<Entry>> {
-        let rows = LoadConnection::load(self, statement)?;
-        rows.map(|row| Entry::read(&row?).map_err(DeserializationError))
-            .collect()
+    fn entries(&mut self, statement: Statement<'_>, bytes: usize) -> QueryResult<Vec<Entry>> {
+        let (mut entries, mut read) = (Vec::new(), 0);
+        for row in LoadConnection::load(self, statement)? {
+            let entry = Entry::read(&row?).map_err(DeserializationError)?;
+            read += entry.bytes();
+            entries.push(entry);
+            if read > bytes && entries.len() > 1 {
+                break;
+            }
+        }
+        Ok(entries)
     }
 
     fn notified(&mut self) -> QueryResult<Option<bool>> {
@@ -237,6 +244,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// How many bytes its rows have.
+    pub(super) fn bytes(&self) -> usize {
+        let rows = [&self.old, &self.new].into_iter().flatten();
+        rows.map(String::len).sum()
+    }
+
     fn read<'r, DB: Backend>(row: &impl Row<'r, DB>) -> deserialize::Result<Self>
     where
         i64: FromSql<BigInt, DB>,

@@ -10,8 +10,38 @@ use super::snapshot::Moment;
 use crate::cursor::Cursor;
 use crate::model::TableName;
 
-/// How many changes are read at once. One transaction of one batch may be read in several pages.
+/// Most changes that are read at once. One transaction of one batch may be read in several pages.
 pub(super) const PAGE: usize = 1_000;
+
+/// About how many bytes of rows are read at once, if it is not one change alone.
+pub(super) const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// How many changes are read at once where a page cannot be ended by its bytes: fewer where rows are
+/// large. It begins small and grows, so that the first large rows are few.
+#[derive(Debug)]
+pub(super) struct PageSize(usize);
+
+impl Default for PageSize {
+    fn default() -> Self {
+        Self(PAGE / 8)
+    }
+}
+
+impl PageSize {
+    pub(super) fn rows(&self) -> usize {
+        self.0
+    }
+
+    /// What follows is taken to be like this page.
+    pub(super) fn adapt(&mut self, page: &[(Cursor, Entry)]) {
+        let bytes: usize = page.iter().map(|(_, entry)| entry.bytes()).sum();
+        if bytes > PAGE_BYTES {
+            self.0 = (page.len() * PAGE_BYTES / bytes).max(1);
+        } else if bytes < PAGE_BYTES / 4 {
+            self.0 = (2 * self.0).min(PAGE);
+        }
+    }
+}
 
 /// A change log on a connection of its own.
 pub(super) trait Log: Send {
@@ -130,4 +160,47 @@ pub(super) enum LogError {
     Query(#[from] Error),
     #[error("{0}")]
     Answer(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_fewer_rows_where_they_are_large() {
+        let page = |rows: usize, bytes: usize| {
+            let cursor = Cursor {
+                log: 1,
+                position: 1,
+                token: 1,
+            };
+            let entry = Entry {
+                xid: 0,
+                seq: 1,
+                token: 1,
+                stream: "notes".to_owned(),
+                op: b'u',
+                // Both rows count.
+                old: Some("x".repeat(bytes / 2)),
+                new: Some("x".repeat(bytes / 2)),
+                is_unreadable: false,
+            };
+            vec![(cursor, entry); rows]
+        };
+        let mut size = PageSize::default();
+        for (read, rows) in [
+            (page(PAGE / 8, 100), PAGE / 4),
+            (page(PAGE / 4, 100), PAGE / 2),
+            (page(PAGE / 2, 100), PAGE),
+            (page(PAGE, 100), PAGE),
+            (page(100, PAGE_BYTES / 10), 10),
+            // As large as it is to be.
+            (page(10, PAGE_BYTES / 10), 10),
+            (page(1, 3 * PAGE_BYTES), 1),
+            (page(1, 100), 2),
+        ] {
+            size.adapt(&read);
+            assert_eq!(size.rows(), rows);
+        }
+    }
 }

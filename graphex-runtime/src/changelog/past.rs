@@ -73,8 +73,7 @@ const PAGE_BYTES: usize = 1024 * 1024;
 fn within_bytes(entries: &[(Cursor, Entry)]) -> usize {
     let mut bytes = 0;
     let fits = |(_, entry): &&(Cursor, Entry)| {
-        let json = [&entry.old, &entry.new].into_iter().flatten();
-        bytes += json.map(String::len).sum::<usize>();
+        bytes += entry.bytes();
         bytes <= PAGE_BYTES
     };
     entries.iter().take_while(fits).count().max(1)

@@ -7,7 +7,7 @@ mod rows;
 use super::connection::{Bind, LogConnection, Statement, Texts};
 use rows::{Numbered, array, batch, number};
 
-use super::log::{Batch, Batches, Log, LogError, Mark, PAGE, Read, Visible};
+use super::log::{Batch, Batches, Log, LogError, Mark, PageSize, Read, Visible};
 use super::schema::Retention;
 use super::snapshot::Moment;
 use crate::cursor::Cursor;
@@ -23,6 +23,7 @@ pub(super) struct PostgresLog {
     /// A standby makes no batches: it lists nothing as in progress, so that a snapshot of it is
     /// wrong. It follows those of the primary.
     is_standby: bool,
+    page: PageSize,
 }
 
 impl PostgresLog {
@@ -43,6 +44,7 @@ impl PostgresLog {
             conn,
             log: 0,
             is_standby: false,
+            page: PageSize::default(),
         };
         log.find_role()?;
         if !log.is_standby {
@@ -126,7 +128,9 @@ impl PostgresLog {
             Bind::Text(&before),
             Bind::Text(&after),
         ];
-        let entries = self.conn.entries(Statement::new(READ, &values))?;
+        let entries = self
+            .conn
+            .entries(Statement::new(READ, &values), usize::MAX)?;
         Ok(number(entries, run, self.log))
     }
 
@@ -221,13 +225,14 @@ impl Log for PostgresLog {
             mark.batches.current = Some(next.clone());
             (current, read) = (next, 0);
         }
-        if usize::try_from(current.n).is_ok_and(|n| n > PAGE) {
+        if usize::try_from(current.n).is_ok_and(|n| n > self.page.rows()) {
             return self.read_large(mark, &current);
         }
         let Some(seen) = mark.batches.seen.clone() else {
             return Ok(Read::Gap);
         };
-        let mut room = PAGE.saturating_sub(usize::try_from(current.n).unwrap_or(PAGE));
+        let rows = self.page.rows();
+        let mut room = rows.saturating_sub(usize::try_from(current.n).unwrap_or(rows));
         let mut next = current.first + current.n;
         let mut run = vec![current];
         for ahead in &mark.batches.ahead {
@@ -242,6 +247,7 @@ impl Log for PostgresLog {
         let Some(mut page) = self.read_run(&seen, &run)? else {
             return Ok(Read::Gap);
         };
+        self.page.adapt(&page);
         // Only now, so that an error before leaves the mark as it was.
         mark.batches.ahead.drain(..run.len() - 1);
         page.drain(..usize::try_from(read).unwrap_or_default().min(page.len()));

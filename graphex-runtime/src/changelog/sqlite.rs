@@ -1,7 +1,7 @@
 //! Reading the change log of SQLite, where the row number is the position.
 
 use super::connection::{Bind, Entry, LogConnection, Statement, Texts};
-use super::log::{Batches, Log, LogError, Mark, PAGE, Read};
+use super::log::{Batches, Log, LogError, Mark, PAGE, PAGE_BYTES, Read};
 use super::schema::Retention;
 use super::snapshot::Moment;
 use crate::cursor::Cursor;
@@ -53,12 +53,13 @@ impl SqliteLog {
         }
     }
 
-    /// At most so many entries from this number on, itself included.
+    /// At most so many entries from this number on, itself included, and no more than make a page.
     fn entries(&mut self, from: i64, most: usize) -> Result<Vec<Entry>, LogError> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let values = [Bind::Int(from), Bind::Int(most)];
         let sql = "SELECT 0, seq, token, stream, op, old, new FROM graphex_log WHERE seq >= ? ORDER BY seq LIMIT ?";
-        Ok(self.conn.entries(Statement::new(sql, &values))?)
+        let statement = Statement::new(sql, &values);
+        Ok(self.conn.entries(statement, PAGE_BYTES)?)
     }
 
     /// The highest number that was ever given.
@@ -86,7 +87,7 @@ impl Log for SqliteLog {
         self.read_id()?;
         self.exhausted_at = None;
         let sql = "SELECT 0, seq, token, stream, op, NULL, NULL FROM graphex_log ORDER BY seq DESC LIMIT 1";
-        let newest = self.conn.entries(Statement::new(sql, &[]))?.pop();
+        let newest = self.conn.entries(Statement::new(sql, &[]), 0)?.pop();
         let cursor = match newest {
             Some(entry) => self.cursor(&entry),
             None => Cursor {

@@ -376,6 +376,45 @@ fn a_transaction_larger_than_a_page_is_read_in_order_from_wherever() {
     }
 }
 
+/// Pages follow the size of rows: of 1 MiB they have about eight, in one transaction or in many.
+#[test]
+fn pages_of_large_rows_are_short() {
+    const MIB: usize = 1024 * 1024;
+    let database = installed("large_rows");
+    let log = log(&database);
+    let start = RawLog::open(&log, None).unwrap().unwrap().cursor();
+    let write = |ids: &str, bytes: usize| {
+        let rows = format!("SELECT id, repeat('x', {bytes}) FROM generate_series({ids}) id");
+        run(&database, &format!("INSERT INTO notes {rows}"));
+    };
+    let mut raw = RawLog::open(&log, Some(&start)).unwrap().unwrap();
+    let mut replica = Replica::default();
+    let mut read = || {
+        let mut pages = Vec::new();
+        while let RawRead::Page(page) = raw.read().unwrap() {
+            let bytes = page.iter().map(|entry| entry.new.as_ref().unwrap().len());
+            pages.push((page.len(), bytes.sum::<usize>()));
+            page.iter().for_each(|entry| replica.apply(entry));
+        }
+        pages
+    };
+    // How large they are is learnt from these.
+    write("1, 20", MIB);
+    read();
+    write("21, 60", MIB);
+    for id in 61..=100 {
+        write(&format!("{id}, {id}"), MIB);
+    }
+    let pages = read();
+    let is_short = |(_, bytes): &(usize, usize)| *bytes < 9 * MIB;
+    assert!(pages.iter().all(is_short), "{pages:?}");
+    // And they are long again where rows are small.
+    write("101, 6000", 1);
+    let pages = read();
+    assert!(pages.iter().any(|(rows, _)| *rows > 500), "{pages:?}");
+    assert_eq!((replica.rows.len(), replica.faults), (6_000, Vec::new()));
+}
+
 #[test]
 fn cursors_of_another_log_or_a_pruned_part_are_gone() {
     let database = installed("gone");

@@ -12,16 +12,16 @@ use super::Awaited;
 use super::own::{Own, depth_of, is_test_transaction};
 use crate::capture::broadcast::Run;
 use crate::capture::evidence::{Evidence, HasNoLocks};
+use crate::capture::models::{Captured, Models};
 use crate::capture::reading::{Outcome, Read, Reading, Returned, Rows, Unread};
 use crate::capture::returning::AlsoReturning;
-use crate::capture::told::{Models, Told};
 use crate::capture::tracker::Tracker;
 use crate::model::ModelType;
 
 impl<'conn, 'query, S, Conn, M, K, U> Run<'conn, 'query, Conn, M, K, U, Awaited> for S
 where
     Conn: AsyncConnection,
-    M: Told<K, Conn::Backend>,
+    M: Captured<K, Conn::Backend>,
     U: Send + 'conn,
     S: AlsoReturning<M::Selection> + Send + 'conn,
     S::Reading: Reading<K, M, Conn::Backend, U>,

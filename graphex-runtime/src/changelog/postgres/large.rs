@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::rows::{array, order};
 use super::{INCOMPLETE, PostgresLog};
 use crate::changelog::connection::{Bind, Entry, Statement};
-use crate::changelog::log::{Batch, Batches, Group, LogError, Mark, PAGE, Read, Visible};
+use crate::changelog::log::{Batch, Batches, Group, LogError, Mark, Read, Visible};
 
 impl PostgresLog {
     /// Finds the transactions of a batch that is larger than a page, in their order.
@@ -25,7 +25,7 @@ impl PostgresLog {
             };
             let n = usize::try_from(n).unwrap_or(usize::MAX);
             match groups.back_mut() {
-                Some(group) if group.n + n <= PAGE => {
+                Some(group) if group.n + n <= self.page.rows() => {
                     group.n += n;
                     group.xids.push(xid);
                 }
@@ -39,12 +39,22 @@ impl PostgresLog {
         Ok(groups)
     }
 
-    /// Reads a page of the first group.
+    /// How many of its changes are read at once: of several transactions all, as a page had room for
+    /// them when they were put together.
+    fn most_of(&self, group: &Group) -> usize {
+        match group.xids.len() {
+            0 | 1 => group.n.min(self.page.rows()),
+            _ => group.n,
+        }
+    }
+
+    /// Reads a page of a group.
     fn read_group(&mut self, group: &Group) -> Result<Vec<Entry>, LogError> {
         let xids = array(&group.xids);
-        let page = i64::try_from(PAGE).unwrap_or(i64::MAX);
+        let page = i64::try_from(self.most_of(group)).unwrap_or(i64::MAX);
         let values = [Bind::Text(&xids), Bind::Int(group.after), Bind::Int(page)];
-        let mut entries = self.conn.entries(Statement::new(GROUP, &values))?;
+        let statement = Statement::new(GROUP, &values);
+        let mut entries = self.conn.entries(statement, usize::MAX)?;
         order(&mut entries);
         Ok(entries)
     }
@@ -102,10 +112,8 @@ impl PostgresLog {
             return Ok(Read::Gap);
         };
         let entries = self.read_group(group)?;
-        let Some(last) = entries
-            .last()
-            .filter(|_| entries.len() == group.n.min(PAGE))
-        else {
+        let is_whole = entries.len() == self.most_of(group);
+        let Some(last) = entries.last().filter(|_| is_whole) else {
             return Ok(Read::Gap);
         };
         group.n -= entries.len();
@@ -120,6 +128,7 @@ impl PostgresLog {
         if let Some((last, _)) = page.last() {
             mark.cursor = *last;
         }
+        self.page.adapt(&page);
         Ok(Read::Page(page))
     }
 }

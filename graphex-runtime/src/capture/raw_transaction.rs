@@ -4,37 +4,37 @@ use std::fmt;
 
 /// What is known of transactions from the texts of statements.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Spoken {
+pub(super) struct RawTransaction {
     is_open: bool,
     /// The savepoint that has opened it, as SQLite lets one do.
     savepoint: Option<String>,
 }
 
-impl Spoken {
+impl RawTransaction {
     /// Whether a transaction is open that Diesel knows nothing of.
     pub(super) fn is_open(&self) -> bool {
         self.is_open
     }
 
     /// What is known after this text was carried out; none if it changes nothing.
-    pub(super) fn after(&self, query: &dyn fmt::Display) -> Option<Heard> {
+    pub(super) fn after(&self, query: &dyn fmt::Display) -> Option<AfterText> {
         let mut first = FirstPart::default();
         // All of the SQL is the first part; what follows are the values of its parameters, and
         // writing them is refused.
         let _ = fmt::write(&mut first, format_args!("{query}"));
         let sql = first.0?;
-        let (mut spoken, mut statements) = (self.clone(), 0);
+        let (mut transaction, mut statements) = (self.clone(), 0);
         for statement in Statements::of(&sql) {
             statements += 1;
-            spoken.hear(&statement);
+            transaction.apply(&statement);
         }
-        (spoken != *self).then_some(Heard {
-            spoken,
+        (transaction != *self).then_some(AfterText {
+            transaction,
             is_script: statements > 1,
         })
     }
 
-    fn hear(&mut self, words: &[String]) {
+    fn apply(&mut self, words: &[String]) {
         let word = |at: usize| words.get(at).map_or("", String::as_str);
         let has = |word: &str| words.iter().any(|one| one == word);
         // COMMIT AND CHAIN begins the next one.
@@ -62,16 +62,16 @@ impl Spoken {
 
 /// What is known once a text was carried out.
 #[derive(Debug)]
-pub(super) struct Heard {
-    spoken: Spoken,
+pub(super) struct AfterText {
+    transaction: RawTransaction,
     is_script: bool,
 }
 
-impl Heard {
+impl AfterText {
     /// The same after it was carried out, or has failed: what a script began before it failed is
     /// open.
-    pub(super) fn finished(self, is_done: bool) -> Option<Spoken> {
-        (is_done || (self.is_script && self.spoken.is_open)).then_some(self.spoken)
+    pub(super) fn finished(self, is_done: bool) -> Option<RawTransaction> {
+        (is_done || (self.is_script && self.transaction.is_open)).then_some(self.transaction)
     }
 }
 
@@ -243,13 +243,15 @@ mod tests {
     use super::*;
 
     /// What is known after these texts, each of which was carried out.
-    fn after(texts: &[&str]) -> Spoken {
-        texts.iter().fold(Spoken::default(), |spoken, text| {
-            let heard = spoken.after(text);
-            heard
-                .and_then(|heard| heard.finished(true))
-                .unwrap_or(spoken)
-        })
+    fn after(texts: &[&str]) -> RawTransaction {
+        texts
+            .iter()
+            .fold(RawTransaction::default(), |transaction, text| {
+                let after = transaction.after(text);
+                after
+                    .and_then(|after| after.finished(true))
+                    .unwrap_or(transaction)
+            })
     }
 
     #[test]
@@ -307,14 +309,14 @@ mod tests {
             "SELECT $1; SELECT $",
             "SELECT 'without an end; BEGIN",
         ] {
-            assert_eq!(after(&[text]), Spoken::default(), "{text}");
+            assert_eq!(after(&[text]), RawTransaction::default(), "{text}");
             assert!(after(&["BEGIN", text]).is_open(), "{text}");
         }
     }
 
     #[test]
     fn what_has_failed_has_begun_nothing_unless_it_was_a_script() {
-        let nothing = Spoken::default();
+        let nothing = RawTransaction::default();
         let failed = |text: &str| nothing.after(&text).unwrap().finished(false);
         assert_eq!(failed("BEGIN"), None);
         assert!(failed("BEGIN; nonsense").unwrap().is_open());
@@ -337,6 +339,6 @@ mod tests {
                 panic!("they can be large");
             }
         }
-        assert!(Spoken::default().after(&Query).is_none());
+        assert!(RawTransaction::default().after(&Query).is_none());
     }
 }

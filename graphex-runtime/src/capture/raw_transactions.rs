@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use super::spoken::{Heard, Spoken};
+use super::raw_transaction::{AfterText, RawTransaction};
 use super::uncommitted::Finish;
 
 /// What SQL text says of transactions outside of those of Diesel's.
 #[derive(Debug, Default)]
-pub(super) struct Text {
-    spoken: Spoken,
+pub(super) struct RawTransactions {
+    transaction: RawTransaction,
     /// The same after the text that runs.
-    heard: Option<Heard>,
+    after: Option<AfterText>,
     /// Whether a transaction of Diesel's is open, or about to be, and whether the statement that runs
     /// begins or ends it.
     is_in_transaction: bool,
@@ -18,10 +18,10 @@ pub(super) struct Text {
     ends: bool,
 }
 
-impl Text {
+impl RawTransactions {
     /// Whether a transaction is open that was begun as text. Asked outside of one of Diesel's.
     pub(super) fn is_open(&self) -> bool {
-        self.spoken.is_open()
+        self.transaction.is_open()
     }
 
     /// A transaction or savepoint of Diesel's is about to begin at this depth.
@@ -45,18 +45,18 @@ impl Text {
     pub(super) fn start(&mut self, query: &dyn fmt::Display) {
         // The future that sent the text before was dropped, or waits beside this one: it runs.
         self.finish(true);
-        self.heard = if self.is_in_transaction {
+        self.after = if self.is_in_transaction {
             None
         } else {
-            self.spoken.after(query)
+            self.transaction.after(query)
         };
     }
 
     /// The text that ran was carried out, or has failed.
     pub(super) fn finish(&mut self, is_done: bool) {
-        let heard = self.heard.take();
-        if let Some(spoken) = heard.and_then(|heard| heard.finished(is_done)) {
-            self.spoken = spoken;
+        let after = self.after.take();
+        if let Some(transaction) = after.and_then(|after| after.finished(is_done)) {
+            self.transaction = transaction;
         }
     }
 
@@ -69,7 +69,7 @@ impl Text {
             // Where a COMMIT has failed the transaction is over, or rolled back next.
             self.is_in_transaction = false;
             // It ends whatever was begun before it, too.
-            self.spoken = Spoken::default();
+            self.transaction = RawTransaction::default();
         }
     }
 }

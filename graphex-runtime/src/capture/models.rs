@@ -60,7 +60,7 @@ impl<A: Models, B: ModelType> Models for And<A, B> {
 }
 
 /// What is read of a row for some models, when a statement of kind `K` changed it.
-pub trait Told<K, DB>: Models {
+pub trait Captured<K, DB>: Models {
     /// What is selected in `RETURNING`.
     type Selection;
     /// What is read of it.
@@ -79,7 +79,7 @@ pub trait Told<K, DB>: Models {
     fn into_first(part: Self::Part) -> Self::First;
 }
 
-impl<M: ModelType, K: Kind<M, DB>, DB> Told<K, DB> for M {
+impl<M: ModelType, K: Kind<M, DB>, DB> Captured<K, DB> for M {
     type Selection = K::Selection;
     type Part = K::Part;
 
@@ -103,9 +103,9 @@ impl<M: ModelType, K: Kind<M, DB>, DB> Told<K, DB> for M {
     }
 }
 
-impl<A, B, K, DB> Told<K, DB> for And<A, B>
+impl<A, B, K, DB> Captured<K, DB> for And<A, B>
 where
-    A: Told<K, DB>,
+    A: Captured<K, DB>,
     B: ModelType + Selectable<DB>,
     DB: Backend,
 {
