@@ -239,6 +239,100 @@ async fn who_is_cut_off_again_and_again_has_neither_hole_nor_double() {
     hears_next(&store, &mut client, written + 1).await;
 }
 
+/// Subscribes or unsubscribes a channel of user 1 that takes nothing.
+async fn control(server: &Server, channel: &graphex::Channel, arguments: &str) {
+    let id = channel.id().as_str();
+    let document =
+        format!("subscription {{ {FIELD}(channelId: \"{id}\", {arguments}) {{ ok error }} }}");
+    let (_, answer) = server.post(Some(1), json!({ "query": document })).await;
+    assert_eq!(answer["data"][FIELD]["ok"], true, "{answer}");
+}
+
+/// Takes so many notifications; the action and the id of each.
+async fn taken(channel: &mut graphex::Channel, count: usize) -> Vec<(String, Option<i64>)> {
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        for frame in harness::within(channel.take()).await.unwrap() {
+            let notification: Value = serde_json::from_slice(&frame).unwrap();
+            let payload = &notification["payload"];
+            let action = payload["action"].as_str().unwrap().to_owned();
+            taken.push((action, payload["data"]["id"].as_i64()));
+        }
+    }
+    taken
+}
+
+/// Whichever action it leaves: what it begins with comes, and the others go on.
+#[tokio::test]
+async fn who_leaves_one_action_while_it_begins_keeps_the_others() {
+    const ROWS: i64 = 50;
+    for (number, gone) in ["CREATE", "UPDATE", "DELETE"].into_iter().enumerate() {
+        let store = Store::new(&format!("two-leaves-{number}"));
+        let limits =
+            |builder: graphex::HubBuilder| builder.limits(|limits| limits.outbox_frames = 8);
+        let server = store.serve_with(limits).await;
+        let connect = || {
+            server
+                .hub
+                .own
+                .connect(graphex::Identity::new("user:1"))
+                .unwrap()
+        };
+        let unsubscribe = format!("action: {gone}, operation: UNSUBSCRIBE");
+        let (_, cursor) = ready(&server, Some(1)).await;
+        store.insert(1..=ROWS);
+        store.run("UPDATE notes SET text = 'new'; DELETE FROM notes WHERE id = 1");
+        server
+            .until(|stats| stats.changes_published == 2 * ROWS as u64 + 1)
+            .await;
+        // With the rows that there are, of which it has room for few.
+        let mut first = connect();
+        control(&server, &first, &format!("{EVERYTHING}, snapshot: true")).await;
+        control(&server, &first, &unsubscribe).await;
+        let rows = taken(&mut first, ROWS as usize).await;
+        let expected = (2..=ROWS).map(|id| ("snapshot".to_owned(), Some(id)));
+        let ready = [("ready".to_owned(), None)];
+        assert_eq!(rows, expected.chain(ready).collect::<Vec<_>>(), "{gone}");
+        // After a position: what it has missed of the others.
+        let mut second = connect();
+        let after = format!("{EVERYTHING}, after: \"{cursor}\", ready: true");
+        control(&server, &second, &after).await;
+        control(&server, &second, &unsubscribe).await;
+        let missed = (1..=ROWS).map(|id| ("create".to_owned(), Some(id)));
+        let missed = missed.chain((1..=ROWS).map(|id| ("update".to_owned(), Some(id))));
+        let missed = missed.chain([("delete".to_owned(), Some(1))]);
+        let missed = missed.filter(|(action, _)| !gone.eq_ignore_ascii_case(action));
+        let missed: Vec<_> = missed.chain([("ready".to_owned(), None)]).collect();
+        assert_eq!(taken(&mut second, missed.len()).await, missed, "{gone}");
+        // And what comes from now on.
+        store.insert([100]);
+        store
+            .run("UPDATE notes SET text = 'last' WHERE id = 100; DELETE FROM notes WHERE id = 100");
+        for channel in [&mut first, &mut second] {
+            let live = ["create", "update", "delete"].into_iter();
+            let live = live.filter(|action| !gone.eq_ignore_ascii_case(action));
+            let live: Vec<_> = live.map(|action| (action.to_owned(), Some(100))).collect();
+            assert_eq!(taken(channel, 2).await, live, "{gone}");
+        }
+    }
+}
+
+/// Who comes back to rows that cannot be sent is refused, as one who is new is.
+#[tokio::test]
+async fn a_snapshot_instead_of_a_position_is_refused_with_a_reason() {
+    let store = Store::new("two-large");
+    let limits = |builder: graphex::HubBuilder| builder.limits(|limits| limits.snapshot_rows = 2);
+    let server = store.serve_with(limits).await;
+    store.insert([1, 2, 3]);
+    let client = server.connect(None).await;
+    for after in ["v1.0.0.0", "else"] {
+        let arguments = format!("{EVERYTHING}, snapshot: true, ready: true, after: \"{after}\"");
+        let error = server.refused(&client, FIELD, &arguments).await;
+        assert!(error.contains("more than 2 rows"), "{error}");
+    }
+    assert_eq!(server.hub.stats().subscriptions, 0);
+}
+
 /// Creates that wait for a client that takes nothing, a page of the log with long texts; from the first.
 async fn missed(server: &Server, store: &Store, channel: &graphex::Channel) {
     let user = Some(1);

@@ -75,6 +75,11 @@ struct Subscription(
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    // Clients are told no more than a sentence of what goes wrong: the log says why.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .init();
     let models = Hub::builder()
         .model::<User>()
         .model::<Message>()

@@ -160,6 +160,17 @@ async fn what_is_too_large_is_an_error_that_says_so() {
         assert_eq!(raw.error_of("a").await, expected);
         assert_eq!(server.hub.stats().subscriptions, 0);
     }
+    // Whoever comes back with a position that is not good gets the same answer.
+    for gone in ["v1.0.0.0", "else"] {
+        let mut raw = server.socket().await;
+        let payload = logged::after(&json!({ "a": gone }));
+        raw.send(json!({"type": "connection_init", "payload": payload}))
+            .await;
+        assert_eq!(raw.next().await, json!({"type": "connection_ack"}));
+        raw.subscribe("a", &query("")).await;
+        let expected = format!("the snapshot is too large: it has more than 2 rows{narrow}");
+        assert_eq!(raw.error_of("a").await, expected);
+    }
     let mut raw = subscribed(&server, None, ", filters: {room: 8}").await;
     let expected = ["SNAPSHOT 3 note 3", "SNAPSHOT 4 note 4"];
     assert_eq!(begun(&mut raw).await.0, expected);

@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_and_not_awaited_is_heard() {
-        let mut text = Text::default();
+        let mut text = RawTransactions::default();
         text.start(&"BEGIN");
         text.start(&"SELECT 1");
         assert!(text.is_open());
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     #[cfg(feature = "diesel-async")]
     fn after_a_transaction_that_was_given_up_text_is_heard() {
-        let mut text = Text::default();
+        let mut text = RawTransactions::default();
         text.begin(1);
         text.start(&"BEGIN");
         text.give_up();

@@ -19,6 +19,7 @@ use super::engine::Engine;
 use super::holdings::Held;
 use super::lane::{Budget, Lane};
 use super::lock;
+use super::past::Then;
 use super::plan::{Candidate, Plan, Seat};
 use super::recent::{Delivered, Reached};
 use super::snapshot::Snapshot;
@@ -50,6 +51,30 @@ pub(super) struct CatchUp {
 }
 
 impl Engine {
+    /// Whether a subscriber can go on at this place, as far as that can be told now: where the log
+    /// cannot be read, that is tried again when it catches up.
+    pub(super) async fn goes_on(&self, lane: &Lane, place: Place) -> bool {
+        let Place::After(ScopedCursor { cursor, .. }) = place else {
+            return place == Place::Now;
+        };
+        let (is_known, at) = (false, lane.clock.now().cursor);
+        let recent = lock(&lane.recent).after(Reached { cursor, is_known }, at);
+        let Some(opened) = self.source().filter(|_| recent.is_none()) else {
+            return true;
+        };
+        let source = Arc::clone(&opened.source);
+        let page = self.archive.read(source, lane.model.stream, cursor).await;
+        page.map_or(true, |page| {
+            page.then != Then::Gap || !page.changes.is_empty()
+        })
+    }
+
+    /// Tells a subscriber that what it has is not good, and where it goes on.
+    fn resync(&self, subscriber: &Arc<Subscriber>, at: Option<Cursor>) {
+        self.counters.resyncs.add(1);
+        subscriber.outbox.signal(subscriber, Signal::Resync, at);
+    }
+
     /// Lets a subscriber catch up, beside the lane.
     pub(super) fn catch_up(&self, catch_up: CatchUp) {
         self.run_beside(catch_up.run(self.handle()));
@@ -75,7 +100,15 @@ impl CatchUp {
     async fn run(mut self, engine: Weak<Engine>) {
         let mut spent = Budget::default();
         let mut outcome = match (self.snapshot.take(), self.begin.place) {
-            (Some((snapshot, held)), _) => {
+            (Some((snapshot, held)), place) => {
+                if place != Place::Now {
+                    // What it has is not good.
+                    self.subscriber.set_shown(true);
+                    let Some(engine) = engine.upgrade() else {
+                        return;
+                    };
+                    engine.resync(&self.subscriber, Some(Cursor::NONE));
+                }
                 let shown = self.show(&engine, &snapshot).await;
                 drop((snapshot, held));
                 shown
@@ -106,8 +139,8 @@ impl CatchUp {
                     {
                         shown
                     } else if let Some(engine) = engine.upgrade() {
-                        // Where it is told already, or was when a snapshot was tried.
-                        let tell = tell && !self.begin.snapshot;
+                        // When a snapshot was tried it was told of no position.
+                        let tell = tell || self.begin.snapshot;
                         // Without its rows it does not have what there is.
                         self.begin.ready &= !self.begin.snapshot;
                         self.subscriber.set_shown(false);
@@ -158,11 +191,9 @@ impl CatchUp {
         let _catching_up = self.lane.catching_up.lock().await;
         let mut delivering = self.lane.delivering.lock().await;
         let at = self.lane.clock.now().cursor;
-        let is_told = self.subscriber.is_covered(self.number);
+        let is_told = !self.begin.snapshot && self.subscriber.is_covered(self.number);
         if tell && !is_told {
-            engine.counters.resyncs.add(1);
-            let outbox = &self.subscriber.outbox;
-            outbox.signal(&self.subscriber, Signal::Resync, at);
+            engine.resync(&self.subscriber, at);
         }
         self.take_seats(engine, &mut delivering, &[], at).await;
     }

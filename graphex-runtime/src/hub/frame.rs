@@ -31,7 +31,7 @@ pub(crate) enum Frame {
     Signal(Signal, Option<Cursor>),
 }
 
-/// A frame, whose it is, and of which action; of none if it is about no change.
+/// A frame, whose it is, and of which action; of none if it is a signal or the row of a snapshot.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) subscriber: Arc<Subscriber>,

@@ -11,8 +11,11 @@ use super::catch_up::CatchUp;
 use super::channel::Subscription;
 use super::channels::{ChannelState, Joined, SubscriptionKey};
 use super::explain::Terms;
+use super::holdings::Held;
+use super::lane::Lane;
 use super::operation::Envelope;
 use super::plan::{Plan, Seat};
+use super::snapshot::Snapshot;
 use super::subscriber::Subscriber;
 use super::{Hub, cost, lock};
 use crate::change::Action;
@@ -120,18 +123,8 @@ impl Hub {
         let bytes = cost::subscription(subscription, projection, &joins);
         // Before the layer is asked for anything, and again when it has answered.
         lock(&channel.subscriptions).has_room(&key, &subscription.actions, limits)?;
-        let is_new = begin.snapshot && begin.place == Place::Now;
-        let snapshot = match joins.first().filter(|_| is_new) {
-            Some((_, plan)) => {
-                let snapshot = self
-                    .engine
-                    .snapshot(&channel.owner, model, &plan.predicate)
-                    .await?;
-                let held = channel.quota.hold(snapshot.bytes)?;
-                Some((snapshot, held))
-            }
-            None => None,
-        };
+        let plan = joins.first().map(|(_, plan)| plan);
+        let snapshot = self.first_rows(channel, lane, &mut begin, plan).await?;
         let stands_at_once = snapshot.is_none() && begin.place == Place::Now;
         let memory = Arc::new(channel.quota.hold(bytes)?);
         let listen = |(topics, plan): (Vec<Topic>, Plan)| async {
@@ -210,6 +203,31 @@ impl Hub {
         };
         self.engine.catch_up(catch_up);
         Ok(())
+    }
+
+    /// The rows that a subscription begins with, if it asks for them and cannot go on where it was.
+    async fn first_rows(
+        &self,
+        channel: &ChannelState,
+        lane: &Lane,
+        begin: &mut Begin,
+        plan: Option<&Plan>,
+    ) -> Result<Option<(Arc<Snapshot>, Held)>, Refusal> {
+        let Some(plan) = plan.filter(|_| begin.snapshot) else {
+            return Ok(None);
+        };
+        if begin.place != Place::Now {
+            if self.engine.goes_on(lane, begin.place).await {
+                return Ok(None);
+            }
+            begin.place = Place::Nowhere;
+        }
+        let snapshot = self
+            .engine
+            .snapshot(&channel.owner, lane.model, &plan.predicate)
+            .await?;
+        let held = channel.quota.hold(snapshot.bytes)?;
+        Ok(Some((snapshot, held)))
     }
 
     /// Ends the subscription of this key, if there is one.

@@ -6,7 +6,7 @@ mod overflow;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 pub(super) use bounds::Bounds;
 use bytes::{Bytes, BytesMut};
@@ -112,7 +112,7 @@ impl Outbox {
         change: u64,
         frame: Arc<Frame>,
     ) -> Pushed {
-        let mut state = lock(&self.state);
+        let state = lock(&self.state);
         if state.is_full_stop() {
             return Pushed::Ended;
         }
@@ -122,7 +122,31 @@ impl Outbox {
             Currency::Replaced => return Pushed::Replaced,
             Currency::Ended => return Pushed::Ended,
         }
-        let subscriber = &member.subscriber;
+        self.enqueue(state, &member.subscriber, Some(action), change, frame)
+    }
+
+    /// Queues a row of a snapshot, which is of all the actions that the subscriber has.
+    pub(super) fn push_row(
+        &self,
+        subscriber: &Arc<Subscriber>,
+        change: u64,
+        frame: Arc<Frame>,
+    ) -> Pushed {
+        let state = lock(&self.state);
+        if state.is_full_stop() || !subscriber.is_live() {
+            return Pushed::Ended;
+        }
+        self.enqueue(state, subscriber, None, change, frame)
+    }
+
+    fn enqueue(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        subscriber: &Arc<Subscriber>,
+        action: Option<Action>,
+        change: u64,
+        frame: Arc<Frame>,
+    ) -> Pushed {
         if subscriber.is_covered(change) || subscriber.has_had(frame.position()) {
             return Pushed::Covered;
         }
@@ -141,7 +165,7 @@ impl Outbox {
         state.bytes = bytes;
         state.frames.push_back(Waiting {
             subscriber: Arc::clone(subscriber),
-            action: Some(action),
+            action,
             frame,
         });
         let is_first = frames == 1;
@@ -176,7 +200,7 @@ impl Outbox {
         state.frames.retain(|frame| {
             let is_its_own = Arc::ptr_eq(&frame.subscriber, subscriber);
             let is_of_action = frame.action.is_none_or(|other| other == action);
-            // Signals are of all its actions.
+            // Signals and the rows of a snapshot are of all its actions.
             let is_ended = is_of_action && (frame.action.is_some() || !is_live);
             let kept = !is_its_own || !is_ended;
             freed += if kept { 0 } else { frame.len() };

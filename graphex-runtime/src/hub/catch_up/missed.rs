@@ -130,21 +130,27 @@ impl CatchUp {
         let Some(frame) = engine.frame(plan, change, transition) else {
             return Some(Outcome::Gap);
         };
-        self.push(engine, spent, (member, plan.action), frame).await
+        self.push(engine, spent, Some((member, plan.action)), frame)
+            .await
     }
 
-    /// Queues a frame when there is room; how it ends, if it does.
+    /// Queues the frame of an action, or of a row of a snapshot, when there is room; how it ends, if
+    /// it does.
     pub(super) async fn push(
         &self,
         engine: &Engine,
         spent: &mut Budget,
-        (member, action): (&Member, Action),
+        of: Option<(&Member, Action)>,
         frame: Arc<Frame>,
     ) -> Option<Outcome> {
         let outbox = &self.subscriber.outbox;
         outbox.room(&self.subscriber).await;
         spent.spend(frame.len()).await;
-        match outbox.push(member, action, self.number, frame) {
+        let pushed = match of {
+            Some((member, action)) => outbox.push(member, action, self.number, frame),
+            None => outbox.push_row(&self.subscriber, self.number, frame),
+        };
+        match pushed {
             Pushed::Queued { is_due, .. } => {
                 engine.counters.frames_queued.add(1);
                 if is_due {
@@ -156,7 +162,10 @@ impl CatchUp {
                 engine.counters.slow_readers_closed.add(1);
                 Some(Outcome::Left)
             }
-            Pushed::Ended | Pushed::Replaced => Some(Outcome::Left),
+            // It may have left this action alone, and goes on with the others.
+            Pushed::Ended | Pushed::Replaced => {
+                (!outbox.serves(&self.subscriber)).then_some(Outcome::Left)
+            }
             Pushed::Covered | Pushed::Overflowed { closed: false } => Some(Outcome::Resynced),
         }
     }

@@ -10,7 +10,6 @@ use crate::hub::lane::Budget;
 use crate::hub::recent::Reached;
 use crate::hub::snapshot::Snapshot;
 use crate::hub::transition::Verdict;
-use crate::projection::Signal;
 
 /// Times that one is begun anew for a subscriber that loses something meanwhile.
 const ATTEMPTS: u32 = 3;
@@ -25,7 +24,7 @@ impl CatchUp {
                 return Outcome::Left;
             };
             // Its rows are the same for each action.
-            let Some((member, plan)) = self.plans.first() else {
+            let Some((_, plan)) = self.plans.first() else {
                 return Outcome::Left;
             };
             match engine.transition(&self.subscriber.channel, plan, row).await {
@@ -36,10 +35,7 @@ impl CatchUp {
             let Some(frame) = engine.frame(plan, row, Transition::Stands) else {
                 return Outcome::Gap;
             };
-            if let Some(end) = self
-                .push(&engine, &mut spent, (member, plan.action), frame)
-                .await
-            {
+            if let Some(end) = self.push(&engine, &mut spent, None, frame).await {
                 return end;
             }
         }
@@ -68,12 +64,12 @@ impl CatchUp {
     ) -> Option<Outcome> {
         for _ in 0..ATTEMPTS {
             self.subscriber.set_shown(true);
-            let outbox = &self.subscriber.outbox;
             if tell {
-                engine.upgrade()?.counters.resyncs.add(1);
-                outbox.signal(&self.subscriber, Signal::Resync, Some(Cursor::NONE));
+                engine
+                    .upgrade()?
+                    .resync(&self.subscriber, Some(Cursor::NONE));
             } else {
-                outbox.told(&self.subscriber).await;
+                self.subscriber.outbox.told(&self.subscriber).await;
             }
             let snapshot = {
                 let engine = engine.upgrade()?;

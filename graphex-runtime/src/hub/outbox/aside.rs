@@ -66,6 +66,11 @@ impl Outbox {
         }
     }
 
+    /// Whether anything is queued for the subscriber any more.
+    pub(in crate::hub) fn serves(&self, subscriber: &Subscriber) -> bool {
+        !lock(&self.state).is_full_stop() && subscriber.is_live()
+    }
+
     /// Whether half of the room is free.
     pub(in crate::hub) fn has_room(&self) -> bool {
         self.is_half_free(&lock(&self.state))
