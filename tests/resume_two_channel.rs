@@ -325,7 +325,9 @@ async fn a_snapshot_instead_of_a_position_is_refused_with_a_reason() {
     let server = store.serve_with(limits).await;
     store.insert([1, 2, 3]);
     let client = server.connect(None).await;
-    for after in ["v1.0.0.0", "else"] {
+    let other = Store::new("two-other");
+    let (_, of_another_log) = ready(&other.serve().await, None).await;
+    for after in ["v1.0.0.0", "else", of_another_log.as_str()] {
         let arguments = format!("{EVERYTHING}, snapshot: true, ready: true, after: \"{after}\"");
         let error = server.refused(&client, FIELD, &arguments).await;
         assert!(error.contains("more than 2 rows"), "{error}");
