@@ -215,7 +215,7 @@ async fn nothing_takes_no_time_to_be_heard_where_time_is_paused() {
     let (hub, schema) = site(|builder| builder);
     let mut all = Client::new(&hub, &schema).subscribe(ALL).await;
     let nothing = said(all.receives(json!({}))).await;
-    assert!(nothing.contains("heard nothing"), "{nothing}");
+    assert!(nothing.contains("received nothing"), "{nothing}");
 }
 
 #[tokio::test]
