@@ -99,8 +99,9 @@ use crate::error::Errors;
 ///   `any_of(label)` a list. Of a field that may be null, `optional(room)` is a `Pinned`, so that
 ///   "no room" is not taken for "every room". The struct implements `Scoped`.
 ///   *Errors*: an unknown or repeated field; an unknown form; an `opaque` field; no field at all;
-///   a type without `Equality`; `optional` of an `Option` under another name; `Scoped` is not implemented. The other way round, `Scoped` is
-///   implemented without this key: E0119, conflicting implementations.
+///   a type without `Equality`; `optional` of an `Option` under another name; `Scoped` is not
+///   implemented. The other way round, `Scoped` is implemented without this key: E0119,
+///   conflicting implementations.
 /// * `index_fields(tenant, room)`: what changes are routed by. A subscriber whose scope pins them
 ///   all hears of no other rows, at no cost.
 ///   *Errors*: no `scope`; a field that is not in the scope; an unknown, repeated or `opaque` field.

@@ -60,21 +60,11 @@ pub(super) fn values(model: &Model) -> TokenStream {
             (ScopeForm::AnyOf, _) => (quote!(any_of), quote!(all_exact), ty),
             (ScopeForm::Unknown, _) => return None,
         };
-        Some(quote!(.#method(#position, <#ty as #private::Equality>::#exact(&self.#name))))
+        let pin = quote!(.#method(#position, <#ty as #private::Equality>::#exact(&self.#name)));
+        let is_plain = entry.form == ScopeForm::Optional && item.is_none();
+        Some((pin, is_plain.then(|| never_null(ty))))
     });
-    // `None` has one meaning.
-    let never_null = entries(model).filter_map(|entry| {
-        let ty = &model.fields[entry.field.field].ty;
-        let is_plain = entry.form == ScopeForm::Optional && item_of_option(ty).is_none();
-        is_plain.then(|| {
-            quote_spanned! {Span::call_site().located_at(ty.span())=>
-                const _: () = ::core::assert!(
-                    !<#ty as #private::Equality>::MAY_BE_NULL,
-                    "this may be null, and `optional` does not see it: write the type as `Option<…>`",
-                );
-            }
-        })
-    });
+    let (pins, never_null): (Vec<_>, Vec<_>) = pins.unzip();
     quote! {
         #[automatically_derived]
         impl #private::ScopeValues for #ident {
@@ -114,6 +104,17 @@ fn entries(model: &Model) -> impl Iterator<Item = &ScopeEntry> {
         .scope_entries()
         .iter()
         .filter(move |entry| seen.insert(entry.field.field))
+}
+
+/// The `None` of an optional scope has one meaning: a type that may be null is seen to be an `Option`.
+fn never_null(ty: &TokenStream) -> TokenStream {
+    let private = alias();
+    quote_spanned! {Span::call_site().located_at(ty.span())=>
+        const _: () = ::core::assert!(
+            !<#ty as #private::Equality>::MAY_BE_NULL,
+            "this may be null, and `optional` does not see it: write the type as `Option<…>`",
+        );
+    }
 }
 
 /// What an `Option`, written as one, is an option of.

@@ -243,6 +243,23 @@ pub struct Entry {
     pub(super) is_unreadable: bool,
 }
 
+#[cfg(test)]
+impl Entry {
+    /// An update whose rows have so many bytes together.
+    pub(super) fn sample(seq: i64, bytes: usize) -> Self {
+        Self {
+            xid: 0,
+            seq,
+            token: 1,
+            stream: "notes".to_owned(),
+            op: b'u',
+            old: Some("x".repeat(bytes / 2)),
+            new: Some("x".repeat(bytes - bytes / 2)),
+            is_unreadable: false,
+        }
+    }
+}
+
 impl Entry {
     /// How many bytes its rows have.
     pub(super) fn bytes(&self) -> usize {

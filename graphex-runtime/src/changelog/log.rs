@@ -174,18 +174,7 @@ mod tests {
                 position: 1,
                 token: 1,
             };
-            let entry = Entry {
-                xid: 0,
-                seq: 1,
-                token: 1,
-                stream: "notes".to_owned(),
-                op: b'u',
-                // Both rows count.
-                old: Some("x".repeat(bytes / 2)),
-                new: Some("x".repeat(bytes / 2)),
-                is_unreadable: false,
-            };
-            vec![(cursor, entry); rows]
+            vec![(cursor, Entry::sample(1, bytes)); rows]
         };
         let mut size = PageSize::default();
         for (read, rows) in [

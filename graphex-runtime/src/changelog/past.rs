@@ -171,18 +171,7 @@ mod tests {
                 position,
                 token,
             };
-            let entry = Entry {
-                xid: 0,
-                seq,
-                token: 1,
-                stream: "notes".to_owned(),
-                op: b'u',
-                // Both rows count.
-                old: Some("x".repeat(length / 2)),
-                new: Some("x".repeat(length - length / 2)),
-                is_unreadable: false,
-            };
-            (cursor, entry)
+            (cursor, Entry::sample(seq, *length))
         };
         lengths.iter().zip(1..).map(entry).collect()
     }

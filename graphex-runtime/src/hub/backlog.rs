@@ -183,7 +183,7 @@ impl Backlog {
                                 .deliver_throttled(&push, &mut spent, plan, members, throttle)
                                 .await;
                         } else {
-                            engine.tell(&push, &mut spent, plan, members).await;
+                            engine.push(&push, &mut spent, plan, members).await;
                         }
                     }
                     Some(Verdict::Nothing) => {}

@@ -73,7 +73,7 @@ impl<'d> Delivery<'d> {
     }
 }
 
-/// What is told of a change, by its number in the lane.
+/// A change that is queued to the members of a plan, by its number in the lane.
 pub(super) struct Push<'t> {
     pub(super) lane: &'t Lane,
     pub(super) change: &'t Arc<Change>,
@@ -160,7 +160,7 @@ impl Engine {
                     transition,
                 };
                 *frames += match throttle {
-                    None => self.tell(&push, spent, plan, members).await,
+                    None => self.push(&push, spent, plan, members).await,
                     Some(throttle) => {
                         self.deliver_throttled(&push, spent, plan, members, throttle)
                             .await
@@ -235,7 +235,7 @@ impl Engine {
     }
 
     /// Queues the plan's frame of a change to the plan's members; to how many.
-    pub(super) async fn tell(
+    pub(super) async fn push(
         &self,
         push: &Push<'_>,
         spent: &mut Budget,

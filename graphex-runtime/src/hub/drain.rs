@@ -14,7 +14,7 @@ use crate::deadline::{FAR, deadline};
 use crate::error::CloseReason;
 
 /// The part of the window in which channels are told to close; the rest is for the last of them.
-const REPEAT_INTERVAL: f64 = 0.9;
+const CLOSING: f64 = 0.9;
 
 /// Time after [`Limits::close_wait`](crate::Limits::close_wait) in which whoever waited that long
 /// for a client is done.
@@ -161,11 +161,11 @@ impl Hub {
 /// before.
 async fn close_evenly(engine: &Engine, channels: &[Arc<ChannelState>], window: Duration) {
     let begun = Instant::now();
-    let share = window.min(FAR).mul_f64(REPEAT_INTERVAL)
-        / u32::try_from(channels.len().max(1)).unwrap_or(u32::MAX);
+    let share =
+        window.min(FAR).mul_f64(CLOSING) / u32::try_from(channels.len().max(1)).unwrap_or(u32::MAX);
     for (number, channel) in (0_u32..).zip(channels) {
         sleep_until(begun + share * number).await;
-        engine.let_go_of(channel).await;
+        engine.release_all(channel).await;
         channel.outbox.close(CloseReason::GoingAway);
     }
 }

@@ -185,10 +185,10 @@ impl Engine {
         if self.layer.is_shared() {
             let serving = self.remote.serve(self.engine.clone());
             started.push(runtime.spawn(serving).abort_handle());
-            let push = repeat_revocations(self.engine.clone());
-            started.push(runtime.spawn(push).abort_handle());
-            let push = repeat_rescopings(self.engine.clone());
-            started.push(runtime.spawn(push).abort_handle());
+            let repeating = repeat_revocations(self.engine.clone());
+            started.push(runtime.spawn(repeating).abort_handle());
+            let repeating = repeat_rescopings(self.engine.clone());
+            started.push(runtime.spawn(repeating).abort_handle());
         }
         let ending = end_expired(self.engine.clone());
         started.push(runtime.spawn(ending).abort_handle());

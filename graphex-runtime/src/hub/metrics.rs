@@ -72,19 +72,19 @@ impl Hub {
                 *held.entry((key.stream, channel.transport)).or_default() += 1;
             }
         }
-        let mut told = lock(&self.engine.measures.labels);
-        told.transports.extend(open.keys());
-        told.subscriptions.extend(held.keys());
-        for transport in &told.transports {
+        let mut labels = lock(&self.engine.measures.labels);
+        labels.transports.extend(open.keys());
+        labels.subscriptions.extend(held.keys());
+        for transport in &labels.transports {
             let count = open.get(transport).copied().unwrap_or(0);
             gauge!("graphex_channels", "transport" => *transport).set(count as f64);
         }
-        for (stream, transport) in &told.subscriptions {
+        for (stream, transport) in &labels.subscriptions {
             let count = held.get(&(*stream, *transport)).copied().unwrap_or(0);
             let labels = [("stream", *stream), ("transport", *transport)];
             gauge!("graphex_subscriptions", &labels).set(count as f64);
         }
-        drop(told);
+        drop(labels);
         gauge!("graphex_unshared").set(unshared as f64);
         gauge!("graphex_frames_waiting").set(frames as f64);
         gauge!("graphex_frame_bytes_waiting").set(bytes as f64);

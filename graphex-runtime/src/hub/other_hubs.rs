@@ -60,7 +60,7 @@ mod tests {
 
     /// A stream that no hub of another test has.
     static MODEL: Model = Model {
-        stream: "other",
+        stream: "other_hubs",
         ..Model::sample(Payload::IdOnly, &[i64::TYPE.named("id", "ID")], &[])
     };
 

@@ -199,7 +199,7 @@ impl Engine {
                     change: change.as_ref().unwrap_or(push.change),
                     ..*push
                 };
-                self.tell(&push, spent, plan, members).await
+                self.push(&push, spent, plan, members).await
             }
         }
     }
@@ -232,7 +232,7 @@ impl Engine {
             number: held.number,
             transition: Transition::Stays,
         };
-        self.tell(&push, spent, &held.plan, &listed.members).await;
+        self.push(&push, spent, &held.plan, &listed.members).await;
     }
 }
 

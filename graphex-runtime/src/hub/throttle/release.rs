@@ -43,7 +43,7 @@ impl Engine {
 
     /// Tells now what is held back for a channel that is about to be closed, and for those that share
     /// its plans.
-    pub(in crate::hub) async fn let_go_of(&self, channel: &ChannelState) {
+    pub(in crate::hub) async fn release_all(&self, channel: &ChannelState) {
         let throttled: Vec<_> = {
             let subscriptions = lock(&channel.subscriptions);
             let seats = subscriptions.held.iter().flat_map(|(key, held)| {
