@@ -335,6 +335,19 @@ documentation() {
     RUSTDOCFLAGS='-D warnings' cargo doc "${everything[@]}" --no-deps --lib --examples
 }
 
+# What a user can name, as the last commit says it: a change of it is seen when it is made.
+public_names() {
+    local crate names=$target/names.txt
+    RUSTDOC=$PWD/tests/surface/rustdoc.sh RUSTDOCFLAGS='-Z unstable-options --output-format json' \
+        cargo doc "${everything[@]}" --no-deps --lib
+    cargo build "${everything[@]}" --bin graphex-surface
+    for crate in graphex graphex_macros graphex_runtime; do
+        "$target/debug/graphex-surface" "$target/doc/$crate.json" || return 1
+    done >"$names"
+    diff --unified tests/surface/names.txt "$names" ||
+        fail "public names have changed: if that is meant, copy $names to tests/surface/ and write it into CHANGELOG.md"
+}
+
 features_of() { sed -n '/^\[features\]$/,/^$/s/^\([a-z-]*\) = .*/\1/p' "$1"; }
 
 # Nothing but the crate, and so no features of it that others ask for. All features of the parts are
@@ -500,6 +513,7 @@ step 'packages, as they would be published' packages
 step 'npm clients' install_clients
 step 'Python packages' install_pythons
 step 'build for tests' build
+step 'public names' public_names
 step 'tests: all features, PostgreSQL, Redis, npm clients' test_everything
 step 'tests with 2 HTTP processes and 1 WebSocket process' test_processes 2+1
 step 'tests with 1 HTTP process and 3 WebSocket processes' test_processes 1+3

@@ -6,6 +6,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 [ -d client/node_modules ] || npm ci --ignore-scripts --prefix client
 cargo build --workspace --all-features --examples --bins
-node --test --test-concurrency=2 "$@" tests/browser/{editor,protocols}.test.mjs
-# These measure time, too.
-node --test --test-concurrency=1 "$@" tests/browser/{feed,page}.test.mjs
+node --test --test-concurrency=2 "$@" tests/browser/{protocols,looks,editor,page,feed}.test.mjs
+# What measures time has the machine for itself.
+node --test "$@" tests/browser/speed.test.mjs

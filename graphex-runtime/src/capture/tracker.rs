@@ -237,11 +237,12 @@ impl Tracker {
 
     #[cfg(feature = "diesel-async")]
     fn watch(&self, ticket: Ticket) -> Committing {
-        if self.is_awaited {
-            Committing::watched(ticket, self.hub.commit_time())
-        } else {
-            Committing::Blocking(ticket)
+        if !self.is_awaited {
+            return Committing::Blocking(ticket);
         }
+        self.hub
+            .watch(ticket)
+            .map_or_else(Committing::Blocking, Committing::Watched)
     }
 
     #[cfg(not(feature = "diesel-async"))]

@@ -10,6 +10,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::backlog::Backlog;
 use super::budget::Budgets;
 use super::channels::{ChannelState, Channels, Role};
+#[cfg(feature = "diesel-async")]
+use super::commits::Commits;
 use super::drain::Drain;
 use super::holdings::Holdings;
 use super::lane::Lane;
@@ -71,8 +73,10 @@ pub(super) struct Engine {
     pub(super) archive: Archive,
     pub(super) written: Written,
     pub(super) snapshots: Snapshots,
-    /// Tasks that work off backlogs, or let subscribers catch up.
+    /// Tasks that work off backlogs, let subscribers catch up, or watch commits.
     beside: Mutex<JoinSet<()>>,
+    #[cfg(feature = "diesel-async")]
+    pub(super) commits: Commits,
     pub(super) counters: Arc<Counters>,
     pub(crate) log_limits: LogLimits,
     pub(super) measures: Measures,
@@ -138,6 +142,8 @@ impl Engine {
                 written: Written::default(),
                 snapshots: Snapshots::default(),
                 beside: Mutex::default(),
+                #[cfg(feature = "diesel-async")]
+                commits: Commits::default(),
                 holdings: Holdings::new(&limits),
                 bounds: Arc::new(Bounds::new(&limits)),
                 drain: Arc::default(),

@@ -16,6 +16,8 @@ mod catch_up;
 mod channel;
 mod channels;
 mod clock;
+#[cfg(feature = "diesel-async")]
+mod commits;
 mod cost;
 mod delivery;
 mod drain;
@@ -89,6 +91,8 @@ pub(crate) use channel::Subscription;
 pub use channels::ChannelId;
 #[cfg(feature = "axum")]
 pub(crate) use channels::secret;
+#[cfg(feature = "diesel-async")]
+pub(crate) use commits::WatchedCommit;
 #[cfg(feature = "axum")]
 pub(crate) use drain::Present;
 pub use explain::{Explained, Explanation, Reason, Term, TermKind};
