@@ -2,12 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../awaited.rs"]
+mod awaited_database;
 #[path = "../../capture/mod.rs"]
 mod capture;
 #[path = "../../capture/awaited/mod.rs"]
 mod cases;
-#[path = "../awaited.rs"]
-mod database;
 #[path = "../../dice/mod.rs"]
 mod dice;
 #[path = "../../proof/mod.rs"]
@@ -18,9 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use awaited_database::{connect, enter, hold_session, open, wait_for_session};
 use capture::{Listener, Note, created, notes, resync};
 use cases::{attached, ids, insert};
-use database::{connect, enter, hold_session, open, wait_for_session};
 use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
 use diesel::result::Error;
