@@ -1,13 +1,8 @@
 //! What reaches subscribers of transactions on PostgreSQL, case by case.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../../capture/mod.rs"]
-mod capture;
-
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use capture::{Feed, Note, created, notes};
+use crate::capture::{Feed, Note, created, notes};
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};

@@ -1,10 +1,8 @@
 //! What PostgreSQL's triggers log of a row is the row, whatever the settings of who writes it.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../../read_back/mod.rs"]
-mod read_back;
-
+use crate::read_back::{
+    assert_had_back, dates, doubles, floats, instants, json, local, logged, sample, texts, times,
+};
 use bigdecimal::BigDecimal;
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, Timelike as _, Utc};
 use diesel::connection::SimpleConnection as _;
@@ -18,9 +16,6 @@ use graphex::{Database, ModelType, Value};
 use graphex_postgres_tests::connect;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use read_back::{
-    assert_had_back, dates, doubles, floats, instants, json, local, logged, sample, texts, times,
-};
 use rust_decimal::Decimal;
 use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
@@ -61,8 +56,8 @@ logged! {
         maybe_json: Option<serde_json::Value> => Nullable<Json>, "json", prop::option::of(json());
         jsonb: serde_json::Value => Jsonb, "jsonb not null", json();
         maybe_jsonb: Option<serde_json::Value> => Nullable<Jsonb>, "jsonb", prop::option::of(json());
-        mood: Mood => crate::MoodSql, "mood not null", any::<bool>().prop_map(Mood);
-        maybe_mood: Option<Mood> => Nullable<crate::MoodSql>, "mood", any::<Option<bool>>().prop_map(|mood| mood.map(Mood));
+        mood: Mood => crate::logged_rows::MoodSql, "mood not null", any::<bool>().prop_map(Mood);
+        maybe_mood: Option<Mood> => Nullable<crate::logged_rows::MoodSql>, "mood", any::<Option<bool>>().prop_map(|mood| mood.map(Mood));
     }
 }
 
@@ -98,7 +93,7 @@ logged! {
         json: Vec<serde_json::Value> => Array<Jsonb>, "jsonb[] not null", list(json());
         dates: Vec<NaiveDate> => Array<Date>, "date[] not null", list(dates());
         instants: Vec<DateTime<Utc>> => Array<Timestamptz>, "timestamptz[] not null", list(far(local()).prop_map(|it| it.and_utc()));
-        moods: Vec<Mood> => Array<crate::MoodSql>, "mood[] not null", list(any::<bool>().prop_map(Mood));
+        moods: Vec<Mood> => Array<crate::logged_rows::MoodSql>, "mood[] not null", list(any::<bool>().prop_map(Mood));
     }
 }
 

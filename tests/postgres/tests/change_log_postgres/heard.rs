@@ -1,25 +1,16 @@
 //! The change log of PostgreSQL: who is heard, what is kept, and what is told at the start.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../../change_log/mod.rs"]
-mod change_log;
-#[path = "change_log/model.rs"]
-mod model;
-#[path = "../../change_log/replica.rs"]
-mod replica;
-
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use change_log::{Feed, Note, note, notes};
+use crate::change_log::{Feed, Note, note, notes};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use graphex::__private::{RawLog, RawRead};
 use graphex::{BroadcastDsl as _, ChangeLog, Cursor, LogSchema, ModelType, Problem};
 
-use model::Database;
-use replica::Replica;
+use crate::model::Database;
+use crate::replica::Replica;
 
 const NOTES: &str = "CREATE TABLE notes (id bigint PRIMARY KEY, text text NOT NULL)";
 

@@ -1,13 +1,8 @@
 //! Writers that compete for rows: subscribers are told in the order of the commits.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../../capture/mod.rs"]
-mod capture;
-
 use std::sync::Barrier;
 
-use capture::{Feed, Note, notes};
+use crate::capture::{Feed, Note, notes};
 use diesel::prelude::*;
 use graphex::BroadcastDsl as _;
 use graphex_postgres_tests::connect;

@@ -1,7 +1,5 @@
 //! Values at the edge of their types: what is written without `.broadcast()` is written with it.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::pin::pin;
 use std::time::Duration;
 

@@ -1,14 +1,9 @@
 //! Upserts into partitioned tables and views, of which PostgreSQL returns no system columns: what
 //! works without `.broadcast()` works with it, and created rows and updated rows are told apart.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../../capture/mod.rs"]
-mod capture;
-
 use std::sync::{Arc, Mutex};
 
-use capture::{Feed, Listener, Note, Told, created, deleted, notes, updated};
+use crate::capture::{Feed, Listener, Note, Told, created, deleted, notes, updated};
 use diesel::connection::{InstrumentationEvent, SimpleConnection as _};
 use diesel::prelude::*;
 use diesel::upsert::excluded;

@@ -1,26 +1,13 @@
 //! What is captured on PostgreSQL through diesel-async.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../awaited.rs"]
-mod awaited_database;
-#[path = "../../capture/mod.rs"]
-mod capture;
-#[path = "../../capture/awaited/mod.rs"]
-mod cases;
-#[path = "../../dice/mod.rs"]
-mod dice;
-#[path = "../../proof/mod.rs"]
-mod proof;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use awaited_database::{connect, enter, hold_session, open, wait_for_session};
-use capture::{Listener, Note, created, notes, resync};
-use cases::{attached, ids, insert};
+use crate::awaited::{attached, ids, insert};
+use crate::awaited_database::{connect, enter, hold_session, open, wait_for_session};
+use crate::capture::{Listener, Note, created, notes, resync};
 use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
 use diesel::result::Error;

@@ -1,24 +1,15 @@
 //! Writers that know nothing of graphex, and a subscriber that is told of what they write.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../../change_log/mod.rs"]
-mod change_log;
-#[path = "change_log/model.rs"]
-mod model;
-#[path = "../../change_log/replica.rs"]
-mod replica;
-
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use change_log::{Feed, Note};
+use crate::change_log::{Feed, Note};
+use crate::model::Database;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use graphex::{ChangeLog, LogSchema};
-use model::Database;
 use sqlx::Connection as _;
 
 fn notes(name: &str) -> (Database, Feed) {

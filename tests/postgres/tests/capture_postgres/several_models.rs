@@ -1,7 +1,5 @@
 //! Upserts tell several models of one table alike.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;

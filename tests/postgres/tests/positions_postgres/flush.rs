@@ -1,26 +1,14 @@
 //! `Hub::flush` over PostgreSQL's log: all that was committed before, whoever wrote it, and nothing else
 //! is waited for.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../store.rs"]
-mod database;
-#[path = "../../harness/mod.rs"]
-mod harness;
-#[path = "../../logged/mod.rs"]
-mod logged;
-#[path = "../../proof/mod.rs"]
-mod proof;
-#[path = "../../streams/mod.rs"]
-mod streams;
-
+use crate::proof;
 use std::time::Duration;
 
+use crate::logged::{Draft, Note, Query, Store, Subscription};
 use async_graphql::{EmptyMutation, Request};
 use diesel::connection::SimpleConnection as _;
 use graphex::Channel;
 use graphex::prelude::*;
-use logged::{Draft, Note, Query, Store, Subscription};
 
 /// Rows of one transaction.
 const ROWS: i64 = 500;

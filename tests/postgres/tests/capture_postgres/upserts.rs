@@ -1,11 +1,6 @@
 //! Upserts on PostgreSQL: created rows and updated rows are told apart.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../../capture/mod.rs"]
-mod capture;
-
-use capture::{Feed, Note, created, deleted, notes, updated};
+use crate::capture::{Feed, Note, created, deleted, notes, updated};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use graphex::BroadcastDsl as _;
