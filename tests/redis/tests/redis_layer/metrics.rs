@@ -1,7 +1,5 @@
 //! The metrics of the layer, checked against what a test did to Redis.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::Duration;
 
 use futures_util::StreamExt as _;

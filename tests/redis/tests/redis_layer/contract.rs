@@ -1,12 +1,9 @@
 //! The contract of the layers (`graphex-runtime/src/layer/mod.rs`): the same cases for each.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use graphex::redis::RedisLayer;
 use graphex::{Hub, HubBuilder, Limits};
 use graphex_redis_tests::{Message, Node, Note, cluster_urls, prefix, redis_url};
 
-#[path = "contract/cases.rs"]
 mod cases;
 
 /// Nodes of one service. Where there is but one process, all are the same.

@@ -1,13 +1,7 @@
 //! What Redis does not take: a message costs its stream one `resync` and nobody else anything, and a
 //! topic its own subscriptions.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout
-)]
+#![allow(clippy::print_stdout)]
 
 use std::time::{Duration, Instant};
 

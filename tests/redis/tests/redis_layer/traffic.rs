@@ -1,12 +1,6 @@
 //! What goes over Redis, as Redis itself counts it, and what nodes make of what they do not know.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout
-)]
+#![allow(clippy::print_stdout)]
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -282,7 +276,7 @@ async fn killed_processes_leave_nothing_in_redis() {
     let (mut processes, mut ids) = (Vec::new(), Vec::new());
     for _ in 0..3 {
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "one_process_of_several", "--nocapture"])
+            .args(["--exact", "traffic::one_process_of_several", "--nocapture"])
             .env(PROCESS, format!("{} {prefix}", redis.url()))
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -1,7 +1,5 @@
 //! The end of a right in every process.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::time::{Duration, Instant, SystemTime};
 
 use graphex::redis::RedisLayer;
