@@ -22,7 +22,7 @@ fn main() {
     println!("                    GRAPHEX_REDIS_CLUSTER_URLS=redis://host:1/,redis://host:2/ \\");
     println!("                        cargo test --package graphex-redis-tests");
     println!("    processes:      GRAPHEX_REDIS_URL=redis://host/ GRAPHEX_PROCESSES=2+1 \\");
-    println!("                        cargo test --features redis --test two_channel --test chat");
+    println!("                        cargo test --features redis --test protocols two_channel::");
     println!("    npm clients:    (cd tests/clients && npm ci) && cargo build --example chat");
     println!("                    GRAPHEX_CHAT=$PWD/target/debug/examples/chat \\");
     println!("                        cargo test --package graphex-client-tests");

@@ -12,22 +12,38 @@ changed() {
     git ls-files --others --exclude-standard
 }
 
-# The test programs that changed, and those of which a module did.
+# A test program is a file in a directory `tests`, or a directory there that has a `main.rs`.
+program_of() {
+    local file=$1
+    [ "$(basename "$file")" != main.rs ] || file=$(dirname "$file")
+    basename "$file" .rs
+}
+
+# programs_with <file below tests/>: those that it is a part of.
+programs_with() {
+    local directory name user
+    directory=$(dirname "$1") name=$(basename "$1")
+    case $1 in
+    tests/ui/ui.rs) echo ui && return ;;
+    tests/*.sh) return ;;
+    esac
+    [ "$(basename "$directory")" != tests ] || { program_of "$name" && return; }
+    while [ "$directory" != tests ]; do
+        [ ! -e "$directory/main.rs" ] || { program_of "$directory/main.rs" && return; }
+        directory=$(dirname "$directory")
+    done
+    # A module that programs share, by itself or with others of its directory.
+    directory=$(basename "$(dirname "$1")")
+    while read -r user; do program_of "$user"; done < <(
+        grep -rlE "^(mod $directory;|#\[path = \"(([^\"]*/)?$directory/[^\"]*|[./]*$name)\")" \
+            --include '*.rs' tests
+    )
+}
+
+# The test programs that changed.
 tests=()
 while read -r file; do
-    [ -e "$file" ] || continue
-    case $file in
-    tests/*/tests/*/*) tests+=("$(cut -d / -f 4 <<<"$file")") ;;
-    tests/*/tests/*.rs) tests+=("$(basename "$file" .rs)") ;;
-    tests/ui/ui.rs) tests+=(ui) ;;
-    tests/*/*.rs)
-        module=$(cut -d / -f 2 <<<"$file")
-        while read -r user; do tests+=("$(basename "$user" .rs)"); done < <(
-            grep -lE "^(mod $module;|#\[path = \"(../../)?$module/)" tests/*.rs tests/*/tests/*.rs
-        )
-        ;;
-    tests/*.rs) tests+=("$(basename "$file" .rs)") ;;
-    esac
+    [[ $file != tests/* || ! -e $file ]] || mapfile -t -O ${#tests[@]} tests < <(programs_with "$file")
 done < <(changed | sort -u)
 mapfile -t tests < <(printf '%s\n' "${tests[@]}" | sort -u | sed '/^$/d; s/^/--test=/')
 

@@ -85,6 +85,19 @@ test_with() {
     cargo test "$@" 2>&1 | tee -a "$tested"
 }
 
+# test_of <modules> <arguments of cargo test...>: the tests of these modules, of which each has to have some.
+test_of() {
+    local modules module said
+    read -ra modules <<<"$1"
+    shift
+    said=$(mktemp "$target/tests.XXXXXX")
+    test_with "$@" -- "${modules[@]/%/::}" | tee "$said"
+    for module in "${modules[@]}"; do
+        grep -q "^test $module::.* ok$" "$said" || fail "no test of \`$module\` ran"
+    done
+    rm "$said"
+}
+
 # The test programs of a package, or of all others.
 programs() {
     cargo metadata --no-deps --format-version 1 | python3 -c '
@@ -105,7 +118,7 @@ test_everything() {
     local own servers
     mapfile -t own < <(programs graphex)
     mapfile -t servers < <(programs others | grep -vxF "$(printf '%s\n' "${alone[@]}")")
-    [ ${#own[@]} -gt 50 ] && [ ${#servers[@]} -gt 20 ] || fail 'the test programs are not to be found'
+    [ ${#own[@]} -gt 15 ] && [ ${#servers[@]} -gt 10 ] || fail 'the test programs are not to be found'
     lane cargo test "${everything[@]}" "${servers[@]/#/--test=}"
     lane cargo test "${everything[@]}" --lib --bins --examples "${own[@]/#/--test=}"
     join_lanes
@@ -430,13 +443,17 @@ test_without_features() {
 # `serialize_data`, the commands and the examples of the documentation.
 test_default_features() {
     test_with "${crates[@]}" "${dependencies[@]}" --doc
-    GRAPHEX_CHAT='' test_with "${crates[@]}" "${dependencies[@]}" --lib --test two_channel --test capture_sqlite_attach --test chat
+    test_of 'two_channel attach' "${crates[@]}" "${dependencies[@]}" --test protocols --test capture_sqlite
+    GRAPHEX_CHAT='' test_with "${crates[@]}" "${dependencies[@]}" --lib --test chat
 }
 
 # The end-to-end tests, with more than one process: so many answer HTTP, so many have WebSockets.
 test_processes() {
-    local tests=(two_channel filters http limits no_such_faults every_protocol chat)
-    GRAPHEX_PROCESSES=$1 RUST_TEST_THREADS=4 test_with "${everything[@]}" "${tests[@]/#/--test=}"
+    local ends=(two_channel filters http limits no_such_faults every_protocol)
+    export GRAPHEX_PROCESSES=$1 RUST_TEST_THREADS=4
+    test_of "${ends[*]}" "${everything[@]}" --test protocols --test subscriptions
+    test_with "${everything[@]}" --test chat
+    unset GRAPHEX_PROCESSES RUST_TEST_THREADS
 }
 
 # Figures to read, not to pass: what else the machine does decides too much.

@@ -8,8 +8,8 @@ use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use graphex::{AttachError, BroadcastDsl as _, CaptureError, Hub};
 
 use super::{attached, ids, insert};
+use crate::awaited_database::{Conn, connect, url};
 use crate::capture::{Listener, Note, created, notes};
-use crate::database::{Conn, connect, url};
 
 pub(super) fn capture_error(outcome: QueryResult<Note>) -> CaptureError {
     match outcome {

@@ -8,8 +8,8 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection as _, RunQueryDsl};
 
 use super::{attached, ids, insert, rollback};
+use crate::awaited_database::{Conn, connect, hold_session, open, wait_for_session};
 use crate::capture::{Listener, created, notes, resync};
-use crate::database::{Conn, connect, hold_session, open, wait_for_session};
 use crate::dice::Dice;
 use crate::proof;
 

@@ -11,8 +11,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use graphex::BroadcastDsl as _;
 
+use crate::awaited_database::{Conn, connect};
 use crate::capture::{Listener, Note, notes};
-use crate::database::{Conn, connect};
 
 /// An attached connection to an empty table, and who is told.
 pub(crate) async fn attached(name: &str) -> (Conn, Listener) {

@@ -6,8 +6,8 @@ use diesel_async::{AsyncConnection as _, RunQueryDsl, SimpleAsyncConnection as _
 use graphex::BroadcastDsl as _;
 
 use super::{attached, ids};
+use crate::awaited_database::{Conn, PUT_UPDATES, put};
 use crate::capture::{Listener, Note, created, deleted, notes, resync, updated};
-use crate::database::{Conn, PUT_UPDATES, put};
 
 /// The same with some notes.
 async fn with_notes(name: &str, ids: std::ops::Range<i64>) -> (Conn, Listener) {

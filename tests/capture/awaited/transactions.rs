@@ -6,8 +6,8 @@ use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection as _, Tra
 use graphex::BroadcastDsl as _;
 
 use super::{attached, ids, insert, rollback};
+use crate::awaited_database::{ABORTS_ON_ERROR, Conn, DEFERRED};
 use crate::capture::{created, deleted, notes, updated};
-use crate::database::{ABORTS_ON_ERROR, Conn, DEFERRED};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_by_itself_is_told_at_once() {

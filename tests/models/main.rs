@@ -1,0 +1,8 @@
+//! Models and fields as the derives make them, down to the schema that clients see.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod enums;
+mod lookup;
+mod newtypes;
+mod schema;

@@ -1,0 +1,13 @@
+//! The change log of PostgreSQL: who is heard, what is kept, and what is told at the start.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../../change_log/mod.rs"]
+mod change_log;
+#[path = "../change_log/model.rs"]
+mod model;
+#[path = "../../../change_log/replica.rs"]
+mod replica;
+
+mod heard;
+mod writers;
