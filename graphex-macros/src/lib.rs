@@ -103,7 +103,7 @@ use crate::error::Errors;
 ///   implemented. The other way round, `Scoped` is implemented without this key: E0119,
 ///   conflicting implementations.
 /// * `index_fields(tenant, room)`: what changes are routed by. A subscriber whose scope pins them
-///   all hears of no other rows, at no cost.
+///   all is sent no other rows, at no cost.
 ///   *Errors*: no `scope`; a field that is not in the scope; an unknown, repeated or `opaque` field.
 /// * `authorize`: who may subscribe at all. The struct implements `Authorized`.
 ///   *Errors*: a value; `Authorized` is not implemented, or implemented without this key (E0119).

@@ -155,7 +155,7 @@ pub struct Change {
     pub position: Option<u64>,
     /// Whether [`Hub::publish`](crate::Hub::publish) told it, not what was captured.
     pub published: bool,
-    /// When this process had it committed, or heard of it.
+    /// When this process had it committed, or received it.
     pub(crate) received: Stamp,
 }
 

@@ -188,9 +188,9 @@ pub struct Limits {
     /// [`Stats::changes_lost`](crate::Stats::changes_lost) and logged, and every subscription of
     /// the stream is told that it may have missed changes. Default: 65,536.
     pub publisher_queue: usize,
-    /// Time in which the end of a `COMMIT` is heard on a connection of diesel-async's, whose future may
+    /// Time in which the result of a `COMMIT` comes on a connection of diesel-async's, whose future may
     /// have been dropped. After it all subscribers of what was changed are told to load again; and again,
-    /// if it is heard later that it took place. Where it is known that nobody will hear the end, they
+    /// if it turns out later that it took place. Where it is known that the result will not come, they
     /// are told at once, and once more after this time. Default: 10 s.
     pub commit_time: Duration,
     /// Time that a layer has for confirming that a process listens to the topics of a new

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};
 use futures_util::FutureExt as _;
 use graphex::prelude::*;
-use graphex::testing::{Client, Faults, Subscriber, tell_uncommitted, uncommitted};
+use graphex::testing::{Client, Faults, Subscriber, publish_uncommitted, uncommitted};
 use graphex::{CloseReason, Event, HubBuilder, TypedChange};
 use serde_json::json;
 
@@ -251,8 +251,8 @@ async fn a_test_transaction_says_what_it_would_tell() {
     assert_eq!(changes[1].get::<String>("text").unwrap(), "message 2");
     // Nobody is told, until the test wants it.
     all.receives_nothing().await;
-    assert_eq!(tell_uncommitted(&mut conn).unwrap(), 3);
-    assert_eq!(tell_uncommitted(&mut conn).unwrap(), 0);
+    assert_eq!(publish_uncommitted(&mut conn).unwrap(), 3);
+    assert_eq!(publish_uncommitted(&mut conn).unwrap(), 0);
     for (action, id) in [("CREATE", "1"), ("CREATE", "2"), ("DELETE", "1")] {
         all.receives(json!({"action": action, "id": id})).await;
     }
@@ -292,7 +292,7 @@ async fn a_pool_whose_connections_are_in_test_transactions_says_it_too() {
 fn who_is_not_attached_would_tell_nothing() {
     let mut conn = SqliteConnection::establish(":memory:").unwrap();
     assert!(uncommitted::<Message, _>(&mut conn).unwrap().is_empty());
-    assert_eq!(tell_uncommitted(&mut conn).unwrap(), 0);
+    assert_eq!(publish_uncommitted(&mut conn).unwrap(), 0);
 }
 
 #[tokio::test]
@@ -326,10 +326,10 @@ async fn faults_lose_repeat_and_delay_on_purpose() {
     // What comes before the gap is taken is part of it.
     all.receives(json!({"action": "RESYNC"})).await;
     all.receives_nothing().await;
-    faults.forget(1);
+    faults.lose_silently(1);
     (3..=4).for_each(publish);
     all.receives(json!({"id": "4"})).await;
-    faults.repeat(1);
+    faults.duplicate(1);
     (5..=6).for_each(publish);
     for id in ["5", "5", "6"] {
         all.receives(json!({"id": id})).await;
@@ -354,12 +354,12 @@ async fn a_layer_that_is_held_or_away_lets_nothing_pass() {
     faults.release();
     all.receives(json!({"id": "1"})).await;
     assert_eq!(listener.take_ready().len(), 1);
-    faults.go_away();
+    faults.disconnect();
     assert!(!hub.ready());
     assert!(hub.subscribe::<Message>().await.is_err());
     publish(2);
     assert!(hub.flush().now_or_never().is_none());
-    faults.come_back();
+    faults.reconnect();
     assert!(hub.ready());
     all.receives(json!({"action": "RESYNC"})).await;
     let heard = listener.take_ready();

@@ -7,16 +7,16 @@ use crate::hub::WatchedCommit;
 /// The place of a transaction whose `COMMIT` runs.
 #[derive(Debug)]
 pub(super) enum Committing {
-    /// On a connection of Diesel's: its end is heard.
+    /// On a connection of Diesel's: its result comes.
     Blocking(Ticket),
-    /// On one of diesel-async's: its future may be dropped, of which nobody hears while the
+    /// On one of diesel-async's: its future may be dropped, without a sign while the
     /// connection lies in a pool.
     #[cfg(feature = "diesel-async")]
     Watched(WatchedCommit),
 }
 
 impl Committing {
-    /// The place, when the end is heard.
+    /// The place, when the result has come.
     pub(super) fn end(self) -> Option<Ticket> {
         match self {
             Self::Blocking(ticket) => Some(ticket),

@@ -23,9 +23,9 @@ pub enum AttachError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {
-    /// No hub listens to this connection.
+    /// The connection is not attached to a hub.
     #[error(
-        "nobody would hear of this change of `{model}`: the connection is not attached to a \
+        "nobody would be told of this change of `{model}`: the connection is not attached to a \
          hub; call `hub.attach(&mut conn)` once, or build the pool with `hub.customizer()` (one of \
          diesel-async's with `hub.manager_config()`)"
     )]

@@ -2,7 +2,7 @@
 //!
 //! [`Hub::attach`] puts a tracker on a connection, as its Diesel instrumentation;
 //! [`broadcast`](BroadcastDsl::broadcast) wraps a statement so that the rows it changes are read
-//! back with `RETURNING` and handed to the tracker. The tracker hears `BEGIN`, `COMMIT`,
+//! back with `RETURNING` and handed to the tracker. The tracker sees `BEGIN`, `COMMIT`,
 //! `SAVEPOINT` and `ROLLBACK` from Diesel and publishes what has been committed, when it has
 //! been: plain `conn.transaction(…)` needs no wrapper.
 
@@ -38,7 +38,7 @@ pub use error::{AttachError, CaptureError};
 pub use generic::{BroadcastQuery, BroadcastStatement};
 pub use pool::HubCustomizer;
 #[cfg(feature = "testing")]
-pub use rehearsal::{tell_uncommitted, uncommitted};
+pub use rehearsal::{publish_uncommitted, uncommitted};
 
 use way::Attach;
 
@@ -105,10 +105,10 @@ use crate::hub::Hub;
 /// Of a model with a change log only the log tells: `.broadcast()` checks and returns the same, and
 /// makes the log be read at once.
 ///
-/// What is not heard of:
+/// What is not captured:
 ///
 /// * Writes without `.broadcast()`, by triggers, by `ON DELETE CASCADE` and by other processes.
-///   Use [`Hub::publish`], or a [`ChangeLog`](crate::ChangeLog), which hears all of them.
+///   Use [`Hub::publish`], or a [`ChangeLog`](crate::ChangeLog), which has all of them.
 /// * `COMMIT`, `SAVEPOINT` and `ROLLBACK` as SQL text through `sql_query` or `batch_execute` within a
 ///   transaction of Diesel's, `PREPARE TRANSACTION` and its `COMMIT PREPARED`, and what SQLite does for `ON CONFLICT ROLLBACK` and `ON CONFLICT FAIL`.
 ///   Use Diesel's transactions.
@@ -121,7 +121,7 @@ use crate::hub::Hub;
 /// for something else, with `returning`, gets that. So is one that cannot be read as what was asked for, when
 /// that error is ignored and the transaction commits, and a `COMMIT` during which the connection broke.
 impl Hub {
-    /// Hears of the changes that `.broadcast()` statements make on this connection, once for
+    /// Captures the changes that `.broadcast()` statements make on this connection, once for
     /// the connection's life. An instrumentation that came from Diesel's
     /// [`set_default_instrumentation`](diesel::connection::set_default_instrumentation) is kept
     /// as a new one from there. Attaching twice changes nothing.

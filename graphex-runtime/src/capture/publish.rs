@@ -55,7 +55,7 @@ impl Hub {
     /// # Errors
     ///
     /// A [`CaptureError`]: the connection is not attached to this hub, the hub does not know the
-    /// model, or a transaction is open that was begun as SQL text, whose end nobody hears.
+    /// model, or a transaction is open that was begun as SQL text, whose end is not seen.
     pub fn publish_on_commit<M: ModelType, C: Connection>(
         &self,
         conn: &mut C,

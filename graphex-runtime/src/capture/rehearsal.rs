@@ -1,4 +1,4 @@
-//! What a transaction that is never committed would have told, for tests.
+//! What a transaction that is never committed would have published, for tests.
 
 use diesel::connection::Connection;
 
@@ -7,11 +7,11 @@ use super::tracker::Tracker;
 use crate::hub::TypedChange;
 use crate::model::ModelType;
 
-/// What the open transaction of an attached connection would tell of `M` if it were committed now,
+/// What the open transaction of an attached connection would publish of `M` if it were committed now,
 /// in order: for tests that write in [`begin_test_transaction`] and are rolled back.
 ///
 /// What an open savepoint has written is not part of it yet, and what was rolled back is none any
-/// more. A connection that is not attached tells nothing.
+/// more. A connection that is not attached publishes nothing.
 ///
 /// ```
 /// use diesel::prelude::*;
@@ -37,9 +37,9 @@ use crate::model::ModelType;
 ///     .values(messages::text.eq("hi"))
 ///     .broadcast()
 ///     .execute(&mut conn)?;
-/// let told = testing::uncommitted::<Message, _>(&mut conn)?;
-/// assert_eq!(told[0].action(), Action::Create);
-/// assert_eq!(told[0].get::<String>("text")?, "hi");
+/// let changes = testing::uncommitted::<Message, _>(&mut conn)?;
+/// assert_eq!(changes[0].action(), Action::Create);
+/// assert_eq!(changes[0].get::<String>("text")?, "hi");
 /// # Ok(()) }
 /// ```
 ///
@@ -55,21 +55,21 @@ pub fn uncommitted<M: ModelType, C: Connection>(
     let Some(tracker) = Tracker::among(conn.instrumentation()) else {
         return Ok(Vec::new());
     };
-    let changes = tracker.to_be_told();
+    let changes = tracker.to_be_published();
     let of_model = changes.filter(|change| change.model.stream == M::MODEL.stream);
     Ok(of_model
         .map(|change| TypedChange::of(change.clone()))
         .collect())
 }
 
-/// Tells subscribers now what the open transaction of an attached connection would tell if it were
-/// committed: a test in a test transaction sees who hears of it. How many changes these are; they
-/// are told no second time, and no longer among those of [`uncommitted`].
+/// Publishes now what the open transaction of an attached connection would publish if it were
+/// committed: a test in a test transaction sees who receives it. How many changes these are; they
+/// are published no second time, and no longer among those of [`uncommitted`].
 ///
 /// # Errors
 ///
 /// When the transaction manager of the connection is in an error.
-pub fn tell_uncommitted<C: Connection>(conn: &mut C) -> diesel::QueryResult<usize> {
+pub fn publish_uncommitted<C: Connection>(conn: &mut C) -> diesel::QueryResult<usize> {
     depth(conn)?;
-    Ok(Tracker::among(conn.instrumentation()).map_or(0, Tracker::tell_now))
+    Ok(Tracker::among(conn.instrumentation()).map_or(0, Tracker::publish_now))
 }

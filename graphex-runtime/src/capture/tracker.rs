@@ -1,4 +1,4 @@
-//! The instrumentation that hears of a connection's commits.
+//! The instrumentation that follows a connection's commits.
 
 use std::fmt;
 
@@ -28,8 +28,8 @@ pub(super) struct Tracker {
     raw: RawTransactions,
     /// By what the rows of an upsert are told apart.
     pub(super) evidence: Known,
-    /// Whether it was said that a test transaction publishes nothing.
-    is_test_told: bool,
+    /// Whether the log has the warning that a test transaction publishes nothing.
+    is_test_warned: bool,
     inner: Kept,
 }
 
@@ -52,7 +52,7 @@ impl Tracker {
             is_awaited: false,
             raw: RawTransactions::default(),
             evidence: Known::default(),
-            is_test_told: false,
+            is_test_warned: false,
             inner,
         }
     }
@@ -141,7 +141,7 @@ impl Tracker {
     /// Adds changes made at this transaction depth.
     pub(super) fn record(&mut self, depth: u32, is_test: bool, mut changes: Vec<Change>) {
         if is_test {
-            self.say_that_tests_tell_nothing();
+            self.warn_of_test_transaction();
         } else {
             self.drop_logged(&mut changes);
         }
@@ -161,41 +161,41 @@ impl Tracker {
         changes.retain(|change| change.published || !self.hub.is_logged(change.model));
     }
 
-    fn say_that_tests_tell_nothing(&mut self) {
-        if std::mem::replace(&mut self.is_test_told, true) {
+    fn warn_of_test_transaction(&mut self) {
+        if std::mem::replace(&mut self.is_test_warned, true) {
             return;
         }
         if self.is_awaited {
             tracing::warn!(
-                "a change in a test transaction is told to nobody, for that is never committed"
+                "a change in a test transaction is not published, for that is never committed"
             );
         } else {
             tracing::warn!(
-                "a change in a test transaction is told to nobody, for that is never committed; \
+                "a change in a test transaction is not published, for that is never committed; \
                  graphex's feature `testing` has `testing::uncommitted(&mut conn)` to see what \
-                 would be told, and `testing::tell_uncommitted(&mut conn)` to tell it"
+                 would be published, and `testing::publish_uncommitted(&mut conn)` to publish it"
             );
         }
     }
 
-    /// What the transaction tells if it is committed now.
+    /// What the transaction publishes if it is committed now.
     #[cfg(feature = "testing")]
-    pub(super) fn to_be_told(&self) -> impl Iterator<Item = &Change> {
+    pub(super) fn to_be_published(&self) -> impl Iterator<Item = &Change> {
         self.uncommitted.settled()
     }
 
-    /// Tells it, and how many changes it is.
+    /// Publishes it; how many changes it is.
     #[cfg(feature = "testing")]
-    pub(super) fn tell_now(&mut self) -> usize {
+    pub(super) fn publish_now(&mut self) -> usize {
         let outcome = self.uncommitted.take_settled();
-        let told = outcome.changes.len();
+        let count = outcome.changes.len();
         if !outcome.is_empty() {
             self.hub.reserve(outcome.changes, &outcome.missed).commit();
         }
-        told
+        count
     }
 
-    /// What runs failed after its end was heard: among the rows that it returned.
+    /// What runs failed after its end was reported: among the rows that it returned.
     #[cfg(feature = "diesel-async")]
     pub(super) fn fail(&mut self, error: &Error) {
         if finish_of(error) == Finish::Refused {
@@ -211,7 +211,7 @@ impl Tracker {
         self.raw.give_up();
     }
 
-    /// If a `COMMIT` runs of which nobody will hear the end, for its future was dropped or its
+    /// If a `COMMIT` runs whose result will not come, for its future was dropped or its
     /// connection is: tells so.
     fn doubt(&mut self) {
         let committing = self.committing.take().and_then(Committing::end);
@@ -281,7 +281,7 @@ impl Tracker {
                 self.commits = depth.get() == 1;
                 self.raw.end(depth.get());
                 let mut outcome = self.uncommitted.commit(depth.get());
-                if self.is_test_told {
+                if self.is_test_warned {
                     self.drop_logged(&mut outcome.changes);
                 }
                 if !outcome.is_empty() {

@@ -30,9 +30,9 @@ pub(super) struct Uncommitted {
     /// A transaction's command runs: what state the connection is in, is not known.
     control_runs: bool,
     /// Queries that ran beside the one that aborted the transaction, on a shared connection:
-    /// their ends, which may be heard later, say nothing of its state.
+    /// their ends, which may be reported later, say nothing of its state.
     before_abort: u32,
-    /// Queries of which no end was heard.
+    /// Queries whose end was not reported.
     running: u32,
     /// The depth of the savepoint that the running query releases.
     releasing: Option<u32>,
@@ -92,7 +92,7 @@ impl Uncommitted {
         }
     }
 
-    /// Whether a transaction's command was sent whose end was not heard. On a connection of
+    /// Whether a transaction's command was sent whose end was not reported. On a connection of
     /// Diesel's that is so while it runs only.
     pub(super) fn control_runs(&self) -> bool {
         self.control_runs

@@ -163,7 +163,7 @@ impl ChangeLog {
     }
 
     /// Longest time between two looks at an idle log, where no commit of an attached connection
-    /// causes one: of this process, or of another, which is heard of with the feature `postgres`
+    /// causes one: of this process, or of another, which notifies this one with the feature `postgres`
     /// where the connection is a `PgConnection`. Default: 20 ms on PostgreSQL, where a look costs the server about
     /// 0.05 ms, and 5 ms on SQLite, where it costs some microseconds.
     pub fn poll(mut self, longest: Duration) -> Self {

@@ -1,4 +1,4 @@
-//! What a client asks of the rows it wants to hear of.
+//! What a client asks of the rows it wants to receive.
 
 mod asked;
 mod key;

@@ -1,5 +1,5 @@
-//! `COMMIT`s on connections of diesel-async. Their futures can be dropped, and then nobody hears how
-//! they end: one task of the hub looks after all of them.
+//! `COMMIT`s on connections of diesel-async. Their futures can be dropped, and then their result does
+//! not come: one task of the hub watches all of them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
@@ -106,8 +106,8 @@ impl Drop for Watch {
 }
 
 impl Hub {
-    /// Watches a `COMMIT` that is about to run: when its end is not heard within
-    /// [`Limits::commit_time`](crate::Limits::commit_time) a gap is told, and again when it is heard later.
+    /// Watches a `COMMIT` that is about to run: when its result does not come within
+    /// [`Limits::commit_time`](crate::Limits::commit_time) a gap is told, and again when it comes later.
     /// Outside of a runtime nothing is watched.
     pub(crate) fn watch(&self, ticket: Ticket) -> Result<WatchedCommit, Ticket> {
         if Handle::try_current().is_err() {
@@ -174,10 +174,10 @@ mod tests {
         let (hub, queues) = (hub(), [queue(), queue(), queue(), queue()]);
         let [first, ended, later, last] = &queues;
         let _first = watch(&hub, first);
-        let was_heard = watch(&hub, ended);
+        let ends_in_time = watch(&hub, ended);
         advance(TIME / 2).await;
         let _later = watch(&hub, later);
-        was_heard.end().expect("nobody else takes it").commit();
+        ends_in_time.end().expect("nobody else takes it").commit();
         advance(TIME / 2).await;
         assert!(is_doubted(first).await);
         assert!(!is_doubted(ended).await);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_heard_after_all_is_told_again() {
+    async fn a_result_that_comes_after_all_is_told_again() {
         let (hub, queue) = (hub(), queue());
         let commit = watch(&hub, &queue);
         advance(TIME).await;
@@ -203,11 +203,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_task_watches_thousands_and_forgets_those_that_end() {
         let (hub, queue) = (hub(), queue());
-        let tasks = || {
-            tokio::runtime::Handle::current()
-                .metrics()
-                .num_alive_tasks()
-        };
+        let tasks = || Handle::current().metrics().num_alive_tasks();
         let before = tasks();
         let slow = watch(&hub, &queue);
         for _ in 0..1_000 {
@@ -229,7 +225,7 @@ mod tests {
                 .build()
         };
         let first = runtime().unwrap();
-        let _unheard = first.block_on(async { watch(&hub, &queue) });
+        let _unknown = first.block_on(async { watch(&hub, &queue) });
         drop(first);
         runtime().unwrap().block_on(async {
             let _next = watch(&hub, &queue);

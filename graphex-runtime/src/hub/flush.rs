@@ -10,11 +10,11 @@ use super::Hub;
 /// ends with its runtime they go with it: what stood before them is lost, which is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Flushing {
-    /// Never sent on: the receiver hears that the last is gone.
+    /// Never sent on: the receiver sees that the last is gone.
     _alive: mpsc::Sender<Infallible>,
 }
 
-/// A stand-in, and what hears that all its clones are gone.
+/// A stand-in, and what sees that all its clones are gone.
 pub(super) fn flushing() -> (Flushing, mpsc::Receiver<Infallible>) {
     let (alive, gone) = mpsc::channel(1);
     (Flushing { _alive: alive }, gone)

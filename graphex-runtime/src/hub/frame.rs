@@ -19,7 +19,7 @@ pub(crate) enum Frame {
         cursor: Option<Cursor>,
         /// Of the change, in the log.
         position: Option<u64>,
-        /// When the process heard of the change.
+        /// When the process received the change.
         received: Stamp,
     },
     /// A change itself, for who listens in the process.
@@ -49,7 +49,7 @@ impl Frame {
         }
     }
 
-    /// When the process heard of its change.
+    /// When the process received its change.
     pub(super) fn received(&self) -> Option<Stamp> {
         match self {
             Self::Change { received, .. } => Some(*received),

@@ -40,7 +40,7 @@ impl Inbox for Engine {
     }
 
     fn receive(&self, message: Bytes) {
-        let heard = match wire::open(&message) {
+        let received = match wire::open(&message) {
             Ok((wire::Kind::Revocation, parts)) => {
                 wire::Revocation::read(parts).map(|revocation| self.apply_revocation(&revocation))
             }
@@ -54,7 +54,7 @@ impl Inbox for Engine {
                 return;
             }
         };
-        if heard.is_err() {
+        if received.is_err() {
             self.counters.messages_unreadable.add(1);
         }
     }

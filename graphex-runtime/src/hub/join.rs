@@ -105,7 +105,7 @@ impl Hub {
         let predicate = Predicate::new(scope, id, &subscription.filters);
         // The server's, or a longer one of the client's.
         let throttle = milliseconds(lane.throttle.max(subscription.throttle))
-            // The process hears of everything.
+            // The process receives everything.
             .filter(|_| !projection.is_rows());
         // Topics and plans are built before anything is locked.
         let joins = subscription.actions.iter().map(|&action| {

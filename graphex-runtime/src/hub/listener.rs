@@ -20,7 +20,7 @@ use super::Hub;
 use super::channels::ChannelState;
 use super::frame::{Frame, Waiting};
 
-/// What a [`Listener`] hears.
+/// What a [`Listener`] receives.
 #[non_exhaustive]
 pub enum Event<M> {
     /// A row was changed.
@@ -48,12 +48,12 @@ impl<M> fmt::Debug for Event<M> {
     }
 }
 
-/// Hears of a model's changes in the process; from [`Hub::subscribe`].
+/// Receives a model's changes in the process; from [`Hub::subscribe`].
 ///
 /// It is a [`Stream`], and [`next`](Self::next) needs no trait. Dropped, it has left. It ends when
 /// the channels of the hub are closed for good, which [`Hub::drain`] does not do to it: what is
-/// written until the end of the process is heard.
-#[must_use = "dropped, it hears nothing"]
+/// written until the end of the process is received.
+#[must_use = "dropped, it receives nothing"]
 pub struct Listener<M> {
     hub: Hub,
     channel: Arc<ChannelState>,

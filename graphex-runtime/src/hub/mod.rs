@@ -180,7 +180,7 @@ impl Hub {
         &self.engine.limits
     }
 
-    /// Whether the hub hears its layer and its change log: it is false while Redis or the database
+    /// Whether the hub is connected to its layer and its change log: it is false while Redis or the database
     /// is away, and until Redis has answered for the first time; and from [`drain`](Self::drain)
     /// on. On the in-memory layer and without a change log it is true until then.
     ///

@@ -62,7 +62,7 @@ pub(crate) struct Outbox {
 pub(crate) struct Taken<F> {
     /// In order, each made when it is asked for.
     pub(crate) frames: F,
-    /// When the process heard of the first one's change, which has waited longest.
+    /// When the process received the first one's change, which has waited longest.
     pub(super) received: Option<Stamp>,
     /// Whether it was [notified](Outbox::notify) since it was asked last.
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for transports"))]

@@ -1,4 +1,4 @@
-//! Where a subscription stands, for a client that hears nothing.
+//! Where a subscription stands, for a client that is sent nothing.
 
 use std::sync::Arc;
 

@@ -148,7 +148,7 @@ impl Hub {
             return self.channel(id, identity, model).map(Place::Here);
         };
         self.check_known(model)?;
-        // Its answer needs somebody who hears it.
+        // Its answer needs somebody who receives it.
         self.engine.start();
         Ok(Place::There(Away {
             node,

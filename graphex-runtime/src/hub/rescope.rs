@@ -15,14 +15,14 @@ use crate::error::CloseReason;
 use crate::node::NodeId;
 use crate::wire::Rescoping;
 
-/// A process tells the others again for so long, for those who did not hear the layer.
+/// A process tells the others again for so long, for those that were disconnected.
 const REPEATED: Duration = Duration::from_secs(60);
 /// Time between two times of that.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(10);
 /// Of so many it is known that they have been seen.
 const KNOWN: usize = 10_000;
 
-/// What was told and heard of late.
+/// What was sent and received lately.
 #[derive(Default)]
 pub(super) struct Rescopings {
     numbers: AtomicU64,
@@ -33,7 +33,7 @@ pub(super) struct Rescopings {
 impl Hub {
     /// What an identity may see has changed: `authorize` and `scope` have to be asked anew about its
     /// subscriptions. Its channels are told so and closed, here at once and in every other process as
-    /// soon as that hears of it, and nothing that was queued for them is sent. Its clients connect
+    /// soon as that receives it, and nothing that was queued for them is sent. Its clients connect
     /// again and subscribe again, and with that the hooks are asked.
     ///
     /// Call it when the change is committed: where a user joins a room, or leaves one.
@@ -56,7 +56,7 @@ impl Hub {
     /// # }
     /// ```
     ///
-    /// It returns when the layer has taken it over. Processes that do not hear the layer at the moment
+    /// It returns when the layer has taken it over. Processes that are disconnected at the moment
     /// are told again for a minute, as long as this one lives.
     pub async fn rescope(&self, identity: &Identity) {
         self.engine.start();
@@ -90,7 +90,7 @@ impl Rescopings {
         own.push_back((Instant::now(), rescoping));
     }
 
-    /// Whether this is heard for the first time.
+    /// Whether this is received for the first time.
     fn is_new(&self, number: u64) -> bool {
         let mut seen = lock(&self.seen);
         if seen.contains(&number) {

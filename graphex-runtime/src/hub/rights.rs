@@ -18,7 +18,7 @@ use crate::error::{CloseReason, ConnectError};
 use crate::wire::Revocation;
 
 /// Time between two times that a process tells the others whom it has revoked: those that have
-/// come since, or heard nothing for a while, know it then.
+/// come since, or were disconnected for a while, know it then.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What revocations tell identities apart by.
@@ -191,7 +191,7 @@ impl Rights {
 
 impl Hub {
     /// Ends the right of an identity: its channels are closed, here at once and in every other
-    /// process as soon as that hears of it, whatever waits for them. WebSockets are closed with
+    /// process as soon as that receives it, whatever waits for them. WebSockets are closed with
     /// 4403 and this sentence, streams get it as a last error and end. New channels of it are
     /// refused with the sentence until [`lift`](Self::lift) is called or, where the identity
     /// [expires](Identity::with_expiry), its time is over.
@@ -215,7 +215,7 @@ impl Hub {
     /// ```
     ///
     /// It returns when the layer has taken it over; while Redis is away that takes until it is back.
-    /// Processes that come later, or do not hear the layer at the moment, are told within ten
+    /// Processes that come later, or are disconnected at the moment, are told within ten
     /// seconds, for as long as this process lives. It ends channels, not sessions: what `identity`
     /// and `on_connect` make of a request is yours to say.
     pub async fn revoke(&self, identity: &Identity, reason: impl Into<Arc<str>>) {

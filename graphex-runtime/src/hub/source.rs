@@ -70,7 +70,7 @@ pub(crate) trait Source: Send + Sync {
 pub(crate) struct Opened {
     pub(crate) source: Arc<dyn Source>,
     pub(crate) streams: Vec<&'static str>,
-    /// What connections that write have to run first, so that the source hears everything.
+    /// What connections that write have to run first, so that the source is notified of everything.
     pub(crate) writers_run: Option<&'static str>,
 }
 

@@ -33,7 +33,7 @@ pub struct Stats {
     /// Changes handed to the layer.
     pub changes_published: u64,
     /// Changes dropped because
-    /// [`Limits::publisher_queue`](crate::Limits::publisher_queue) was full, because nobody heard
+    /// [`Limits::publisher_queue`](crate::Limits::publisher_queue) was full, because it is not known
     /// whether they were committed, or because they could not be read. Every subscription of
     /// the stream, in every process, is told that it may have missed changes.
     pub changes_lost: u64,

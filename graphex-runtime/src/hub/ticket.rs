@@ -44,12 +44,12 @@ impl Ticket {
         }
     }
 
-    /// Nobody has heard whether the transaction has committed: who is subscribed to its streams
-    /// is told to load again; and again, if it is heard later that it has.
+    /// Whether the transaction has committed is not known: who is subscribed to its streams
+    /// is told to load again; and again, if it turns out later that it has.
     #[cfg(feature = "diesel")]
     pub(crate) fn doubt(&mut self) {
         tracing::warn!(
-            "whether a transaction committed is not known: the end of its COMMIT was not heard; \
+            "whether a transaction committed is not known: the result of its COMMIT did not come; \
              all subscribers of what it changed are told to load again"
         );
         for (queue, number) in self.places.drain(..) {
@@ -69,12 +69,12 @@ impl Drop for Ticket {
 
 #[cfg(feature = "diesel")]
 impl Hub {
-    /// The time after which a `COMMIT` whose end is not heard has ended, most likely.
+    /// The time after which a `COMMIT` whose result did not come has ended, most likely.
     pub(crate) fn commit_time(&self) -> Duration {
         self.engine.limits.commit_time
     }
 
-    /// Nobody will hear whether this transaction commits: tells so, and once more when it has
+    /// The result of this transaction's `COMMIT` will not come: tells so, and once more when it has
     /// most likely ended in the database, for who has loaded again before.
     pub(crate) fn doubt(&self, mut ticket: Ticket) {
         ticket.doubt();

@@ -1,4 +1,4 @@
-//! A layer within the process that loses, delays and repeats on purpose, for tests.
+//! A layer within the process that loses, delays and duplicates on purpose, for tests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -49,13 +49,13 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     lost: usize,
-    forgotten: usize,
-    repeated: usize,
+    lost_silently: usize,
+    duplicated: usize,
     delay: Duration,
     is_held: bool,
-    is_away: bool,
-    /// Whether it was away, which is not told yet.
-    was_away: bool,
+    is_disconnected: bool,
+    /// Whether it was disconnected and no gap has told so yet.
+    was_disconnected: bool,
 }
 
 /// What becomes of a change.
@@ -63,7 +63,7 @@ enum Fate {
     Arrives,
     ArrivesTwice,
     IsLost,
-    IsForgotten,
+    IsLostSilently,
 }
 
 impl Faults {
@@ -81,13 +81,13 @@ impl Faults {
 
     /// So many of the next changes are lost and nobody is told, as when a process is killed between
     /// a commit and the publishing of it.
-    pub fn forget(&self, changes: usize) {
-        self.0.lock().forgotten += changes;
+    pub fn lose_silently(&self, changes: usize) {
+        self.0.lock().lost_silently += changes;
     }
 
-    /// So many of the next changes come twice, as when they are published twice.
-    pub fn repeat(&self, changes: usize) {
-        self.0.lock().repeated += changes;
+    /// So many of the next changes arrive twice, as when they are published twice.
+    pub fn duplicate(&self, changes: usize) {
+        self.0.lock().duplicated += changes;
     }
 
     /// Each change from now on is so long on its way, by tokio's clock.
@@ -107,17 +107,17 @@ impl Faults {
         self.0.changed.notify_waiters();
     }
 
-    /// The layer is away, as Redis may be: the hub is not ready, nobody can subscribe, and nothing
-    /// arrives until [`come_back`](Self::come_back).
-    pub fn go_away(&self) {
-        self.0.lock().is_away = true;
+    /// The layer is disconnected, as that of Redis may be: the hub is not ready, nobody can subscribe, and nothing
+    /// arrives until [`reconnect`](Self::reconnect).
+    pub fn disconnect(&self) {
+        self.0.lock().is_disconnected = true;
     }
 
-    /// The layer is there again: what was published meanwhile arrives, after all streams are told of
+    /// The layer is connected again: what was published meanwhile arrives, after all streams are told of
     /// a gap, of which it may be part.
-    pub fn come_back(&self) {
+    pub fn reconnect(&self) {
         let mut state = self.0.lock();
-        state.was_away |= std::mem::take(&mut state.is_away);
+        state.was_disconnected |= std::mem::take(&mut state.is_disconnected);
         drop(state);
         self.0.changed.notify_waiters();
     }
@@ -131,7 +131,7 @@ impl Shared {
 
     fn holds(&self) -> bool {
         let state = self.lock();
-        state.is_held || state.is_away
+        state.is_held || state.is_disconnected
     }
 
     /// Waits until changes may arrive.
@@ -156,9 +156,9 @@ impl Shared {
         };
         if takes(&mut state.lost) {
             Fate::IsLost
-        } else if takes(&mut state.forgotten) {
-            Fate::IsForgotten
-        } else if takes(&mut state.repeated) {
+        } else if takes(&mut state.lost_silently) {
+            Fate::IsLostSilently
+        } else if takes(&mut state.duplicated) {
             Fate::ArrivesTwice
         } else {
             Fate::Arrives
@@ -198,7 +198,7 @@ impl Layer for FaultyLayer {
                 else {
                     return;
                 };
-                if std::mem::take(&mut faults.lock().was_away) {
+                if std::mem::take(&mut faults.lock().was_disconnected) {
                     inbox.missed(None).await;
                 }
                 let topics: Topics = Topic::published(&change).collect();
@@ -209,7 +209,7 @@ impl Layer for FaultyLayer {
                         inbox.deliver(&topics, &change).await;
                     }
                     Fate::IsLost => inbox.missed(Some(stream)).await,
-                    Fate::IsForgotten => {}
+                    Fate::IsLostSilently => {}
                 }
                 inbox.flush(stream);
             }
@@ -221,7 +221,7 @@ impl Layer for FaultyLayer {
     }
 
     fn listen(&self, topics: Vec<Topic>) -> BoxFuture<'_, Result<Listening, Unavailable>> {
-        if self.faults.0.lock().is_away {
+        if self.faults.0.lock().is_disconnected {
             return Box::pin(async { Err(Unavailable) });
         }
         self.memory.listen(topics)
@@ -240,7 +240,7 @@ impl Layer for FaultyLayer {
     }
 
     fn is_ready(&self) -> bool {
-        !self.faults.0.lock().is_away
+        !self.faults.0.lock().is_disconnected
     }
 
     fn is_shared(&self) -> bool {

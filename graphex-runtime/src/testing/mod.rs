@@ -1,4 +1,4 @@
-//! For the tests of an application: clients without sockets, what a test transaction would tell, and
+//! For the tests of an application: clients without sockets, what a test transaction would publish, and
 //! a layer with faults.
 //!
 //! Name graphex a second time in `[dev-dependencies]`, with the feature `testing`. This is a test:
@@ -40,5 +40,5 @@ pub use client::{Client, Subscriber};
 
 #[cfg(feature = "diesel")]
 #[cfg_attr(docsrs, doc(cfg(feature = "diesel")))]
-pub use crate::capture::{tell_uncommitted, uncommitted};
+pub use crate::capture::{publish_uncommitted, uncommitted};
 pub use crate::layer::Faults;

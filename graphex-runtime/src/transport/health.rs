@@ -11,6 +11,9 @@ pub(super) fn ready(hub: &Hub) -> (StatusCode, &'static str) {
     } else if hub.is_draining() {
         (StatusCode::SERVICE_UNAVAILABLE, "this server is going away")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the layer is not heard")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the layer is not connected",
+        )
     }
 }

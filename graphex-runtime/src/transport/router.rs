@@ -232,8 +232,8 @@ impl<E: Executor> Endpoints<E> {
     }
 
     /// Whether [`Endpoints::into_router`] serves `/health/live`, which answers 200 for as long as
-    /// the program answers at all, and `/health/ready`, which answers 200 while the hub hears its
-    /// layer ([`Hub::ready`]), and 503 while it does not and from [`Hub::drain`] on. Default: no.
+    /// the program answers at all, and `/health/ready`, which answers 200 while the hub is connected to its
+    /// layer ([`Hub::ready`]), and 503 while it is not and from [`Hub::drain`] on. Default: no.
     pub fn health(mut self, serve: bool) -> Self {
         self.health = serve;
         self

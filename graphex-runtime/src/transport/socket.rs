@@ -114,7 +114,7 @@ pub(super) struct Socket<'l, S> {
     inbound: mpsc::Receiver<Received>,
     /// Ends with its session.
     reader: AbortOnDropHandle<()>,
-    /// Pings since the client was last heard.
+    /// Pings since the client last sent something.
     unanswered: Arc<AtomicU32>,
     limits: &'l Limits,
 }
@@ -139,7 +139,7 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
         let alive = Arc::clone(&unanswered);
         let reading = async move {
             read(stream, inbox, pings, &alive, &notify).await;
-            // The queue has ended, which is something to hear too.
+            // The queue has ended, which is something to handle too.
             notify();
         };
         let reader = AbortOnDropHandle::new(tokio::spawn(reading));
@@ -154,7 +154,7 @@ impl<'l, S: Sink<Message> + Unpin> Socket<'l, S> {
 
     /// What the client has sent or the time brought, without waiting; at most as much as fits
     /// into the queue, and its end, so that nobody else waits for a client that never stops. What
-    /// comes later notifies again; what is there now does not, so all of it has to be heard.
+    /// comes later notifies again; what is there now does not, so all of it has to be read.
     pub(super) fn inbound(&mut self) -> impl Iterator<Item = Result<Inbound, End>> {
         (0..=INBOUND_QUEUE).map_while(|_| match self.inbound.try_recv() {
             Ok(Received::Text(text)) => Some(Ok(Inbound::Text(text))),
@@ -267,7 +267,7 @@ async fn read<R, E>(
         let message = tokio::select! {
             message = stream.next() => message,
             _ = pings.tick() => {
-                // A session that has not heard what is there cannot have sent the last ping.
+                // A session that has not read what is there cannot have sent the last ping.
                 if inbox.capacity() == INBOUND_QUEUE && inbox.try_send(Received::Due).is_ok() {
                     notify();
                 }

@@ -160,7 +160,7 @@ impl Feed {
             }
             let waits = !is_idle || self.out.is_none();
             let runs = is_idle && self.operations.is_running();
-            // Requests of a client that does not read wait too; one that connects has to be heard.
+            // Requests of a client that does not read wait too; one that connects has to be read.
             let obeys = self.out.is_none() || self.has_room();
             tokio::select! {
                 command = inbox.recv(), if obeys => match command {

@@ -115,7 +115,7 @@ fn the_end_of_a_query_that_ran_beside_the_refused_one_heals_nothing() {
     uncommitted.start_query();
     uncommitted.start_query();
     assert!(uncommitted.finish_query(Finish::Refused));
-    // A third one begins, whose future is dropped, before the first one's end is heard.
+    // A third one begins, whose future is dropped, before the first one's end is reported.
     uncommitted.start_query();
     uncommitted.finish_query(Finish::Done);
     assert!(uncommitted.commit(1).is_empty());

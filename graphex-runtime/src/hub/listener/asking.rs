@@ -21,7 +21,7 @@ use crate::predicate::Pins;
 use crate::projection::Projection;
 use crate::value::{Field, Key, Value};
 
-/// Says what of a model is heard; from [`Hub::subscribe`]. It is awaited for the [`Listener`].
+/// Which changes of a model are received; from [`Hub::subscribe`]. It is awaited for the [`Listener`].
 #[must_use = "await it to get the listener"]
 pub struct Subscribing<M> {
     hub: Hub,
@@ -93,7 +93,7 @@ impl<M: ModelType> fmt::Debug for Subscribing<M> {
 
 /// # Listening in the process
 impl Hub {
-    /// Hears of the changes of a model in the process itself, as Rust values: to send e-mails, to
+    /// Receives the changes of a model in the process itself, as Rust values: to send e-mails, to
     /// keep a cache or a search index.
     ///
     /// ```
@@ -130,10 +130,10 @@ impl Hub {
     /// # Ok(()) }
     /// ```
     ///
-    /// Whatever is committed after the `await` is heard, in the order in which clients are told,
+    /// Whatever is committed after the `await` is received, in the order in which clients receive it,
     /// from all processes that share the layer, and from the change log where the model has one.
     /// The hooks `authorize` and `scope` are not asked: without [`scope`](Subscribing::scope) every
-    /// row is heard. No limit for clients counts it, and a throttle of the model does not hold
+    /// row is received. No limit for clients counts it, and a throttle of the model does not hold
     /// anything back from it.
     ///
     /// As much waits for the listener as for a client ([`Limits::outbox_frames`] and
@@ -169,7 +169,7 @@ impl<M: ModelType> Subscribing<M> {
         self
     }
 
-    /// Only rows that a client with this scope would hear of. Default: all rows.
+    /// Only rows that a client with this scope would receive. Default: all rows.
     pub fn scope(mut self, scope: M::Scope) -> Self {
         self.scope = scope.pins();
         self

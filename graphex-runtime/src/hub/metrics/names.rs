@@ -39,7 +39,7 @@ const GAUGES: [(&str, Unit, &str); 10] = [
     (
         "graphex_ready",
         Unit::Count,
-        "1 while the hub hears its layer and its log",
+        "1 while the hub is connected to its layer and its log",
     ),
     (
         "graphex_log_lag_seconds",

@@ -3,9 +3,9 @@ use tokio::sync::Notify;
 
 use super::*;
 
-/// Whatever notified, it is heard at once, for nothing notifies again: a full queue and its end.
+/// Whatever notified, it is read at once, for nothing notifies again: a full queue and its end.
 #[tokio::test]
-async fn one_look_hears_a_full_queue_and_the_end_of_the_client() {
+async fn one_look_reads_a_full_queue_and_the_end_of_the_client() {
     for sent in [0, 1, INBOUND_QUEUE] {
         let messages = (0..sent).map(|_| Ok::<_, std::fmt::Error>(Message::text("a")));
         let limits = Limits::default();
@@ -22,10 +22,10 @@ async fn one_look_hears_a_full_queue_and_the_end_of_the_client() {
             tokio::task::yield_now().await;
         }
         // A session ends at the first error.
-        let heard: Vec<_> = socket.inbound().take(sent + 1).collect();
-        assert_eq!(heard.len(), sent + 1);
-        assert!(heard[..sent].iter().all(Result::is_ok));
-        assert!(matches!(heard[sent], Err(End::Closed)));
+        let read: Vec<_> = socket.inbound().take(sent + 1).collect();
+        assert_eq!(read.len(), sent + 1);
+        assert!(read[..sent].iter().all(Result::is_ok));
+        assert!(matches!(read[sent], Err(End::Closed)));
     }
 }
 

@@ -149,7 +149,7 @@ impl<E: Executor> Session<'_, E> {
         Ok(())
     }
 
-    /// Keeps the cursors of a client young that hears nothing else.
+    /// Keeps the cursors of a client young that is sent nothing else.
     fn send_cursors(&mut self) {
         if !self.goes_on {
             return;

@@ -9,5 +9,5 @@ mod model;
 #[path = "../../../change_log/replica.rs"]
 mod replica;
 
-mod heard;
+mod captured;
 mod writers;

@@ -93,7 +93,7 @@ pub(super) fn of_table(
                     identifier(trigger)
                 ),
                 Some(_) => format!(
-                    "the trigger {} of {relation} does not hear what replication applies",
+                    "the trigger {} of {relation} does not fire for what replication applies",
                     identifier(trigger)
                 ),
                 None if is_partition => {

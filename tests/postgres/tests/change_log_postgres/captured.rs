@@ -1,4 +1,4 @@
-//! The change log of PostgreSQL: who is heard, what is kept, and what is told at the start.
+//! The change log of PostgreSQL: what is captured, what is kept, and what is checked at the start.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -201,7 +201,7 @@ fn each_problem_is_told_with_what_mends_it() {
         ("ALTER TABLE notes DISABLE TRIGGER ALL", "is disabled"),
         (
             "ALTER TABLE notes ENABLE TRIGGER \"!graphex:notes\"",
-            "does not hear what replication applies",
+            "does not fire for what replication applies",
         ),
         (
             "DO $d$ BEGIN EXECUTE replace(pg_get_functiondef('graphex.log_notes'::regproc), 'RETURN NULL', 'RETURN NEW'); END $d$",
