@@ -97,7 +97,7 @@
 //! | `uuid` | | `uuid::Uuid` as a field or primary key |
 //! | `decimal`, `bigdecimal` | | fields of type `rust_decimal::Decimal`, `bigdecimal::BigDecimal` |
 //! | `metrics` | | `hub.record_metrics()`: what a hub holds and does, for Prometheus and others |
-//! | `testing` | | `graphex::testing`: clients without sockets, what a test transaction would tell, a layer with faults; for `[dev-dependencies]` |
+//! | `testing` | | `graphex::testing`: clients without sockets, what a test transaction would publish, a layer with faults; for `[dev-dependencies]` |
 //! | `serialize-data` | | models without `serialize_data` send the whole row instead of its id |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
