@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_graphql::{EmptyMutation, Object, Request};
+use crate::hello::Query;
+use async_graphql::{EmptyMutation, Request};
 use futures_util::FutureExt as _;
 use graphex::prelude::*;
 use graphex::{Channel, Kind, Lookup, Stats};
@@ -63,15 +64,6 @@ impl MessageLookups for Message {
 
     async fn tagged(_: &LookupContext<'_>, id: i64, tags: Vec<String>) -> Result<bool> {
         Ok(tags.contains(&format!("tag-{id}")))
-    }
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
     }
 }
 

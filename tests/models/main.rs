@@ -2,6 +2,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../hello/mod.rs"]
+mod hello;
+
 mod enums;
 mod lookup;
 mod newtypes;

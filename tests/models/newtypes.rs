@@ -1,6 +1,7 @@
 //! `#[derive(Field)]`: wrappers of values as fields, keys, scope fields, in filters and in lookups.
 
-use async_graphql::{EmptyMutation, Object};
+use crate::hello::Query;
+use async_graphql::EmptyMutation;
 use futures_util::StreamExt as _;
 use graphex::prelude::*;
 use graphex::{Field, FromValue, Key, LookupContext, Value};
@@ -39,15 +40,6 @@ impl Scoped for Order {
 impl OrderLookups for Order {
     async fn heavy(_: &LookupContext<'_>, weight: Weight, least: Weight) -> Result<bool> {
         Ok(weight.0 >= least.0)
-    }
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
     }
 }
 

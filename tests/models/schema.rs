@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::hello::Query;
 use async_graphql::{EmptyMutation, Object, SubscriptionType};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use graphex::Pinned;
@@ -69,15 +70,6 @@ impl Scoped for Message {
             tenant: 1,
             room: Pinned::Anything,
         })
-    }
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
     }
 }
 

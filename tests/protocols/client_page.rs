@@ -1,19 +1,11 @@
 //! The browser page as the endpoints serve it; what it does is tested in a browser.
 
 use crate::harness::{Server, within};
-use async_graphql::{EmptyMutation, EmptySubscription, Object};
+use crate::hello::Query;
+use async_graphql::{EmptyMutation, EmptySubscription};
 use axum::Router;
 use graphex::axum::{Endpoints, client};
 use graphex::prelude::*;
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
-}
 
 fn endpoints(hub: &Hub) -> Endpoints<Schema<Query, EmptyMutation, EmptySubscription>> {
     let schema = Schema::new(Query, EmptyMutation, EmptySubscription);

@@ -2,7 +2,8 @@
 //! of everybody, through each of the doors.
 
 use crate::harness::{Client, Server, answer, within};
-use async_graphql::{EmptyMutation, Object};
+use crate::hello::Query;
+use async_graphql::EmptyMutation;
 use graphex::axum::Endpoints;
 use graphex::prelude::*;
 use graphex::{ConnectError, Limits};
@@ -16,15 +17,6 @@ struct Note {
     id: i32,
     text: String,
     room: i32,
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
 }
 
 #[derive(MergedSubscription, Default)]

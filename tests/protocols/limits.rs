@@ -2,7 +2,8 @@
 
 use crate::harness;
 use crate::harness::{Server, endpoints};
-use async_graphql::{EmptyMutation, Object};
+use crate::hello::Query;
+use async_graphql::EmptyMutation;
 use graphex::prelude::*;
 use graphex::{Limits, SlowReader, Stats};
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -13,15 +14,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 struct Note {
     id: i32,
     text: String,
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
 }
 
 const SUBSCRIBE: &str = "action: ALL_ACTIONS, operation: SUBSCRIBE";

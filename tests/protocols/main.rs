@@ -5,6 +5,8 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[path = "../hello/mod.rs"]
+mod hello;
 #[path = "../streams/mod.rs"]
 mod streams;
 

@@ -5,7 +5,8 @@ use crate::harness;
 use std::sync::Arc;
 
 use crate::harness::{Client, CurrentUser, Server, endpoints};
-use async_graphql::{EmptyMutation, Object};
+use crate::hello::Query;
+use async_graphql::EmptyMutation;
 use graphex::prelude::*;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -55,15 +56,6 @@ impl Authorized for AnyOrder {
 struct File {
     id: uuid::Uuid,
     content: Vec<u8>,
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
 }
 
 #[derive(MergedSubscription, Default)]

@@ -4,7 +4,8 @@ use crate::harness;
 use std::sync::atomic::Ordering;
 
 use crate::harness::{CurrentUser, Server, endpoints};
-use async_graphql::{EmptyMutation, Object};
+use crate::hello::Query;
+use async_graphql::EmptyMutation;
 use graphex::prelude::*;
 use serde_json::{Value, json};
 
@@ -75,15 +76,6 @@ impl Authorized for Note {
 struct Ping {
     #[allow(dead_code)]
     id: String,
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
 }
 
 #[derive(MergedSubscription, Default)]

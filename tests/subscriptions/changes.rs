@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use async_graphql::{EmptyMutation, Object, Request, Response, Subscription, Value};
+use crate::hello::Query;
+use async_graphql::{EmptyMutation, Request, Response, Subscription, Value};
 use futures_util::stream::{BoxStream, Stream, StreamExt as _, iter};
 use graphex::prelude::*;
 use serde_json::json;
@@ -51,15 +52,6 @@ struct Ping {
     #[allow(dead_code)]
     id: String,
     room: i64,
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
 }
 
 /// An ordinary subscription beside the generated ones.

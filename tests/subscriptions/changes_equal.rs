@@ -8,9 +8,8 @@
 use crate::proof;
 use std::time::Duration;
 
-use async_graphql::{
-    EmptyMutation, Enum, ID, Object, Request, SimpleObject, Subscription, Variables,
-};
+use crate::hello::Query;
+use async_graphql::{EmptyMutation, Enum, ID, Request, SimpleObject, Subscription, Variables};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use futures_util::stream::{BoxStream, Stream, StreamExt as _, once};
 use graphex::prelude::*;
@@ -106,15 +105,6 @@ impl TwinChange {
                 tags: message.tags,
             }),
         }
-    }
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
     }
 }
 

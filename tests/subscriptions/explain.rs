@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::{EmptyMutation, Object, Request};
+use crate::hello::Query;
+use async_graphql::{EmptyMutation, Request};
 use graphex::prelude::*;
 use graphex::{Channel, Explanation, Limits, Reason, TermKind};
 
@@ -46,15 +47,6 @@ struct Note {
 #[graphex(stream = "others")]
 struct Other {
     id: i64,
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
 }
 
 #[derive(MergedSubscription, Default)]

@@ -3,7 +3,8 @@
 
 use crate::harness;
 use crate::harness::{Client, CurrentUser, Server, endpoints};
-use async_graphql::{EmptyMutation, Object};
+use crate::hello::Query;
+use async_graphql::EmptyMutation;
 use chrono::{DateTime, NaiveDate, Utc};
 use graphex::Limits;
 use graphex::prelude::*;
@@ -81,15 +82,6 @@ impl Authorized for Entry {
 
 #[derive(MergedSubscription, Default)]
 struct Subscription(MessageSubscription, PingSubscription, EntrySubscription);
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
-}
 
 async fn server() -> Server {
     server_with(|_| {}).await

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::dice::Dice;
-use async_graphql::{EmptyMutation, Object, Request, Schema};
+use crate::hello::Query;
+use async_graphql::{EmptyMutation, Request, Schema};
 use futures_util::FutureExt as _;
 use graphex::prelude::*;
 use graphex::{Channel, Stats};
@@ -44,15 +45,6 @@ impl PostLookups for Post {
 
 fn vouches(id: i64, operand: i64) -> bool {
     id % 3 == operand
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
 }
 
 /// What a subscriber asks for, as GraphQL and as a test of a post.

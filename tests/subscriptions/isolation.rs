@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::hello::Query;
 use crate::in_process::{Desk, frames};
-use async_graphql::{Data, EmptyMutation, Object, Request, Schema};
+use async_graphql::{Data, EmptyMutation, Request, Schema};
 use graphex::prelude::*;
 use graphex::{Channel, Limits};
 use serde_json::Value;
@@ -62,15 +63,6 @@ impl MessageLookups for Message {
 
 #[derive(MergedSubscription, Default)]
 struct Subscription(MessageSubscription, NoteSubscription);
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
-}
 
 type Chat = Desk<Schema<Query, EmptyMutation, Subscription>>;
 

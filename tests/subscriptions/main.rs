@@ -10,6 +10,8 @@ mod dice;
 #[cfg(feature = "axum")]
 #[path = "../harness/mod.rs"]
 mod harness;
+#[path = "../hello/mod.rs"]
+mod hello;
 #[path = "../in_process/mod.rs"]
 mod in_process;
 #[path = "../proof/mod.rs"]
@@ -26,14 +28,10 @@ mod explain;
 #[cfg(feature = "axum")]
 mod filters;
 mod gaps;
-#[cfg(feature = "axum")]
-mod id_reuse;
 mod isolation;
 mod listening;
 #[cfg(feature = "axum")]
 mod rights;
 mod routing;
 mod security;
-#[cfg(feature = "axum")]
-mod shared_plans;
 mod throttle;

@@ -2,10 +2,11 @@
 //! scan, subscribers get the same frames.
 
 use crate::dice::Dice;
+use crate::hello::Query;
 use crate::in_process::{Desk, Prepared, frames};
 use crate::proof;
 use crate::wishes::{ACTIONS, Forced, Held, Post, Rooms, Table, Wish, payload};
-use async_graphql::{Data, EmptyMutation, Executor, Object};
+use async_graphql::{Data, EmptyMutation, Executor};
 use graphex::prelude::*;
 use graphex::{Channel, Identity};
 use serde_json::{Value, json};
@@ -77,15 +78,6 @@ struct Subscription(
     ListedPlainSubscription,
     UnpinnedSubscription,
 );
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
-}
 
 /// The models that one subscriber is compared on; the last has the unpinned wording.
 const OPTIONAL: [&str; 4] = ["ByBoth", "ByTenant", "Plain", "Unpinned"];

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use async_graphql::{EmptyMutation, Object, Request, Response};
+use crate::hello::Query;
+use async_graphql::{EmptyMutation, Request, Response};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use graphex::Channel;
@@ -18,15 +19,6 @@ const INTERVAL: Duration = Duration::from_millis(100);
 struct Position {
     id: i64,
     x: i64,
-}
-
-struct Query;
-
-#[Object]
-impl Query {
-    async fn hello(&self) -> &str {
-        "world"
-    }
 }
 
 #[derive(MergedSubscription, Default)]

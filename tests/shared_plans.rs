@@ -1,9 +1,15 @@
 //! Equal subscribers of graphql-transport-ws share the work.
 
-use crate::harness::{CurrentUser, Server, endpoints};
-use crate::streams::{Mutation, Query};
+#![cfg(feature = "axum")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod harness;
+mod streams;
+
 use graphex::prelude::*;
+use harness::{CurrentUser, Server, endpoints};
 use serde_json::json;
+use streams::{Mutation, Query};
 
 /// A post; a user without a room reads those of all rooms.
 #[derive(Clone, ModelType)]

@@ -3,15 +3,20 @@
 //!
 //! `GRAPHEX_SEED=<number>` repeats a run.
 
+#![cfg(feature = "axum")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stdout, reason = "tells the seed")]
 
-use crate::proof;
+mod harness;
+mod proof;
+mod streams;
+
 use std::collections::BTreeSet;
 
-use crate::streams::graphql_ws::Raw;
-use crate::streams::{Fixture, start_with};
 use graphex::prelude::*;
 use serde_json::{Value, json};
+use streams::graphql_ws::Raw;
+use streams::{Fixture, start_with};
 
 const IDS: usize = 40;
 /// Steps after which the server has to have heard of all.
