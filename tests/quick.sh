@@ -25,7 +25,7 @@ programs_with() {
     directory=$(dirname "$1") name=$(basename "$1")
     case $1 in
     tests/ui/ui.rs) echo ui && return ;;
-    tests/*.sh) return ;;
+    tests/*.sh | tests/*/src/*) return ;;
     esac
     [ "$(basename "$directory")" != tests ] || { program_of "$name" && return; }
     while [ "$directory" != tests ]; do

@@ -348,7 +348,7 @@ documentation() {
     RUSTDOCFLAGS='-D warnings' cargo doc "${everything[@]}" --no-deps --lib --examples
 }
 
-# What a user can name, as the last commit says it: a change of it is seen when it is made.
+# What a user can name is in a committed file: a change of it is seen when it is made.
 public_names() {
     local crate names=$target/names.txt
     RUSTDOC=$PWD/tests/surface/rustdoc.sh RUSTDOCFLAGS='-Z unstable-options --output-format json' \
@@ -450,10 +450,8 @@ test_default_features() {
 # The end-to-end tests, with more than one process: so many answer HTTP, so many have WebSockets.
 test_processes() {
     local ends=(two_channel filters http limits no_such_faults every_protocol)
-    export GRAPHEX_PROCESSES=$1 RUST_TEST_THREADS=4
-    test_of "${ends[*]}" "${everything[@]}" --test protocols --test subscriptions
-    test_with "${everything[@]}" --test chat
-    unset GRAPHEX_PROCESSES RUST_TEST_THREADS
+    GRAPHEX_PROCESSES=$1 RUST_TEST_THREADS=4 test_of "${ends[*]}" "${everything[@]}" --test protocols --test subscriptions
+    GRAPHEX_PROCESSES=$1 RUST_TEST_THREADS=4 test_with "${everything[@]}" --test chat
 }
 
 # Figures to read, not to pass: what else the machine does decides too much.

@@ -1,6 +1,6 @@
 //! A chat server with live updates: `cargo run --example chat`.
 //!
-//! `DATABASE_URL=chat.sqlite` keeps the database in that file. Whoever writes to it is heard:
+//! `DATABASE_URL=chat.sqlite` keeps the database in that file. Whoever writes to it, its changes are captured:
 //!
 //! ```text
 //! sqlite3 chat.sqlite "UPDATE messages SET text = 'from the shell' WHERE id = 1"

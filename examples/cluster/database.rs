@@ -1,7 +1,7 @@
 //! The database: PostgreSQL, which all processes share.
 //!
 //! Triggers keep a log of all changes in it, which each process reads for itself: nothing is lost when a
-//! process is killed, and whoever else writes is heard.
+//! process is killed, and the writes of other programs are captured.
 
 use async_graphql::{Error, Result};
 use diesel::connection::SimpleConnection as _;

@@ -21,7 +21,7 @@ const WAIT: Duration = Duration::from_secs(5);
 pub(crate) type Pool = deadpool::Pool<AsyncPgConnection>;
 
 /// Makes the tables and the log of their changes where they are missing, and builds a hub that reads
-/// it. Any writer is captured, and nothing is lost while no process is there.
+/// it. The writes of every program are captured, and nothing is lost while no process is there.
 pub(crate) fn open(models: HubBuilder, url: &str) -> Result<(Hub, Pool), Failure> {
     let mut conn = PgConnection::establish(url)?;
     // One process after the other. The lock goes with the connection.

@@ -75,8 +75,8 @@ impl Commits {
     }
 }
 
-/// The task that watches. It may be dropped with the runtime on which it was started; the next
-/// `COMMIT` starts another then.
+/// The task that watches. Like the tasks of the lanes it ends with the runtime on which it was started;
+/// the next `COMMIT` starts another then, which looks after those before it, too.
 struct Watch {
     engine: Weak<Engine>,
     is_done: bool,

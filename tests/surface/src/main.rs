@@ -31,6 +31,9 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             eprintln!("{file}: {error}");
+            eprintln!(
+                "perhaps this rustdoc writes another format than `public-api` in tests/surface/Cargo.toml reads"
+            );
             ExitCode::FAILURE
         }
     }
