@@ -42,17 +42,28 @@ fail() {
     exit 1
 }
 
+# read_worked: $worked is how many processor seconds went into what has ended. Not in a subshell, which
+# has its own.
+read_worked() {
+    times >"$tested.times"
+    worked=$(awk 'NR == 2 { gsub("s", ""); split($1, user, "m"); split($2, system, "m")
+                            printf "%d", 60 * (user[1] + system[1]) + user[2] + system[2] }' "$tested.times")
+}
+
 # step <title> <command...>
 steps=()
 step() {
-    local started=$SECONDS
+    local started=$SECONDS worked before
+    read_worked
+    before=$worked
     current=$1
     shift
     printf '\n=== %s\n    %s\n' "$current" "$*"
     # Not `|| fail`: that would turn `set -e` off inside of functions. `finish` speaks instead.
     "$@"
-    steps+=("$((SECONDS - started)) $current")
-    printf -- '--- %s: %ss\n' "$current" $((SECONDS - started))
+    read_worked
+    steps+=("$((SECONDS - started)) $((worked - before)) $current")
+    printf -- '--- %s: %ss, %ss of processors\n' "$current" $((SECONDS - started)) $((worked - before))
     current=
 }
 
@@ -127,8 +138,8 @@ test_everything() {
 }
 
 table() {
-    printf '\nseconds, step\n'
-    printf '%s\n' "${steps[@]}" | sort -rn | sed 's/^\([0-9]*\) /\1\t/'
+    printf '\nseconds, processor seconds, step\n'
+    printf '%s\n' "${steps[@]}" | sort -rn | sed 's/^\([0-9]*\) \([0-9]*\) /\1\t\2\t/'
     printf '\nseconds, test program (those of 3 s and more)\n'
     awk '/^ +Running /    { name = $NF; gsub(/.*\/|-[0-9a-f]+\)$/, "", name) }
          /^ +Doc-tests /  { name = "examples of " $2 }
@@ -143,7 +154,7 @@ finish() {
     local status=$?
     stop_postgres
     stop_redis
-    rm -f "$tested"
+    rm -f "$tested" "$tested.times"
     [ -z "$current" ] || printf '\ntests/run.sh: failed at: %s\n' "$current" >&2
     exit "$status"
 }
