@@ -46,8 +46,8 @@ fail() {
 # has its own.
 read_worked() {
     times >"$tested.times"
-    worked=$(awk 'NR == 2 { gsub("s", ""); split($1, user, "m"); split($2, system, "m")
-                            printf "%d", 60 * (user[1] + system[1]) + user[2] + system[2] }' "$tested.times")
+    worked=$(awk 'NR == 2 { gsub("s", ""); split($1, own, "m"); split($2, os, "m")
+                            printf "%d", 60 * (own[1] + os[1]) + own[2] + os[2] }' "$tested.times")
 }
 
 # step <title> <command...>
