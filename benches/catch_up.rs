@@ -22,6 +22,8 @@ mod logged;
 mod proof;
 #[path = "../tests/streams/mod.rs"]
 mod streams;
+#[path = "../tests/until/mod.rs"]
+mod until;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -7,6 +7,7 @@ mod capture;
 #[path = "capture/sqlite.rs"]
 mod database;
 mod in_process;
+mod until;
 
 use std::sync::mpsc;
 use std::thread::JoinHandle;

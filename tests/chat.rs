@@ -6,6 +6,7 @@
 mod crowd;
 mod harness;
 mod proof;
+mod until;
 
 use std::path::PathBuf;
 use std::process::Stdio;

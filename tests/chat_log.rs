@@ -20,6 +20,7 @@ mod proof;
 mod replica;
 #[cfg(unix)]
 mod sigterm;
+mod until;
 
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -7,6 +7,7 @@ mod crowd;
 mod harness;
 mod proof;
 mod streams;
+mod until;
 
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::connect_async;
+use until::until;
 
 const NOTES: &str = "subscription { noteChanges { id data { text } } }";
 
@@ -153,11 +155,9 @@ async fn all_clients_are_sent_away_evenly_inside_the_window() {
     let crowd = Crowd::connect(&address, sockets, streams).await;
     let stuck = who_does_not_read(&address).await;
     let open = sockets + streams + 1;
-    within(async {
-        while hub.stats().subscriptions < streams + 1 || hub.stats().channels < open {
-            tokio::task::yield_now().await;
-        }
-    })
+    within(until(|| {
+        hub.stats().subscriptions > streams && hub.stats().channels >= open
+    }))
     .await;
     // More than the buffers of two sockets take.
     let text = "x".repeat(1_000_000);

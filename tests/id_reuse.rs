@@ -10,6 +10,7 @@
 mod harness;
 mod proof;
 mod streams;
+mod until;
 
 use std::collections::BTreeSet;
 

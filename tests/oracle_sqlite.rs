@@ -6,6 +6,7 @@
 
 mod oracle;
 mod proof;
+mod until;
 
 use async_graphql::{EmptyMutation, MergedSubscription, Object, Schema};
 use diesel::connection::SimpleConnection as _;

@@ -70,12 +70,16 @@ step() {
 # What `cargo test` said, for the table.
 tested=$(mktemp)
 
-# lane <command...>: beside what runs, with what it says kept until `join_lanes`.
+# lane <command...>: beside others, as soon as fewer than so many run, with what it says kept until
+# `join_lanes`.
+at_once=3
 lanes=()
 lane() {
     local said
+    while [ "$(jobs -pr | wc -l)" -ge "$at_once" ]; do sleep 0.1; done
     said=$(mktemp "$target/lane.XXXXXX")
-    "$@" >"$said" 2>&1 &
+    # The table gets it from `join_lanes`.
+    tested=/dev/null "$@" >"$said" 2>&1 &
     lanes+=("$! $said")
 }
 
@@ -109,32 +113,46 @@ test_of() {
     rm "$said"
 }
 
-# The test programs of a package, or of all others.
+# The names of all test programs.
 programs() {
     cargo metadata --no-deps --format-version 1 | python3 -c '
 import json, sys
-mine, others = set(), set()
 for package in json.load(sys.stdin)["packages"]:
-    names = {target["name"] for target in package["targets"] if "test" in target["kind"]}
-    (mine if package["name"] == "graphex" else others).update(names)
-print("\n".join(sorted(mine if sys.argv[1] == "graphex" else others - mine)))' "$1"
+    for target in package["targets"]:
+        if "test" in target["kind"]:
+            print(target["name"])' | sort -u
 }
 
-# What these measure is time.
-alone=(outages_cluster proxies)
+# What these measure is time. The first hardly work, so that they can run beside each other.
+alone=(outages proxies outages_cluster drain)
+# The longest first, so that none is waited for at the end.
+long_ones=(ui memory soak oracle resuming positions_postgres cluster_example change_log_postgres
+    chat_log change_log_crash positions lists subscriptions protocols)
 
-# All test programs. They wait more than they work, so two run at a time: one that has servers, which
-# take the longest, and one of the others.
+# All that is compiled, several at a time since most wait more than they work.
 test_everything() {
-    local own servers
-    mapfile -t own < <(programs graphex)
-    mapfile -t servers < <(programs others | grep -vxF "$(printf '%s\n' "${alone[@]}")")
-    [ ${#own[@]} -gt 15 ] && [ ${#servers[@]} -gt 10 ] || fail 'the test programs are not to be found'
-    lane cargo test "${everything[@]}" "${servers[@]/#/--test=}"
-    lane cargo test "${everything[@]}" --lib --bins --examples "${own[@]/#/--test=}"
+    local program others
+    mapfile -t others < <(programs | grep -vxF "$(printf '%s\n' "${alone[@]}" "${long_ones[@]}")")
+    [ ${#others[@]} -gt 20 ] || fail 'the test programs are not to be found'
+    for program in "${long_ones[@]}"; do
+        lane cargo test "${everything[@]}" --test "$program"
+    done
+    lane test_processes 2+1
+    lane test_processes 1+3
+    lane tests/browser/run.sh protocols editor page
+    lane tests/browser/run.sh looks feed
+    lane cargo test "${everything[@]}" --lib --bins --examples "${others[@]/#/--test=}"
     join_lanes
-    test_with "${everything[@]}" "${alone[@]/#/--test=}"
-    test_with "${everything[@]}" --doc
+}
+
+test_alone() {
+    local at_once=2 program
+    for program in "${alone[@]:0:3}"; do
+        lane cargo test "${everything[@]}" --test "$program"
+    done
+    join_lanes
+    test_with "${everything[@]}" "${alone[@]:3/#/--test=}"
+    tests/browser/run.sh speed
 }
 
 table() {
@@ -502,18 +520,18 @@ install_pythons() {
 # What would be published, unpacked and checked without anything else of the repository, with the
 # default features.
 packages() {
+    # Not at the paths of the workspace: cargo would take the one for the other and build both again.
     local unpacked=$target/package/unpacked name
     rm -rf "$target/package"
     cargo package --allow-dirty --no-verify "${crates[@]}"
-    mkdir "$unpacked"
     for name in graphex graphex-macros graphex-runtime; do
-        mkdir "$unpacked/$name"
-        tar -xzf "$target/package/$name"-[0-9]*.crate -C "$unpacked/$name" --strip-components 1
+        mkdir -p "$unpacked/crates/$name"
+        tar -xzf "$target/package/$name"-[0-9]*.crate -C "$unpacked/crates/$name" --strip-components 1
     done
     cp Cargo.lock "$unpacked"
     {
-        printf '[workspace]\nmembers = ["*"]\nresolver = "3"\n[patch.crates-io]\n'
-        printf '%s = { path = "%s" }\n' graphex-macros graphex-macros graphex-runtime graphex-runtime
+        printf '[workspace]\nmembers = ["crates/*"]\nresolver = "3"\n[patch.crates-io]\n'
+        printf '%s = { path = "%s" }\n' graphex-macros crates/graphex-macros graphex-runtime crates/graphex-runtime
         sed -n '/^\[profile/,/^$/p' Cargo.toml
     } >"$unpacked/Cargo.toml"
     CARGO_TARGET_DIR=$target cargo check --manifest-path "$unpacked/Cargo.toml" --package graphex
@@ -540,16 +558,14 @@ step 'npm clients' install_clients
 step 'Python packages' install_pythons
 step 'build for tests' build
 step 'public names' public_names
-step 'tests: all features, PostgreSQL, Redis, npm clients' test_everything
-step 'tests with 2 HTTP processes and 1 WebSocket process' test_processes 2+1
-step 'tests with 1 HTTP process and 3 WebSocket processes' test_processes 1+3
+step 'what the browser page is built with' npm ci --ignore-scripts --prefix client
+step 'the committed browser page is what its source builds' npm run check --prefix client
+step 'tests: all features, PostgreSQL, Redis, several processes, npm clients, browser' test_everything
+step 'tests that measure time' test_alone
+step 'examples of the documentation' test_with "${everything[@]}" --doc
 step 'changes through Redis, beside what it publishes' bench
 step 'tests, default features' test_default_features
 step 'tests, no default features' test_without_features
-
-step 'what the browser page is built with' npm ci --ignore-scripts --prefix client
-step 'the committed browser page is what its source builds' npm run check --prefix client
-step 'tests in the browser' tests/browser/run.sh
 
 table
 printf '\nall checks passed in %s minutes\n' $(((SECONDS + 59) / 60))

@@ -5,6 +5,7 @@
 
 mod harness;
 mod streams;
+mod until;
 
 use graphex::prelude::*;
 use harness::{CurrentUser, Server, endpoints};

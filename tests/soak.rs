@@ -6,6 +6,7 @@
 
 mod harness;
 mod proof;
+mod until;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};

@@ -20,6 +20,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use crate::until::until;
+
 /// Nothing here takes this long; a test that waits for it has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -189,16 +191,13 @@ impl Server {
 
     /// Waits until the hub's statistics satisfy the condition.
     pub(crate) async fn until(&self, condition: impl Fn(&Stats) -> bool) -> Stats {
-        within(async {
-            loop {
-                let stats = self.hub.stats();
-                if condition(&stats) {
-                    return stats;
-                }
-                tokio::task::yield_now().await;
-            }
-        })
-        .await
+        let mut stats = self.hub.stats();
+        within(until(|| {
+            stats = self.hub.stats();
+            condition(&stats)
+        }))
+        .await;
+        stats
     }
 
     /// As [`Server::until_empty`], where it is the clock that ends things. It is driven by

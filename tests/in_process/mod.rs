@@ -11,6 +11,8 @@ use futures_util::FutureExt as _;
 use graphex::{Action, Channel, Hub, Identity, ModelType};
 use serde_json::Value;
 
+use crate::until::until;
+
 /// No test waits so long for a delivery; one that does has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -50,11 +52,7 @@ impl<E: Executor> Desk<E> {
 
     /// Waits until everything that was published or captured is delivered.
     pub(crate) async fn delivered(&self) {
-        let delivered = async {
-            while self.hub.stats().changes_published < self.published {
-                tokio::task::yield_now().await;
-            }
-        };
+        let delivered = until(|| self.hub.stats().changes_published >= self.published);
         let in_time = tokio::time::timeout(DEADLINE, delivered).await;
         in_time.expect("the changes are not delivered");
         assert_eq!(self.hub.stats().changes_lost, 0);

@@ -1,9 +1,10 @@
 //! The lag of the change log, checked against how long a test held its reader up.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::harness::within;
 use crate::logged::{Listener, NOTES, Store};
+use crate::until::until;
 use diesel::connection::SimpleConnection as _;
 use graphex::Hub;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -40,12 +41,7 @@ async fn the_lag_is_the_time_for_which_the_log_could_not_be_read() {
         .batch_execute("BEGIN EXCLUSIVE; INSERT INTO notes VALUES (2, 1, 7, 'note 2')")
         .unwrap();
     let held = Instant::now();
-    within(async {
-        while lag() < 3.0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
+    within(until(|| lag() >= 3.0)).await;
     let (lag_now, elapsed) = (lag(), held.elapsed().as_secs_f64());
     assert!(
         (elapsed - LOOK..elapsed + LOOK).contains(&lag_now),
@@ -53,10 +49,8 @@ async fn the_lag_is_the_time_for_which_the_log_could_not_be_read() {
     );
     writer.batch_execute("COMMIT").unwrap();
     assert_eq!(listener.told().await, "CREATE 2 note 2");
-    within(async {
-        while lag() > LOOK || get(&hub, &recorder, "graphex_ready") == 0.0 {
-            tokio::task::yield_now().await;
-        }
-    })
+    within(until(|| {
+        lag() <= LOOK && get(&hub, &recorder, "graphex_ready") == 1.0
+    }))
     .await;
 }

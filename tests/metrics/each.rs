@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Server, endpoints, within};
 use crate::streams::{Note, NoteChanges, NoteSubscription, Query};
+use crate::until::until;
 use graphex::prelude::*;
 use graphex::{Limits, SlowReader};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -206,7 +207,7 @@ async fn the_time_of_a_delivery_is_that_of_an_outside_clock() {
     let beside = (measured - outside.as_secs_f64()).abs() / outside.as_secs_f64();
     assert!(beside < 0.1, "{measured} s of {outside:?}");
     let published = metrics.get(r#"graphex_publish_seconds_sum{stream="notes"}"#);
-    assert!((0.125..0.25).contains(&published), "{published}");
+    assert!((0.14..=measured).contains(&published), "{published}");
 }
 
 #[tokio::test]
@@ -285,12 +286,7 @@ async fn a_slow_reader_and_what_waits_for_it_are_seen() {
     (0..5).for_each(|id| site.change(id, OWNER, "hi"));
     // Those of a change are counted when its last member has them.
     let frames = r#"graphex_frames_total{stream="notes"}"#;
-    within(async {
-        while site.metrics().get(frames) < 5.0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    within(until(|| site.metrics().get(frames) >= 5.0)).await;
     let metrics = site.metrics();
     assert_eq!(metrics.get("graphex_frames_waiting"), 5.0);
     let queued = metrics.get(r#"graphex_frame_bytes_total{stream="notes"}"#);

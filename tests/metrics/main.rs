@@ -13,6 +13,8 @@ mod harness;
 mod logged;
 #[path = "../streams/mod.rs"]
 mod streams;
+#[path = "../until/mod.rs"]
+mod until;
 
 #[cfg(feature = "diesel")]
 mod change_log;

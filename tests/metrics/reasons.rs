@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::until::until;
 use async_graphql::{EmptyMutation, Object, Request};
 use futures_util::{FutureExt as _, StreamExt as _};
 use graphex::prelude::*;
@@ -108,11 +109,7 @@ impl Site {
     }
 
     async fn becomes(&self, name: &str, value: f64) {
-        let becomes = async {
-            while self.get(name) != value {
-                tokio::task::yield_now().await;
-            }
-        };
+        let becomes = until(|| self.get(name) == value);
         let within = tokio::time::timeout(Duration::from_secs(20), becomes).await;
         assert!(within.is_ok(), "{name} is {}", self.get(name));
     }
@@ -167,21 +164,15 @@ async fn what_cannot_be_decided_is_counted_by_its_reason() {
     site.becomes("graphex_decisions_waiting", 3.0).await;
     site.update(4, "a");
     let full = r#"graphex_gaps_total{reason="decisions_full"}"#;
-    let dropped = async {
-        while site.get(full) == 0.0 {
-            tokio::task::yield_now().await;
-        }
-    };
+    let dropped = until(|| site.get(full) > 0.0);
     tokio::time::timeout(Duration::from_secs(20), dropped)
         .await
         .unwrap();
     assert_eq!(site.get(full), site.hub.stats().decisions_dropped as f64);
-    let opened = async {
-        while site.get("graphex_decisions_waiting") > 0.0 {
-            site.gate.0.notify_waiters();
-            tokio::task::yield_now().await;
-        }
-    };
+    let opened = until(|| {
+        site.gate.0.notify_waiters();
+        site.get("graphex_decisions_waiting") == 0.0
+    });
     tokio::time::timeout(Duration::from_secs(20), opened)
         .await
         .unwrap();

@@ -18,6 +18,7 @@ use super::operand::Operand;
 use super::pool;
 use super::random::Random;
 use crate::proof;
+use crate::until::until;
 
 /// A database and its SQL.
 pub(crate) trait Database {
@@ -401,15 +402,10 @@ impl<D: Database, E: Executor> Run<'_, D, E> {
     /// Waits until everything published is delivered.
     fn pass(&mut self) {
         let hub = self.hub;
-        let delivered = async {
-            loop {
-                let stats = hub.stats();
-                if stats.changes_waiting == 0 && stats.decisions_waiting == 0 {
-                    return;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
+        let delivered = until(|| {
+            let stats = hub.stats();
+            stats.changes_waiting == 0 && stats.decisions_waiting == 0
+        });
         let in_time = async { tokio::time::timeout(Duration::from_secs(60), delivered).await };
         let in_time = self.runtime.block_on(in_time);
         in_time.expect("the changes are not delivered");

@@ -6,6 +6,7 @@ use crate::harness::{Client, Server};
 use crate::logged;
 use crate::logged::Store;
 use crate::proof;
+use crate::until::until;
 use serde_json::{Value, json};
 
 const FIELD: &str = "noteSubscription";
@@ -385,21 +386,11 @@ async fn what_a_client_is_to_be_sent_is_counted_while_it_does_not_take_it() {
     let mut channel = hub.connect(user()).unwrap();
     missed(&server, &store, &channel).await;
     let fill = || -> Result<Vec<_>, _> { (0..10).map(|_| hub.connect(user())).collect() };
-    harness::within(async {
-        while fill().is_ok() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    harness::within(until(|| fill().is_err())).await;
     let refused = fill().unwrap_err().to_string();
     assert!(refused.contains("bytes"), "{refused}");
     take_all(&mut channel).await;
-    harness::within(async {
-        while fill().is_err() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    harness::within(until(|| fill().is_ok())).await;
 }
 
 /// It is handed what it has room for, and the rest is read again.

@@ -9,6 +9,8 @@ mod harness;
 mod hello;
 #[path = "../streams/mod.rs"]
 mod streams;
+#[path = "../until/mod.rs"]
+mod until;
 
 mod client_page;
 mod documents;

@@ -42,7 +42,7 @@ fn writer(file: &Store, progress: &Arc<Progress>) -> std::thread::JoinHandle<i64
         let mut id = 0;
         while !progress.stop.load(Ordering::Relaxed) {
             if id > progress.seen.load(Ordering::Relaxed) + 400 {
-                std::thread::yield_now();
+                std::thread::sleep(std::time::Duration::from_micros(100));
                 continue;
             }
             id += 1;

@@ -14,6 +14,7 @@ use graphex::prelude::*;
 use tokio::sync::{Notify, broadcast};
 
 use super::harness::{CurrentUser, Server, endpoints, nodes, within};
+use crate::until::until;
 
 /// A note, which its owner alone hears of.
 #[derive(Clone, ModelType)]
@@ -199,12 +200,7 @@ async fn started(
 impl Fixture {
     /// Waits until so many listen to `numbers`.
     pub(crate) async fn listened(&self, count: usize) {
-        within(async {
-            while self.source.receiver_count() != count {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
+        within(until(|| self.source.receiver_count() == count)).await;
     }
 
     pub(crate) fn publish(&self, number: i32) {

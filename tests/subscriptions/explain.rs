@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::hello::Query;
+use crate::until::until;
 use async_graphql::{EmptyMutation, Request};
 use graphex::prelude::*;
 use graphex::{Channel, Explanation, Limits, Reason, TermKind};
@@ -228,13 +229,10 @@ async fn a_client_that_reads_too_slowly_has_a_gap() {
     let row = message(1, 1, 7, "a");
     assert_eq!(site.reason(&channel, &row).await, Reason::Delivered);
     (0..10).for_each(|id| site.hub.publish(Action::Update, &message(id, 1, 7, "a")));
-    tokio::time::timeout(Duration::from_secs(20), async {
-        while site.hub.stats().overflows == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .unwrap();
+    let overflowed = until(|| site.hub.stats().overflows > 0);
+    tokio::time::timeout(Duration::from_secs(20), overflowed)
+        .await
+        .unwrap();
     assert_eq!(site.reason(&channel, &row).await, Reason::Overflow);
     // Told of it, it goes on.
     channel.take().await.unwrap();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::dice::Dice;
 use crate::hello::Query;
+use crate::until::until;
 use async_graphql::{EmptyMutation, Request, Schema};
 use futures_util::FutureExt as _;
 use graphex::prelude::*;
@@ -247,13 +248,11 @@ impl Run {
 
     /// Waits until what was published has left the queue.
     async fn rest(&self) {
-        loop {
+        let left = || {
             let stats = self.hub.stats();
-            if stats.changes_published + stats.changes_lost == self.posts.len() as u64 {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
+            stats.changes_published + stats.changes_lost
+        };
+        until(|| left() == self.posts.len() as u64).await;
     }
 
     fn take(&mut self, position: usize) {

@@ -19,6 +19,8 @@ mod proof;
 #[cfg(feature = "axum")]
 #[path = "../streams/mod.rs"]
 mod streams;
+#[path = "../until/mod.rs"]
+mod until;
 #[path = "../wishes/mod.rs"]
 mod wishes;
 

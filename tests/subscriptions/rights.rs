@@ -13,6 +13,7 @@ use crate::harness::{CurrentUser, Server, answer, endpoints, within};
 use crate::streams::graphql_ws::Raw;
 use crate::streams::sse::Body;
 use crate::streams::{Gate, Note, Query, Source, Subscription};
+use crate::until::until;
 use async_graphql::{Data, EmptyMutation};
 use axum::http::request::Parts;
 use futures_util::StreamExt as _;
@@ -537,12 +538,7 @@ async fn a_recheck_ends_the_right_of_whom_it_denies() {
     let (mut denied, others) = (connect(1), [connect(2), connect(3), connect(4)]);
     let reason = within(denied.closed()).await;
     assert_eq!(reason.to_string(), "your account is closed");
-    within(async {
-        while hub.stats().rechecks_failed < 2 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    within(until(|| hub.stats().rechecks_failed >= 2)).await;
     drop(denied);
     assert_eq!(hub.stats().channels, others.len());
     // It may come again, until it is asked about.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::hello::Query;
+use crate::until::until;
 use async_graphql::{EmptyMutation, Request, Response};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -69,9 +70,7 @@ impl Site {
     async fn write(&self, action: Action, id: i64, x: i64) {
         self.hub.publish(action, &Position { id, x });
         // Delivered before time goes on; `flush` would let go what is held back.
-        while self.hub.stats().changes_waiting > 0 {
-            tokio::task::yield_now().await;
-        }
+        until(|| self.hub.stats().changes_waiting == 0).await;
     }
 
     async fn update(&self, id: i64, x: i64) {

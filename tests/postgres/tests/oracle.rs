@@ -12,6 +12,8 @@ mod oracle;
 mod proof;
 #[path = "oracle/sql.rs"]
 mod sql;
+#[path = "../../until/mod.rs"]
+mod until;
 
 use async_graphql::{EmptyMutation, MergedSubscription, Object, Schema};
 use diesel::connection::SimpleConnection as _;

@@ -14,6 +14,8 @@ mod logged;
 mod proof;
 #[path = "../../../streams/mod.rs"]
 mod streams;
+#[path = "../../../until/mod.rs"]
+mod until;
 
 #[path = "../../../resume/drops.rs"]
 mod drops;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use graphex::{Action, Identity};
-use graphex_redis_tests::{EVERYTHING, Node, Server, prefix, within};
+use graphex_redis_tests::{EVERYTHING, Node, Server, prefix, tick, within};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
@@ -246,7 +246,7 @@ async fn what_cannot_be_read_is_counted_and_ignored() {
     assert_eq!(client.told().await.1, 12);
     within(async {
         while node.hub.stats().messages_unreadable < unreadable {
-            tokio::task::yield_now().await;
+            tick().await;
         }
     })
     .await;

@@ -1,7 +1,7 @@
 //! What holds for every layer. A case gets a service of as many nodes as it wants.
 
 use graphex::{Action, Identity};
-use graphex_redis_tests::{END_EVERYTHING, EVERYTHING, Node, note, within};
+use graphex_redis_tests::{END_EVERYTHING, EVERYTHING, Node, note, tick, within};
 use serde_json::json;
 
 use super::{Change, Service};
@@ -267,7 +267,7 @@ pub(crate) async fn a_node_that_ends_takes_its_channels_with_it(
             if answer["error"] == UNKNOWN {
                 return;
             }
-            tokio::task::yield_now().await;
+            tick().await;
         }
     })
     .await;
