@@ -51,9 +51,12 @@ read_worked() {
 }
 
 # step <title> <command...>
+current=
 steps=()
 step() {
     local started=$SECONDS worked before
+    # Where an expansion fails bash leaves the function that it is in and goes on after the step.
+    [ -z "$current" ] || fail "not done to its end: $current"
     read_worked
     before=$worked
     current=$1
@@ -123,8 +126,9 @@ for package in json.load(sys.stdin)["packages"]:
             print(target["name"])' | sort -u
 }
 
-# What these measure is time. The first hardly work, so that they can run beside each other.
-alone=(outages proxies outages_cluster drain)
+# What these measure is time. The first hardly work themselves and run beside each other.
+timed=(outages proxies outages_cluster)
+timed_alone=(drain)
 # The longest first, so that none is waited for at the end.
 long_ones=(ui memory soak oracle resuming positions_postgres cluster_example change_log_postgres
     chat_log change_log_crash positions lists subscriptions protocols)
@@ -132,7 +136,7 @@ long_ones=(ui memory soak oracle resuming positions_postgres cluster_example cha
 # All that is compiled, several at a time since most wait more than they work.
 test_everything() {
     local program others
-    mapfile -t others < <(programs | grep -vxF "$(printf '%s\n' "${alone[@]}" "${long_ones[@]}")")
+    mapfile -t others < <(programs | grep -vxF "$(printf '%s\n' "${timed[@]}" "${timed_alone[@]}" "${long_ones[@]}")")
     [ ${#others[@]} -gt 20 ] || fail 'the test programs are not to be found'
     for program in "${long_ones[@]}"; do
         lane cargo test "${everything[@]}" --test "$program"
@@ -142,16 +146,19 @@ test_everything() {
     lane tests/browser/run.sh protocols editor page
     lane tests/browser/run.sh looks feed
     lane cargo test "${everything[@]}" --lib --bins --examples "${others[@]/#/--test=}"
+    lane cargo test "${everything[@]}" --doc
+    # Last: while it builds no other cargo can start.
+    lane test_without_features
     join_lanes
 }
 
-test_alone() {
+test_times() {
     local at_once=2 program
-    for program in "${alone[@]:0:3}"; do
+    for program in "${timed[@]}"; do
         lane cargo test "${everything[@]}" --test "$program"
     done
     join_lanes
-    test_with "${everything[@]}" "${alone[@]:3/#/--test=}"
+    test_with "${everything[@]}" "${timed_alone[@]/#/--test=}"
     tests/browser/run.sh speed
 }
 
@@ -167,7 +174,7 @@ table() {
                passed, failed, ignored, runs }' "$tested"
 }
 
-current= data= redis_data=
+data= redis_data=
 finish() {
     local status=$?
     stop_postgres
@@ -380,11 +387,13 @@ documentation() {
 # What a user can name is in a committed file: a change of it is seen when it is made.
 public_names() {
     local crate names=$target/names.txt
-    RUSTDOC=$PWD/tests/surface/rustdoc.sh RUSTDOCFLAGS='-Z unstable-options --output-format json' \
-        cargo doc "${everything[@]}" --no-deps --lib
+    # Where the documentation for people is not: with other flags each would take the place of the other.
+    second_target
+    CARGO_TARGET_DIR=$target/second RUSTDOC=$PWD/tests/surface/rustdoc.sh \
+        RUSTDOCFLAGS='-Z unstable-options --output-format json' cargo doc "${everything[@]}" --no-deps --lib
     cargo build "${everything[@]}" --bin graphex-surface
     for crate in graphex graphex_macros graphex_runtime; do
-        "$target/debug/graphex-surface" "$target/doc/$crate.json" || return 1
+        "$target/debug/graphex-surface" "$target/second/doc/$crate.json" || return 1
     done >"$names"
     diff --unified tests/surface/names.txt "$names" ||
         fail "public names have changed: if that is meant, copy $names to tests/surface/ and write it into CHANGELOG.md"
@@ -492,10 +501,12 @@ bench() {
     fi
 }
 
-# The clients that others wrote, at the versions of the lock file.
-install_clients() {
-    (cd tests/clients && npm ci --no-audit --no-fund --ignore-scripts) ||
-        fail 'the npm packages of tests/clients could not be installed'
+# install_npm <directory>: the packages of its lock file, if it has others.
+install_npm() {
+    cmp -s "$1/package-lock.json" "$1/node_modules/installed.json" && return
+    npm ci --no-audit --no-fund --ignore-scripts --prefix "$1" ||
+        fail "the npm packages of $1 could not be installed"
+    cp "$1/package-lock.json" "$1/node_modules/installed.json"
 }
 
 # install_python <name> <requirements>: a Python of its own below target/, with these packages.
@@ -554,18 +565,17 @@ step 'documentation' documentation
 step 'each feature alone' each_feature
 step 'packages, as they would be published' packages
 
-step 'npm clients' install_clients
+step 'npm clients' install_npm tests/clients
 step 'Python packages' install_pythons
 step 'build for tests' build
 step 'public names' public_names
-step 'what the browser page is built with' npm ci --ignore-scripts --prefix client
+step 'what the browser page is built with' install_npm client
 step 'the committed browser page is what its source builds' npm run check --prefix client
-step 'tests: all features, PostgreSQL, Redis, several processes, npm clients, browser' test_everything
-step 'tests that measure time' test_alone
-step 'examples of the documentation' test_with "${everything[@]}" --doc
+step 'tests with all features and with none, with servers, clients and the browser' test_everything
+step 'tests that measure time' test_times
 step 'changes through Redis, beside what it publishes' bench
 step 'tests, default features' test_default_features
-step 'tests, no default features' test_without_features
 
+[ -z "$current" ] || fail "not done to its end: $current"
 table
 printf '\nall checks passed in %s minutes\n' $(((SECONDS + 59) / 60))
