@@ -73,13 +73,12 @@ step() {
 # What `cargo test` said, for the table.
 tested=$(mktemp)
 
-# lane <command...>: beside others, as soon as fewer than so many run, with what it says kept until
+# lane <command...>: beside another, as soon as fewer than two run, with what it says kept until
 # `join_lanes`.
-at_once=3
 lanes=()
 lane() {
     local said
-    while [ "$(jobs -pr | wc -l)" -ge "$at_once" ]; do sleep 0.1; done
+    while [ "$(jobs -pr | wc -l)" -ge 2 ]; do sleep 0.1; done
     said=$(mktemp "$target/lane.XXXXXX")
     # The table gets it from `join_lanes`.
     tested=/dev/null "$@" >"$said" 2>&1 &
@@ -133,7 +132,8 @@ timed_alone=(drain)
 long_ones=(ui memory soak oracle resuming positions_postgres cluster_example change_log_postgres
     chat_log change_log_crash positions lists subscriptions protocols)
 
-# All that is compiled, several at a time since most wait more than they work.
+# All test programs. They wait more than they work, so two run at a time; with three the page and what has
+# a window of time miss it.
 test_everything() {
     local program others
     mapfile -t others < <(programs | grep -vxF "$(printf '%s\n' "${timed[@]}" "${timed_alone[@]}" "${long_ones[@]}")")
@@ -143,8 +143,6 @@ test_everything() {
     done
     lane test_processes 2+1
     lane test_processes 1+3
-    lane tests/browser/run.sh protocols editor page
-    lane tests/browser/run.sh looks feed
     lane cargo test "${everything[@]}" --lib --bins --examples "${others[@]/#/--test=}"
     lane cargo test "${everything[@]}" --doc
     # Last: while it builds no other cargo can start.
@@ -153,13 +151,12 @@ test_everything() {
 }
 
 test_times() {
-    local at_once=2 program
+    local program
     for program in "${timed[@]}"; do
         lane cargo test "${everything[@]}" --test "$program"
     done
     join_lanes
     test_with "${everything[@]}" "${timed_alone[@]/#/--test=}"
-    tests/browser/run.sh speed
 }
 
 table() {
@@ -571,10 +568,11 @@ step 'build for tests' build
 step 'public names' public_names
 step 'what the browser page is built with' install_npm client
 step 'the committed browser page is what its source builds' npm run check --prefix client
-step 'tests with all features and with none, with servers, clients and the browser' test_everything
+step 'tests with all features and with none, with servers and clients' test_everything
 step 'tests that measure time' test_times
 step 'changes through Redis, beside what it publishes' bench
 step 'tests, default features' test_default_features
+step 'tests in the browser' tests/browser/run.sh
 
 [ -z "$current" ] || fail "not done to its end: $current"
 table
