@@ -121,7 +121,7 @@ async fn measure(name: &str, conn: &mut Conn, feed: &mut Listener, around: Aroun
     let mut times = [const { Vec::new() }; INSERTS.len()];
     for round in 0..proof::steps(21) {
         // Each begins a round as often as it ends one.
-        let mut order = [0, 1, 2, 3];
+        let mut order: [_; INSERTS.len()] = std::array::from_fn(|one| one);
         order.rotate_left(round % INSERTS.len());
         for one in order {
             let took = time(conn, feed, around, INSERTS[one]).await;

@@ -132,8 +132,8 @@ timed_alone=(drain)
 long_ones=(ui memory soak oracle resuming positions_postgres cluster_example change_log_postgres
     chat_log change_log_crash positions lists subscriptions protocols)
 
-# All test programs. They wait more than they work, so two run at a time; with three the page and what has
-# a window of time miss it.
+# All test programs and examples of the documentation. They wait more than they work, so two run at a time;
+# with three, what has a window of time misses it.
 test_everything() {
     local program others
     mapfile -t others < <(programs | grep -vxF "$(printf '%s\n' "${timed[@]}" "${timed_alone[@]}" "${long_ones[@]}")")

@@ -15,6 +15,9 @@ use graphex::{Action, Hub, HubBuilder, ModelType, Stats};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::within;
+use crate::until::until;
+
 const PROCESSES: &str = "GRAPHEX_PROCESSES";
 /// Set for the processes that a test starts: the prefix of its topics.
 const PREFIX: &str = "GRAPHEX_TEST_PREFIX";
@@ -105,9 +108,7 @@ impl Nodes {
             started => started.to_vec(),
         };
         let http = [&[own_address], more_http].concat();
-        while !own.ready() {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        }
+        within(until(|| own.ready())).await;
         Self::new(own, http, own_sockets, started, processes)
     }
 

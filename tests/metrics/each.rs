@@ -207,11 +207,9 @@ async fn the_time_of_a_delivery_is_that_of_an_outside_clock() {
     let beside = (measured - outside.as_secs_f64()).abs() / outside.as_secs_f64();
     assert!(beside < 0.1, "{measured} s of {outside:?}");
     let published = metrics.get(r#"graphex_publish_seconds_sum{stream="notes"}"#);
+    assert!((0.125..0.25).contains(&published), "{published}");
     // As exact as the bounds of the histogram's buckets are.
-    assert!(
-        (0.125..measured * 1.125).contains(&published),
-        "{published} of {measured}"
-    );
+    assert!(published < measured * 1.125, "{published} of {measured}");
 }
 
 #[tokio::test]

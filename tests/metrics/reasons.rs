@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::harness::within;
 use crate::until::until;
 use async_graphql::{EmptyMutation, Object, Request};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -164,18 +165,13 @@ async fn what_cannot_be_decided_is_counted_by_its_reason() {
     site.becomes("graphex_decisions_waiting", 3.0).await;
     site.update(4, "a");
     let full = r#"graphex_gaps_total{reason="decisions_full"}"#;
-    let dropped = until(|| site.get(full) > 0.0);
-    tokio::time::timeout(Duration::from_secs(20), dropped)
-        .await
-        .unwrap();
+    within(until(|| site.get(full) > 0.0)).await;
     assert_eq!(site.get(full), site.hub.stats().decisions_dropped as f64);
-    let opened = until(|| {
+    within(until(|| {
         site.gate.0.notify_waiters();
         site.get("graphex_decisions_waiting") == 0.0
-    });
-    tokio::time::timeout(Duration::from_secs(20), opened)
-        .await
-        .unwrap();
+    }))
+    .await;
 }
 
 #[tokio::test]
