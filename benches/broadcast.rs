@@ -5,6 +5,9 @@
 //! published by hand; what is left is capture. A statement alone takes a transaction with `.broadcast()`,
 //! and so three round trips for one: only before a `COMMIT` can it get its place in the order of commits.
 //!
+//! With a change log, which has that order itself and tells of whatever is written, the subscriber's part is in
+//! all of them.
+//!
 //! Needs a server at `GRAPHEX_POSTGRES_URL`. `GRAPHEX_PROOF=10` takes longer.
 
 #![allow(
@@ -30,7 +33,8 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use diesel::sql_types::Text;
 use diesel_async::{AsyncConnection as _, RunQueryDsl, SimpleAsyncConnection as _};
-use graphex::{Action, BroadcastDsl as _, Hub};
+use graphex::{Action, BroadcastDsl as _, ChangeLog, Hub, LogSchema};
+use graphex_postgres_tests::OwnDatabase;
 
 /// How many rows are inserted between two looks at the clock.
 const ROWS: i64 = 200;
@@ -52,6 +56,57 @@ const INSERTS: [Insert; 4] = [
     Insert::Published,
     Insert::Broadcast,
 ];
+
+/// A connection that is attached, and who is told of what it writes.
+struct Feed {
+    conn: Conn,
+    listener: Listener,
+    is_logged: bool,
+}
+
+impl Feed {
+    /// `.broadcast()` tells.
+    async fn captured() -> Self {
+        let (mut conn, listener) = (
+            awaited::connect("bench_broadcast").await,
+            Listener::new().await,
+        );
+        listener.hub.attach(&mut conn).await.unwrap();
+        Self {
+            conn,
+            listener,
+            is_logged: false,
+        }
+    }
+
+    /// The change log of this database tells.
+    async fn logged(database: &OwnDatabase) -> Self {
+        let url = database.url();
+        let mut setup = PgConnection::establish(&url).unwrap();
+        graphex_postgres_tests::enter(&mut setup, "public").unwrap();
+        let schema = LogSchema::postgres().model::<Note>();
+        schema.install(&mut setup).unwrap();
+        let mut conn = Conn::establish(&url).await.unwrap();
+        let log = ChangeLog::postgres(move || PgConnection::establish(&url));
+        let listener = Listener::of_log(log).await;
+        listener.hub.attach(&mut conn).await.unwrap();
+        Self {
+            conn,
+            listener,
+            is_logged: true,
+        }
+    }
+
+    /// How many changes were told since the last call.
+    async fn told(&mut self) -> usize {
+        let told = if self.is_logged {
+            self.listener.flushed().await
+        } else {
+            self.listener.told().await
+        };
+        told.len()
+    }
+}
 
 async fn insert(conn: &mut Conn, hub: &Hub, id: i64, how: Insert) -> QueryResult<()> {
     let insert = diesel::insert_into(notes::table).values((notes::id.eq(id), notes::text.eq(TEXT)));
@@ -96,18 +151,18 @@ async fn insert_all(conn: &mut Conn, hub: &Hub, around: Around, how: Insert) -> 
 }
 
 /// µs for a row.
-async fn time(conn: &mut Conn, feed: &mut Listener, around: Around, how: Insert) -> f64 {
-    conn.batch_execute("TRUNCATE notes").await.unwrap();
+async fn time(feed: &mut Feed, around: Around, how: Insert) -> f64 {
+    feed.conn.batch_execute("TRUNCATE notes").await.unwrap();
+    // A log tells of that.
+    feed.told().await;
+    let hub = feed.listener.hub.clone();
     let started = Instant::now();
-    insert_all(conn, &feed.hub, around, how).await.unwrap();
+    insert_all(&mut feed.conn, &hub, around, how).await.unwrap();
     let took = started.elapsed().as_secs_f64() * 1_000_000.0 / ROWS as f64;
     // All of it is received, and nothing is left to do when others are timed.
-    let received = feed.told().await.len();
-    let told = if matches!(how, Insert::Published | Insert::Broadcast) {
-        ROWS
-    } else {
-        0
-    };
+    let received = feed.told().await;
+    let is_told = feed.is_logged || matches!(how, Insert::Published | Insert::Broadcast);
+    let told = if is_told { ROWS } else { 0 };
     assert_eq!(i64::try_from(received).unwrap(), told);
     took
 }
@@ -117,21 +172,34 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-async fn measure(name: &str, conn: &mut Conn, feed: &mut Listener, around: Around) {
-    let mut times = [const { Vec::new() }; INSERTS.len()];
+async fn measure(name: &str, feed: &mut Feed, around: Around) {
+    // With a log what is published by hand would be told twice.
+    let inserts: Vec<_> = INSERTS
+        .into_iter()
+        .filter(|how| !(feed.is_logged && matches!(how, Insert::Published)))
+        .collect();
+    let mut times = vec![Vec::new(); inserts.len()];
     for round in 0..proof::steps(21) {
         // Each begins a round as often as it ends one.
-        let mut order: [_; INSERTS.len()] = std::array::from_fn(|one| one);
-        order.rotate_left(round % INSERTS.len());
+        let mut order: Vec<_> = (0..inserts.len()).collect();
+        order.rotate_left(round % inserts.len());
         for one in order {
-            let took = time(conn, feed, around, INSERTS[one]).await;
-            times[one].push(took);
+            times[one].push(time(feed, around, inserts[one]).await);
         }
     }
-    let [plain, returning, published, broadcast] = &times;
-    let ratio = |to: &[f64]| median(broadcast.iter().zip(to).map(|(a, b)| a / b).collect());
-    let ratios = [plain, returning, published].map(|to| format!("{:.3}", ratio(to)));
-    let medians = times.map(|times| format!("{:.0}", median(times)));
+    let broadcast = times.last().unwrap();
+    let ratio = |to: &Vec<f64>| median(broadcast.iter().zip(to).map(|(a, b)| a / b).collect());
+    let mut medians: Vec<_> = times
+        .iter()
+        .map(|times| format!("{:.0}", median(times.clone())))
+        .collect();
+    let mut ratios: Vec<_> = times.iter().map(|to| format!("{:.3}", ratio(to))).collect();
+    // That to itself.
+    ratios.pop();
+    if feed.is_logged {
+        medians.insert(2, String::new());
+        ratios.push(String::new());
+    }
     println!(
         "| {name} | {} | {} |",
         medians.join(" | "),
@@ -147,19 +215,29 @@ struct Setting {
 
 #[tokio::main]
 async fn main() {
-    let mut feed = Listener::new().await;
-    let mut conn = awaited::connect("bench_broadcast").await;
-    feed.hub.attach(&mut conn).await.unwrap();
-    let fsync = RunQueryDsl::get_result::<Setting>(diesel::sql_query("SHOW fsync"), &mut conn);
+    let mut captured = Feed::captured().await;
+    let database = OwnDatabase::create("bench_broadcast");
+    let mut logged = Feed::logged(&database).await;
+    let fsync = diesel::sql_query("SHOW fsync");
+    let fsync: Setting = RunQueryDsl::get_result(fsync, &mut captured.conn)
+        .await
+        .unwrap();
     println!(
         "µs for an inserted row on diesel-async, with fsync {}",
-        fsync.await.unwrap().fsync
+        fsync.fsync
     );
     println!(
         "| | plain | returning the row | and publishing it | `.broadcast()` | to plain | to returning | to publishing |"
     );
     println!("|---|---|---|---|---|---|---|---|");
-    measure("a statement alone", &mut conn, &mut feed, None).await;
-    measure("one row in a transaction", &mut conn, &mut feed, Some(1)).await;
-    measure("ten rows in a transaction", &mut conn, &mut feed, Some(10)).await;
+    for (told_by, feed) in [("", &mut captured), (", with a log", &mut logged)] {
+        measure(&format!("a statement alone{told_by}"), feed, None).await;
+        measure(&format!("one row in a transaction{told_by}"), feed, Some(1)).await;
+        measure(
+            &format!("ten rows in a transaction{told_by}"),
+            feed,
+            Some(10),
+        )
+        .await;
+    }
 }

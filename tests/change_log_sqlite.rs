@@ -9,9 +9,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use change_log::{Feed, Note, note, notes, sqlite_schema};
+use change_log::{Feed, Note, note, notes, queries, sqlite_schema};
 use diesel::connection::SimpleConnection as _;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 use graphex::__private::{RawLog, RawRead};
 use graphex::{Action, BroadcastDsl as _, ChangeLog, LogSchema, ModelType};
 
@@ -149,6 +151,76 @@ fn a_broadcast_is_told_once_and_what_rolls_back_never() {
     assert_eq!(
         feed.told_until("create 5 last"),
         ["create 1 kept", "create 3 outer", "create 5 last"]
+    );
+}
+
+/// The order of commits is the log's: no transaction has to tell of its commit.
+#[test]
+fn a_broadcast_alone_runs_as_without() {
+    let file = File::installed("alone");
+    let mut feed = file.feed();
+    let mut conn = file.connect();
+    let (instrumentation, words) = queries();
+    feed.hub.attach_with(&mut conn, instrumentation).unwrap();
+    words.try_iter().count();
+    let written: Note = diesel::insert_into(notes::table)
+        .values(note(1, "alone"))
+        .broadcast()
+        .get_result(&mut conn)
+        .unwrap();
+    assert_eq!(written, note(1, "alone"));
+    diesel::update(notes::table)
+        .set(notes::text.eq("again"))
+        .broadcast()
+        .execute(&mut conn)
+        .unwrap();
+    let ran: Vec<_> = words.try_iter().collect();
+    assert_eq!(ran, ["INSERT", "UPDATE"]);
+    assert_eq!(
+        feed.told_until("update 1 again"),
+        ["create 1 alone", "update 1 again"]
+    );
+    // As Diesel's own: the row is written, and cannot be returned.
+    let unreadable = diesel::insert_into(notes::table)
+        .values((notes::id.eq(2), notes::text.eq(sql::<Text>("x'ff00fe'"))))
+        .broadcast()
+        .get_result::<Note>(&mut conn);
+    assert!(matches!(
+        unreadable,
+        Err(diesel::result::Error::DeserializationError(_))
+    ));
+    assert_eq!(feed.told_until("resync"), ["resync"]);
+    assert_eq!(notes::table.count().get_result(&mut conn), Ok(2));
+}
+
+#[cfg(feature = "diesel-async")]
+#[test]
+fn a_broadcast_alone_runs_as_without_on_diesel_async() {
+    use diesel_async::AsyncConnection as _;
+    use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+
+    let file = File::installed("alone_async");
+    let mut feed = file.feed();
+    let (instrumentation, words) = queries();
+    let hub = feed.hub.clone();
+    let path = file.path();
+    feed.run(async {
+        let conn = SyncConnectionWrapper::<SqliteConnection>::establish(&path);
+        let mut conn = conn.await.unwrap();
+        hub.attach_with(&mut conn, instrumentation).await.unwrap();
+        words.try_iter().count();
+        let insert = diesel::insert_into(notes::table).values(note(1, "alone"));
+        insert.broadcast().execute(&mut conn).await.unwrap();
+        let clash = diesel::insert_into(notes::table).values(note(1, "clash"));
+        clash.broadcast().execute(&mut conn).await.unwrap_err();
+        let after = diesel::delete(notes::table);
+        after.broadcast().execute(&mut conn).await.unwrap();
+    });
+    let ran: Vec<_> = words.try_iter().collect();
+    assert_eq!(ran, ["INSERT", "INSERT", "DELETE"]);
+    assert_eq!(
+        feed.told_until("delete 1 alone"),
+        ["create 1 alone", "delete 1 alone"]
     );
 }
 
@@ -313,7 +385,7 @@ fn what_is_trimmed_is_the_beginning_whatever_the_clock_was() {
          INSERT INTO notes SELECT x, 'x' FROM n",
     );
     let number = |sql: &str| -> i64 {
-        diesel::dsl::sql::<diesel::sql_types::BigInt>(sql)
+        diesel::dsl::sql::<BigInt>(sql)
             .get_result(&mut file.connect())
             .unwrap()
     };
@@ -414,7 +486,7 @@ fn the_log_keeps_within_its_bounds_with_nobody_there() {
              INSERT INTO notes SELECT x, hex(randomblob(50)) FROM n"
         ))
         .unwrap();
-        let size: i64 = diesel::dsl::sql::<diesel::sql_types::BigInt>(
+        let size: i64 = sql::<BigInt>(
             "SELECT CAST(total(64 + ifnull(length(old), 0) + ifnull(length(new), 0)) AS INTEGER) FROM graphex_log",
         )
         .get_result(&mut conn)

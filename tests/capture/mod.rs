@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_graphql::{EmptyMutation, Object, Request, Schema};
 use diesel::prelude::*;
-use graphex::{Action, Channel, Hub, Identity, ModelType, execute};
+use futures_util::FutureExt as _;
+use graphex::{Action, ChangeLog, Channel, Hub, HubBuilder, Identity, ModelType, execute};
 
 diesel::table! {
     notes (id) {
@@ -122,14 +123,23 @@ impl Listener {
     }
 
     pub(crate) async fn with_commit_time(time: Duration) -> Self {
-        let hub = Hub::builder()
+        Self::open(Hub::builder(), time).await
+    }
+
+    /// This log tells of the notes.
+    pub(crate) async fn of_log(log: ChangeLog) -> Self {
+        Self::open(Hub::builder().change_log(log), Duration::from_secs(60)).await
+    }
+
+    async fn open(builder: HubBuilder, commit_time: Duration) -> Self {
+        let hub = builder
             .model::<Note>()
             .limits(|limits| {
                 limits.outbox_frames = 1_000_000;
                 limits.outbox_bytes = 1_000_000_000;
                 limits.publisher_queue = 1_000_000;
                 limits.resync_interval = Duration::ZERO;
-                limits.commit_time = time;
+                limits.commit_time = commit_time;
             })
             .build();
         let schema = Schema::build(Query, EmptyMutation, NoteSubscription::default())
@@ -151,6 +161,15 @@ impl Listener {
     pub(crate) async fn next(&mut self) -> Vec<Told> {
         let next = tokio::time::timeout(Duration::from_secs(60), self.channel.take());
         let frames = next.await.expect("nothing came").unwrap();
+        frames.iter().map(|frame| read(frame)).collect()
+    }
+
+    /// What is there when all that was committed is flushed.
+    pub(crate) async fn flushed(&mut self) -> Vec<Told> {
+        let flush = tokio::time::timeout(Duration::from_secs(60), self.hub.flush());
+        flush.await.expect("it is not flushed");
+        let there = self.channel.take().now_or_never();
+        let frames = there.map_or_else(Default::default, Result::unwrap);
         frames.iter().map(|frame| read(frame)).collect()
     }
 

@@ -2,9 +2,11 @@
 
 #![allow(dead_code, reason = "each test target uses its part")]
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use async_graphql::{EmptyMutation, Object, Request, Schema};
+use diesel::connection::{Instrumentation, InstrumentationEvent};
 use diesel::prelude::*;
 use futures_util::FutureExt as _;
 use graphex::{BuildError, ChangeLog, Channel, Hub, Identity, LogSchema, ModelType, execute};
@@ -49,7 +51,7 @@ pub(crate) struct Feed {
 impl Feed {
     pub(crate) fn open(log: ChangeLog) -> Result<Self, BuildError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
+            .enable_all()
             .build()
             .unwrap();
         let entered = runtime.enter();
@@ -76,6 +78,11 @@ impl Feed {
             channel,
             runtime,
         })
+    }
+
+    /// Runs a future where the hub runs.
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
     }
 
     /// What is there when all that was committed is flushed, without waiting for more.
@@ -109,6 +116,19 @@ impl Feed {
         }
         all
     }
+}
+
+/// What is put on a connection that is attached, and the first word of each query that it runs.
+pub(crate) fn queries() -> (impl Instrumentation, mpsc::Receiver<String>) {
+    let (sender, words) = mpsc::channel();
+    let instrumentation = move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            let query = query.to_string();
+            let word = query.split(' ').next().unwrap();
+            sender.send(word.to_owned()).unwrap();
+        }
+    };
+    (instrumentation, words)
 }
 
 /// `create 5 hi`, or `resync`.

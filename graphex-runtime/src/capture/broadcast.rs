@@ -80,8 +80,9 @@ impl<K, C, W, T: QuerySource, U, Ret> BroadcastDsl<K, C, W> for DeleteStatement<
 /// [`broadcast`](BroadcastDsl::broadcast).
 ///
 /// It runs in a transaction: the one that is open, else one of its own, in which case
-/// nothing is written if it fails. A statement that changes many rows tells of all of them,
-/// also when `get_result` returns only the first.
+/// nothing is written if it fails. Where a change log tells of the model it needs none, and runs as
+/// it does without `.broadcast()`. A statement that changes many rows tells of all of them, also when
+/// `get_result` returns only the first.
 ///
 /// On a connection of diesel-async's each of its methods returns a future.
 #[must_use = "a statement does nothing until it is run with `execute`, `get_result` or `load`"]
@@ -305,7 +306,7 @@ fn evidence<M: ModelType, C: Connection>(conn: &mut C) -> QueryResult<Evidence> 
 
 /// Runs a statement in a transaction and records its changes there. Without one around it
 /// takes its own: only a transaction tells before its commit what it will publish, and so
-/// keeps the order of the commits.
+/// keeps the order of the commits. Of what is left to the log, the log keeps it.
 fn run<'query, C, M, Q, R, U>(
     conn: &mut C,
     query: Q,
@@ -320,12 +321,16 @@ where
     M::check(conn.instrumentation())?;
     let tracker = Tracker::of::<M::First>(conn.instrumentation())?;
     let can_begin = tracker.can_begin::<M::First>();
-    if depth(conn)? == 0 {
-        can_begin?;
-        conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read, unread))
-    } else {
-        record::<_, M, _, _, _>(conn, query, read, unread)
+    if depth(conn)? > 0 {
+        return record::<_, M, _, _, _>(conn, query, read, unread);
     }
+    can_begin?;
+    if !M::are_logged(conn.instrumentation()) {
+        return conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read, unread));
+    }
+    let returned = record::<_, M, _, _, _>(conn, query, read, unread);
+    Tracker::of::<M::First>(conn.instrumentation())?.wake_log();
+    returned
 }
 
 fn record<'query, C, M, Q, R, U>(

@@ -102,8 +102,8 @@ use crate::hub::Hub;
 /// outcome unknown: the subscribers of what it changed are told to load again. [`BroadcastConnection`],
 /// [`Hub::publish_on_commit`] and `testing::uncommitted` are for Diesel's connections.
 ///
-/// Of a model with a change log only the log tells: `.broadcast()` checks and returns the same, and
-/// makes the log be read at once.
+/// Of a model with a change log only the log tells: `.broadcast()` checks and returns the same, takes no
+/// transaction of its own, and makes the log be read at once.
 ///
 /// What is not captured:
 ///

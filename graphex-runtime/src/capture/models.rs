@@ -22,6 +22,10 @@ pub trait Models: 'static {
     #[doc(hidden)]
     fn check(there: &mut dyn Instrumentation) -> QueryResult<()>;
 
+    /// Whether of each of them only the log tells.
+    #[doc(hidden)]
+    fn are_logged(there: &mut dyn Instrumentation) -> bool;
+
     /// A row changed at this depth and is not known.
     #[doc(hidden)]
     fn miss(there: &mut dyn Instrumentation, depth: u32);
@@ -38,6 +42,11 @@ impl<M: ModelType> Models for M {
         Tracker::of::<M>(there).map(|_| ())
     }
 
+    fn are_logged(there: &mut dyn Instrumentation) -> bool {
+        let tracker = there.downcast_mut::<Tracker>();
+        tracker.is_some_and(|tracker| tracker.leaves_to_log(M::MODEL))
+    }
+
     fn miss(there: &mut dyn Instrumentation, depth: u32) {
         if let Some(tracker) = there.downcast_mut::<Tracker>() {
             tracker.miss(depth, M::MODEL);
@@ -51,6 +60,10 @@ impl<A: Models, B: ModelType> Models for And<A, B> {
     fn check(there: &mut dyn Instrumentation) -> QueryResult<()> {
         A::check(there)?;
         B::check(there)
+    }
+
+    fn are_logged(there: &mut dyn Instrumentation) -> bool {
+        A::are_logged(there) && B::are_logged(there)
     }
 
     fn miss(there: &mut dyn Instrumentation, depth: u32) {

@@ -148,6 +148,16 @@ impl Tracker {
         self.uncommitted.record(depth, changes);
     }
 
+    /// Whether only the log tells of this model's changes, in the order that it has of them.
+    pub(super) fn leaves_to_log(&self, model: &Model) -> bool {
+        self.hub.is_logged(model)
+    }
+
+    /// A statement outside of a transaction has ended, and left what it changed to the log.
+    pub(super) fn wake_log(&self) {
+        self.hub.committed();
+    }
+
     /// A row of this model changed at this depth and is not known.
     pub(super) fn miss(&mut self, depth: u32, model: &'static Model) {
         if !self.hub.is_logged(model) {

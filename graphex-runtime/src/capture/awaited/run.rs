@@ -61,7 +61,7 @@ async fn evidence<M: ModelType, C: AsyncConnection>(conn: &mut C) -> QueryResult
     Ok(evidence)
 }
 
-/// Runs a statement in a transaction, as on Diesel's connections.
+/// Runs a statement as on Diesel's connections.
 async fn run<'query, C, M, Q, R, U>(
     conn: &mut C,
     query: Q,
@@ -81,6 +81,11 @@ where
         return record::<_, M, _, _, _>(conn, depth, query, read, unread).await;
     }
     can_begin?;
+    if M::are_logged(conn.instrumentation()) {
+        let returned = record::<_, M, _, _, _>(conn, depth, query, read, unread).await;
+        Tracker::of::<M::First>(conn.instrumentation())?.wake_log();
+        return returned;
+    }
     let mut own = Own::begin(conn).await?;
     match record::<_, M, _, _, _>(own.conn(), 1, query, read, unread).await {
         Ok(rows) => {

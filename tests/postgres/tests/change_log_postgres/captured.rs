@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::change_log::{Feed, Note, note, notes};
+use crate::change_log::{Feed, Note, note, notes, queries};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use graphex::__private::{RawLog, RawRead};
@@ -108,6 +108,45 @@ fn whoever_writes_is_heard() {
             "create 4 said",
             "create 5 end",
         ]
+    );
+}
+
+/// The order of commits is the log's: no transaction has to tell of its commit.
+#[test]
+fn a_broadcast_alone_runs_as_without() {
+    use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+
+    let database = installed("alone");
+    let mut feed = feed(&database);
+    let mut conn = database.connect();
+    let (instrumentation, words) = queries();
+    feed.hub.attach_with(&mut conn, instrumentation).unwrap();
+    words.try_iter().count();
+    let insert = diesel::insert_into(notes::table).values(note(1, "one"));
+    let written: Note = insert.broadcast().get_result(&mut conn).unwrap();
+    assert_eq!(written, note(1, "one"));
+    assert_eq!(words.try_iter().collect::<Vec<_>>(), ["INSERT"]);
+
+    let (instrumentation, words) = queries();
+    let url = database.url();
+    feed.run(async {
+        let mut conn = AsyncPgConnection::establish(&url).await.unwrap();
+        let hub = &feed.hub;
+        hub.attach_with(&mut conn, instrumentation).await.unwrap();
+        words.try_iter().count();
+        let insert = diesel::insert_into(notes::table).values(note(2, "two"));
+        let written: Note = insert.broadcast().get_result(&mut conn).await.unwrap();
+        assert_eq!(written, note(2, "two"));
+        let clash = diesel::insert_into(notes::table).values(note(2, "clash"));
+        clash.broadcast().execute(&mut conn).await.unwrap_err();
+        let delete = diesel::delete(notes::table.find(1));
+        assert_eq!(delete.broadcast().execute(&mut conn).await, Ok(1));
+    });
+    let ran: Vec<_> = words.try_iter().collect();
+    assert_eq!(ran, ["INSERT", "INSERT", "DELETE"]);
+    assert_eq!(
+        feed.told_until("delete 1 one"),
+        ["create 1 one", "create 2 two", "delete 1 one"]
     );
 }
 
