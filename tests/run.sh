@@ -73,12 +73,13 @@ step() {
 # What `cargo test` said, for the table.
 tested=$(mktemp)
 
-# lane <command...>: beside another, as soon as fewer than two run, with what it says kept until
+# lane <command...>: beside others, as soon as fewer than `$wide` run, with what it says kept until
 # `join_lanes`.
+wide=2
 lanes=()
 lane() {
     local said
-    while [ "$(jobs -pr | wc -l)" -ge 2 ]; do sleep 0.1; done
+    while [ "$(jobs -pr | wc -l)" -ge "$wide" ]; do sleep 0.1; done
     said=$(mktemp "$target/lane.XXXXXX")
     # The table gets it from `join_lanes`.
     tested=/dev/null "$@" >"$said" 2>&1 &
@@ -128,17 +129,27 @@ for package in json.load(sys.stdin)["packages"]:
 # What these measure is time. The first hardly work themselves and run beside each other.
 timed=(outages proxies outages_cluster)
 timed_alone=(drain)
+# These wait for a window in which a server lets its clients go, a client's own pause, or a poll.
+waiting=(resuming cluster_example chat_log lists messenger change_log_postgres change_log_crash redis_layer)
 # The longest first, so that none is waited for at the end.
-long_ones=(ui memory soak oracle resuming positions_postgres cluster_example change_log_postgres
-    chat_log change_log_crash positions lists subscriptions protocols)
+working=(ui memory oracle positions_postgres soak positions subscriptions protocols capture_postgres)
 
-# All test programs and examples of the documentation. They wait more than they work, so two run at a time;
-# with three, what has a window of time misses it.
+test_waiting() {
+    local program
+    for program in "${waiting[@]}"; do
+        cargo test "${everything[@]}" --test "$program" || return 1
+    done
+}
+
+# All test programs and examples of the documentation, two at a time, and beside them those that wait; with
+# three at a time that work, what has a window of time misses it.
 test_everything() {
-    local program others
-    mapfile -t others < <(programs | grep -vxF "$(printf '%s\n' "${timed[@]}" "${timed_alone[@]}" "${long_ones[@]}")")
+    local program others wide=3
+    mapfile -t others < <(programs |
+        grep -vxF "$(printf '%s\n' "${timed[@]}" "${timed_alone[@]}" "${waiting[@]}" "${working[@]}")")
     [ ${#others[@]} -gt 20 ] || fail 'the test programs are not to be found'
-    for program in "${long_ones[@]}"; do
+    lane test_waiting
+    for program in "${working[@]}"; do
         lane cargo test "${everything[@]}" --test "$program"
     done
     lane test_processes 2+1
@@ -214,7 +225,8 @@ has_openssl() { command -v openssl >/dev/null; }
 has_node() { command -v node >/dev/null; }
 has_npm() { command -v npm >/dev/null; }
 has_python() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
-has_chromium() { [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
+# The same as the tests take: without windows of its own it takes half of the processor's time.
+has_chromium() { [ -x "${CHROMIUM:-$(ls /usr/bin/chromium-headless-shell /usr/bin/chromium 2>/dev/null | head -n 1)}" ]; }
 
 # unless <test> <what is missing>
 unless() { "$1" || missing+=("$2"); }
@@ -241,7 +253,7 @@ look_for_packages() {
     unless has_node nodejs
     unless has_npm npm
     unless has_python python3-venv
-    unless has_chromium chromium
+    unless has_chromium chromium-headless-shell
 }
 
 install_tools() {
@@ -251,8 +263,10 @@ install_tools() {
     look_for_packages
     if [ ${#missing[@]} != 0 ] && [ ${#without[@]} = 0 ] && is_root && command -v apt-get >/dev/null; then
         printf 'installing %s\n' "${missing[*]}"
-        apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y -qq --no-install-recommends "${missing[@]}" ||
+        apt-get update -qq || printf 'apt-get update failed\n'
+        # Not every distribution has it apart from the browser.
+        apt-cache show chromium-headless-shell >/dev/null 2>&1 || missing=("${missing[@]/%-headless-shell/}")
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" ||
             printf 'apt-get failed\n'
         look_for_packages
     fi

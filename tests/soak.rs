@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 /// Times what `GRAPHEX_PROOF` says.
-const SECONDS: usize = 60;
+const SECONDS: usize = 15;
 
 #[derive(Clone, ModelType)]
 #[graphex(stream = "messages", serialize_data, lookup(liked_by(id): i64))]

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
@@ -76,11 +76,13 @@ export async function graphql(server, query, variables, user = 1) {
 
 // ---------------------------------------------------------------- the browser
 
+/** Without windows of its own it takes half of the processor's time. */
+const CHROMIUMS = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium']
 let browser
 
 export async function launch() {
   browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: process.env.CHROMIUM ?? CHROMIUMS.find((path) => existsSync(path)),
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -217,6 +219,18 @@ export class Ui {
           const text = (part) => row.querySelector(part)?.textContent ?? ''
           return { time: text('.time'), action: text('.badge'), stream: text('.stream'), id: text('.id'), json: text('.preview'), said: text('.said'), colour: row.dataset.colour }
         }),
+    )
+  }
+
+  /** Waits until the rows in sight are these, newest first: the action and the id of each. */
+  shows(wanted) {
+    return this.until(
+      (wanted) =>
+        [...document.querySelectorAll('.row')]
+          .sort((a, b) => a.getAttribute('aria-posinset') - b.getAttribute('aria-posinset'))
+          .map((row) => `${row.querySelector('.badge').textContent} ${row.querySelector('.id').textContent}`)
+          .join() === wanted,
+      wanted.join(),
     )
   }
 

@@ -24,6 +24,7 @@ mod reading;
 #[cfg(feature = "testing")]
 mod rehearsal;
 mod returning;
+mod run;
 mod statement;
 mod table;
 mod tracker;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, TransactionManagerStatus};
-use diesel::result::{DatabaseErrorKind, Error, QueryResult};
+use diesel::result::{Error, QueryResult};
 
 use super::committing::Committing;
 use super::error::{AttachError, CaptureError};
@@ -208,7 +208,7 @@ impl Tracker {
     /// What runs failed after its end was reported: among the rows that it returned.
     #[cfg(feature = "diesel-async")]
     pub(super) fn fail(&mut self, error: &Error) {
-        if finish_of(error) == Finish::Refused {
+        if Finish::of(error) == Finish::Refused {
             self.uncommitted.refuse();
         }
     }
@@ -309,7 +309,7 @@ impl Tracker {
                 self.raw.start(query);
             }
             InstrumentationEvent::FinishQuery { error, .. } => {
-                let finish = error.map_or(Finish::Done, finish_of);
+                let finish = error.map_or(Finish::Done, Finish::of);
                 self.raw.finish(error.is_none());
                 if self.uncommitted.finish_query(finish) {
                     self.raw.finish_control(finish);
@@ -334,18 +334,6 @@ impl Instrumentation for Tracker {
 impl Drop for Tracker {
     fn drop(&mut self) {
         self.doubt();
-    }
-}
-
-fn finish_of(error: &Error) -> Finish {
-    match error {
-        // libpq found the command impossible (too many binds); the server never saw it.
-        Error::DatabaseError(
-            DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
-            _,
-        ) => Finish::Failed,
-        Error::DatabaseError(..) => Finish::Refused,
-        _ => Finish::Failed,
     }
 }
 

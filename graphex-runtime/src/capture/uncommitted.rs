@@ -1,5 +1,7 @@
 //! What the events of a connection do to changes that are not committed yet.
 
+use diesel::result::{DatabaseErrorKind, Error};
+
 use crate::change::Change;
 use crate::model::Model;
 
@@ -12,6 +14,21 @@ pub(super) enum Finish {
     Refused,
     /// It failed before or after the database had to do with it.
     Failed,
+}
+
+impl Finish {
+    /// How one with this error did.
+    pub(super) fn of(error: &Error) -> Self {
+        match error {
+            // libpq found the command impossible (too many binds); the server never saw it.
+            Error::DatabaseError(
+                DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
+                _,
+            ) => Self::Failed,
+            Error::DatabaseError(..) => Self::Refused,
+            _ => Self::Failed,
+        }
+    }
 }
 
 /// The changes of a connection's open transaction, and what must be known about it.

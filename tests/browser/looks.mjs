@@ -1,34 +1,28 @@
-// What the page looks like: nothing is cut, overlaps or is hard to read, at each size, light and dark; screenshots.
+// What the page looks like: nothing is cut, overlaps or is hard to read, at each size; screenshots.
 
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { chat, close, graphql, launch, open, require, root } from './harness.mjs'
+import { chat, graphql, open, require, root } from './harness.mjs'
 
 const axe = require('axe-core').source
-let server
 
-before(async () => {
-  await launch()
-  server = await chat()
-})
-after(async () => {
-  await close()
-  await server.kill()
-})
-
-const SIZES = [
+export const SIZES = [
   [1440, 900],
   [768, 1024],
   [360, 740],
 ]
 
-describe('what it looks like', () => {
-  mkdirSync(`${root}target/screenshots`, { recursive: true })
+/** All of it, light or dark. */
+export function looks(colorScheme) {
+  describe(`what it looks like ${colorScheme}`, () => {
+    let server
+    before(async () => (server = await chat()))
+    after(() => server.kill())
+    mkdirSync(`${root}target/screenshots`, { recursive: true })
 
-  for (const colorScheme of ['light', 'dark']) {
     for (const [width, height] of SIZES) {
-      test(`${width}×${height}, ${colorScheme}`, { timeout: 180_000 }, async () => {
+      test(`${width}×${height}`, { timeout: 180_000 }, async () => {
         const ui = await open(server.page, { viewport: { width, height }, colorScheme })
         const phone = width < 700
         const view = async (name) => phone && (await ui.$(`.views [data-view=${name}]`).click())
@@ -85,30 +79,11 @@ describe('what it looks like', () => {
         await ui.end()
       })
     }
-  }
-})
-
-describe('what it looks like while the server is away', () => {
-  for (const [width, height] of SIZES) {
-    test(`${width}×${height}`, async () => {
-      const mortal = await chat()
-      const ui = await open(mortal.page, { viewport: { width, height }, colorScheme: 'dark' })
-      await ui.$('#run').click()
-      await ui.live('Message')
-      await mortal.kill()
-      await ui.until(() => /attempt [3-9]/.test(document.querySelector('#state-text').textContent))
-      if (width < 700) await ui.$('.views [data-view=live]').click()
-      await ui.page.screenshot({ path: `${root}target/screenshots/${width}-dark-away.png`, animations: 'disabled' })
-      await fits(ui, 'away')
-      await accessible(ui, 'away')
-      assert.equal(await ui.$('#state-text').evaluate((element) => element.scrollWidth > element.clientWidth + 1), false)
-      await ui.end()
-    })
-  }
-})
+  })
+}
 
 /** Nothing sticks out of the page, and no button's or label's text is cut without a sign. */
-async function fits(ui, name) {
+export async function fits(ui, name) {
   const wrong = await ui.page.evaluate(() => {
     const wrong = []
     if (document.documentElement.scrollWidth > innerWidth) wrong.push(`the page is ${document.documentElement.scrollWidth} wide`)
@@ -136,7 +111,7 @@ async function fits(ui, name) {
   assert.deepEqual(wrong, [], name)
 }
 
-async function accessible(ui, name) {
+export async function accessible(ui, name) {
   // By the debugger, which the page's policy does not bind.
   await ui.page.evaluate(axe)
   const { violations } = await ui.page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }))
