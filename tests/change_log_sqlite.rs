@@ -193,6 +193,22 @@ fn a_broadcast_alone_runs_as_without() {
     assert_eq!(notes::table.count().get_result(&mut conn), Ok(2));
 }
 
+/// Without a log it is refused: its own transaction would end that one.
+#[test]
+fn a_broadcast_in_a_transaction_as_text_is_told_if_that_commits() {
+    let file = File::installed("as_text");
+    let mut feed = file.feed();
+    let mut conn = file.connect();
+    feed.hub.attach(&mut conn).unwrap();
+    for (id, end) in [(1, "ROLLBACK"), (2, "COMMIT")] {
+        conn.batch_execute("BEGIN").unwrap();
+        let insert = diesel::insert_into(notes::table).values(note(id, end));
+        assert_eq!(insert.broadcast().execute(&mut conn), Ok(1));
+        conn.batch_execute(end).unwrap();
+    }
+    assert_eq!(feed.told_until("create 2 COMMIT"), ["create 2 COMMIT"]);
+}
+
 #[cfg(feature = "diesel-async")]
 #[test]
 fn a_broadcast_alone_runs_as_without_on_diesel_async() {

@@ -33,7 +33,8 @@ pub enum CaptureError {
         /// The model whose row was to be written.
         model: &'static str,
     },
-    /// A transaction is open that Diesel knows nothing of: `BEGIN` was sent as SQL text.
+    /// A transaction is open that Diesel knows nothing of: `BEGIN` was sent as SQL text. No error where
+    /// a change log tells of the model.
     #[error(
         "nothing of `{model}` was written: a transaction is open that was begun as SQL text, and \
          committing this change would commit all of it; use `conn.transaction(…)`"

@@ -104,7 +104,7 @@ use crate::hub::Hub;
 /// [`Hub::publish_on_commit`] and `testing::uncommitted` are for Diesel's connections.
 ///
 /// Of a model with a change log only the log tells: `.broadcast()` checks and returns the same, takes no
-/// transaction of its own, and makes the log be read at once.
+/// transaction of its own, may be in one that was begun as SQL text, and makes the log be read at once.
 ///
 /// What is not captured:
 ///

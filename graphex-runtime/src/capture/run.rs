@@ -64,18 +64,16 @@ where
     Q: LoadQuery<'query, C, R>,
 {
     M::check(conn.instrumentation())?;
-    let tracker = Tracker::of::<M::First>(conn.instrumentation())?;
-    let can_begin = tracker.can_begin::<M::First>();
     if depth(conn)? > 0 {
         return record::<_, M, _, _, _>(conn, query, read, unread);
     }
-    can_begin?;
-    if !M::are_logged(conn.instrumentation()) {
-        return conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read, unread));
+    if M::are_logged(conn.instrumentation()) {
+        let returned = record::<_, M, _, _, _>(conn, query, read, unread);
+        Tracker::wake_log(conn.instrumentation());
+        return returned;
     }
-    let returned = record::<_, M, _, _, _>(conn, query, read, unread);
-    Tracker::of::<M::First>(conn.instrumentation())?.wake_log();
-    returned
+    Tracker::of::<M::First>(conn.instrumentation())?.can_begin::<M::First>()?;
+    conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read, unread))
 }
 
 fn record<'query, C, M, Q, R, U>(

@@ -154,8 +154,10 @@ impl Tracker {
     }
 
     /// A statement outside of a transaction has ended, and left what it changed to the log.
-    pub(super) fn wake_log(&self) {
-        self.hub.committed();
+    pub(super) fn wake_log(there: &mut dyn Instrumentation) {
+        if let Some(tracker) = there.downcast_mut::<Self>() {
+            tracker.hub.committed();
+        }
     }
 
     /// A row of this model changed at this depth and is not known.

@@ -74,18 +74,16 @@ where
     Q: LoadQuery<'query, C, R>,
 {
     M::check(conn.instrumentation())?;
-    let tracker = Tracker::of::<M::First>(conn.instrumentation())?;
-    let can_begin = tracker.can_begin::<M::First>();
     let depth = depth_of(conn)?;
     if depth > 0 {
         return record::<_, M, _, _, _>(conn, depth, query, read, unread).await;
     }
-    can_begin?;
     if M::are_logged(conn.instrumentation()) {
         let returned = record::<_, M, _, _, _>(conn, depth, query, read, unread).await;
-        Tracker::of::<M::First>(conn.instrumentation())?.wake_log();
+        Tracker::wake_log(conn.instrumentation());
         return returned;
     }
+    Tracker::of::<M::First>(conn.instrumentation())?.can_begin::<M::First>()?;
     let mut own = Own::begin(conn).await?;
     match record::<_, M, _, _, _>(own.conn(), 1, query, read, unread).await {
         Ok(rows) => {
