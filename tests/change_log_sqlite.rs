@@ -240,6 +240,21 @@ fn a_broadcast_alone_runs_as_without_on_diesel_async() {
     );
 }
 
+/// No log has it, since it is never committed.
+#[cfg(feature = "testing")]
+#[test]
+fn a_test_transaction_is_published_beside_the_log() {
+    let file = File::installed("tested");
+    let mut feed = file.feed();
+    let mut conn = file.connect();
+    feed.hub.attach(&mut conn).unwrap();
+    conn.begin_test_transaction().unwrap();
+    let insert = diesel::insert_into(notes::table).values(note(1, "tested"));
+    insert.broadcast().execute(&mut conn).unwrap();
+    assert_eq!(graphex::testing::publish_uncommitted(&mut conn), Ok(1));
+    assert_eq!(feed.told_until("create 1 tested"), ["create 1 tested"]);
+}
+
 #[test]
 fn what_is_published_comes_beside_the_log() {
     let file = File::installed("publish");
@@ -452,6 +467,19 @@ fn a_hole_in_the_log_is_told_as_a_gap() {
     assert_eq!(feed.told_until("resync"), ["create 1 a", "resync"]);
     file.run("INSERT INTO notes VALUES (4, 'd')");
     assert_eq!(feed.told_until("create 4 d"), ["create 4 d"]);
+}
+
+/// As Diesel, which does not read such a row.
+#[test]
+fn a_null_that_the_model_has_no_room_for_is_a_gap() {
+    let file = File::new("nulls");
+    file.run("DROP TABLE notes; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)");
+    sqlite_schema().install(&mut file.connect()).unwrap();
+    let mut feed = file.feed();
+    file.run("INSERT INTO notes VALUES (1, NULL)");
+    assert_eq!(feed.told_until("resync"), ["resync"]);
+    file.run("INSERT INTO notes VALUES (2, 'text')");
+    assert_eq!(feed.told_until("create 2 text"), ["create 2 text"]);
 }
 
 #[test]

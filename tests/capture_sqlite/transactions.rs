@@ -204,6 +204,37 @@ fn a_transaction_that_sqlite_rolled_back_is_not_told() {
     assert_eq!(feed.told(), [created(2, "new")]);
 }
 
+const STOP: &str =
+    "CREATE TRIGGER stop BEFORE UPDATE ON notes BEGIN SELECT RAISE(ROLLBACK, 'stop'); END";
+
+#[test]
+fn a_statement_that_sqlite_rolls_back_says_why_and_the_connection_goes_on() {
+    let (mut conn, mut feed) = attached();
+    insert(&mut conn, 1).unwrap();
+    conn.batch_execute(STOP).unwrap();
+    let update = diesel::update(notes::table).set(notes::text.eq("never"));
+    let refused = update.broadcast().execute(&mut conn).unwrap_err();
+    assert_eq!(refused.to_string(), "stop");
+    insert(&mut conn, 2).unwrap();
+    assert_eq!(feed.told(), [1, 2].map(|id| created(id, "new")));
+}
+
+#[cfg(feature = "diesel-async")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_on_diesel_async() {
+    use crate::awaited::{attached, insert};
+    use diesel_async::SimpleAsyncConnection as _;
+
+    let (mut conn, mut feed) = attached("stopped").await;
+    insert(&mut conn, 1).await.unwrap();
+    conn.batch_execute(STOP).await.unwrap();
+    let update = diesel::update(notes::table).set(notes::text.eq("never"));
+    let refused = update.broadcast().execute(&mut conn).await.unwrap_err();
+    assert_eq!(refused.to_string(), "stop");
+    insert(&mut conn, 2).await.unwrap();
+    assert_eq!(feed.told().await, [1, 2].map(|id| created(id, "new")));
+}
+
 #[test]
 fn two_connections_of_one_hub_are_told_in_the_order_of_their_commits() {
     let (mut feed, mut one, mut two) = (Feed::new(), connect(), connect());

@@ -2,11 +2,10 @@
 
 use diesel::connection::{
     AnsiTransactionManager, Connection, LoadConnection, TransactionManager as _,
+    TransactionManagerStatus,
 };
 use diesel::r2d2::{ManageConnection, PoolTransactionManager, PooledConnection, R2D2Connection};
 use diesel::result::QueryResult;
-
-use super::tracker;
 
 /// A connection that `.broadcast()` runs on: Diesel's, those of an r2d2 pool, and the same within
 /// `conn.transaction(…)`. For functions that are generic over it, of one database:
@@ -101,11 +100,18 @@ where
 
 /// The connection's transaction depth; 0 outside of a transaction.
 pub(super) fn depth<C: Connection>(conn: &mut C) -> QueryResult<u32> {
-    tracker::depth(C::TransactionManager::transaction_manager_status_mut(conn))
+    depth_in(C::TransactionManager::transaction_manager_status_mut(conn))
 }
 
 /// Whether the transaction that is open is one of Diesel's test transactions, which it does not take
 /// for a broken connection.
 pub(super) fn is_test_transaction<C: Connection>(conn: &mut C, depth: u32) -> bool {
     depth > 0 && !C::TransactionManager::is_broken_transaction_manager(conn)
+}
+
+/// The transaction depth in what the transaction manager knows; 0 outside of a transaction.
+pub(super) fn depth_in(status: &TransactionManagerStatus) -> QueryResult<u32> {
+    Ok(status
+        .transaction_depth()?
+        .map_or(0, std::num::NonZeroU32::get))
 }

@@ -26,7 +26,7 @@ pub enum CaptureError {
     /// The connection is not attached to a hub.
     #[error(
         "nobody would be told of this change of `{model}`: the connection is not attached to a \
-         hub; call `hub.attach(&mut conn)` once, or build the pool with `hub.customizer()` (one of \
+         hub, or was given another instrumentation since; call `hub.attach(&mut conn)` once, or build the pool with `hub.customizer()` (one of \
          diesel-async's with `hub.manager_config()`)"
     )]
     NotAttached {

@@ -3,7 +3,7 @@
 use diesel::RunQueryDsl;
 use diesel::connection::Connection;
 use diesel::query_dsl::methods::LoadQuery;
-use diesel::result::QueryResult;
+use diesel::result::{Error, QueryResult};
 
 use super::bare::{BroadcastConnection, depth, is_test_transaction};
 use super::broadcast::Run;
@@ -73,7 +73,15 @@ where
         return returned;
     }
     Tracker::of::<M::First>(conn.instrumentation())?.can_begin::<M::First>()?;
-    conn.transaction(|conn| record::<_, M, _, _, _>(conn, query, read, unread))
+    let mut failed = None;
+    let ran = conn.transaction(|conn| {
+        record::<_, M, _, _, _>(conn, query, read, unread).map_err(|error| {
+            failed = Some(error);
+            Error::RollbackTransaction
+        })
+    });
+    // SQLite may have rolled back by itself: then Diesel's error is that it cannot.
+    failed.map_or(ran, Err)
 }
 
 fn record<'query, C, M, Q, R, U>(

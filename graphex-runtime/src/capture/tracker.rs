@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use diesel::connection::{Instrumentation, InstrumentationEvent, TransactionManagerStatus};
-use diesel::result::{Error, QueryResult};
+use diesel::connection::{Instrumentation, InstrumentationEvent};
+use diesel::result::QueryResult;
 
 use super::committing::Committing;
 use super::error::{AttachError, CaptureError};
@@ -199,8 +199,12 @@ impl Tracker {
     /// Publishes it; how many changes it is.
     #[cfg(feature = "testing")]
     pub(super) fn publish_now(&mut self) -> usize {
-        let outcome = self.uncommitted.take_settled();
+        let mut outcome = self.uncommitted.take_settled();
         let count = outcome.changes.len();
+        // No log has it, or ever will.
+        for change in &mut outcome.changes {
+            change.published = true;
+        }
         if !outcome.is_empty() {
             self.hub.reserve(outcome.changes, &outcome.missed).commit();
         }
@@ -209,7 +213,7 @@ impl Tracker {
 
     /// What runs failed after its end was reported: among the rows that it returned.
     #[cfg(feature = "diesel-async")]
-    pub(super) fn fail(&mut self, error: &Error) {
+    pub(super) fn fail(&mut self, error: &diesel::result::Error) {
         if Finish::of(error) == Finish::Refused {
             self.uncommitted.refuse();
         }
@@ -337,11 +341,4 @@ impl Drop for Tracker {
     fn drop(&mut self) {
         self.doubt();
     }
-}
-
-/// The transaction depth; 0 outside of a transaction.
-pub(super) fn depth(status: &TransactionManagerStatus) -> QueryResult<u32> {
-    Ok(status
-        .transaction_depth()?
-        .map_or(0, std::num::NonZeroU32::get))
 }

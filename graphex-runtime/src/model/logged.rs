@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::table::quoted;
 use super::{FieldDescriptor, Model};
 use crate::change::Row;
-use crate::value::{Database, Logged, Value};
+use crate::value::{Database, Kind, Logged, Value};
 
 /// A row of a change log that cannot be read back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,13 +117,17 @@ impl Model {
 }
 
 impl FieldDescriptor {
-    /// What the log has of it, read back.
+    /// What the log has of it, read back; nothing where Diesel reads nothing either, as of a null that
+    /// the field's type has not.
     pub(crate) fn value_from_log(&self, logged: &Logged<'_>) -> Option<Value> {
-        match self.from_log {
+        let value = match self.from_log {
             _ if self.opaque => logged.opaque(),
             Some(from_log) => from_log(logged),
             None => logged.value(self.ty),
-        }
+        }?;
+        // JSON has a null of its own.
+        let may_be_null = self.ty.nullable || matches!(self.ty.kind, Kind::Json);
+        (may_be_null || !matches!(value, Value::Null)).then_some(value)
     }
 }
 

@@ -7,11 +7,12 @@ use diesel::result::QueryResult;
 use diesel_async::{AsyncConnection, TransactionManager as _};
 use futures_util::FutureExt as _;
 
-use crate::capture::tracker::{Tracker, depth};
+use crate::capture::bare::depth_in;
+use crate::capture::tracker::Tracker;
 
 /// The transaction depth; 0 outside of a transaction.
 pub(super) fn depth_of<C: AsyncConnection>(conn: &mut C) -> QueryResult<u32> {
-    depth(C::TransactionManager::transaction_manager_status_mut(conn))
+    depth_in(C::TransactionManager::transaction_manager_status_mut(conn))
 }
 
 /// Whether the transaction that is open is a test transaction, as on Diesel's connections.
@@ -68,12 +69,14 @@ impl<'c, C: AsyncConnection> Own<'c, C> {
         committed
     }
 
-    /// Rolls it back; a connection that cannot is broken.
+    /// Rolls it back; a connection that cannot, and is in a transaction still, is broken.
     pub(super) async fn roll_back(&mut self) {
         self.announce(InstrumentationEvent::rollback_transaction);
         let rolled_back = self.conn.batch_execute("ROLLBACK").await;
+        // SQLite may have done so by itself, and its connection has noticed.
+        let is_over = depth_of(self.conn) == Ok(0);
         self.end();
-        if rolled_back.is_err() {
+        if rolled_back.is_err() && !is_over {
             self.is_broken();
         }
     }
