@@ -99,12 +99,12 @@ impl Feed {
 
     /// How many changes were told since the last call.
     async fn told(&mut self) -> usize {
-        let told = if self.is_logged {
-            self.listener.flushed().await
-        } else {
-            self.listener.told().await
-        };
-        told.len()
+        self.listener.flushed().await.len()
+    }
+
+    /// Whether this is to be compared: with a log, what is published by hand would be told twice.
+    fn compares(&self, how: Insert) -> bool {
+        !(self.is_logged && matches!(how, Insert::Published))
     }
 }
 
@@ -173,38 +173,32 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 async fn measure(name: &str, feed: &mut Feed, around: Around) {
-    // With a log what is published by hand would be told twice.
-    let inserts: Vec<_> = INSERTS
-        .into_iter()
-        .filter(|how| !(feed.is_logged && matches!(how, Insert::Published)))
+    let compared: Vec<_> = (0..INSERTS.len())
+        .filter(|one| feed.compares(INSERTS[*one]))
         .collect();
-    let mut times = vec![Vec::new(); inserts.len()];
+    let mut times = [const { Vec::new() }; INSERTS.len()];
     for round in 0..proof::steps(21) {
         // Each begins a round as often as it ends one.
-        let mut order: Vec<_> = (0..inserts.len()).collect();
-        order.rotate_left(round % inserts.len());
+        let mut order = compared.clone();
+        order.rotate_left(round % compared.len());
         for one in order {
-            times[one].push(time(feed, around, inserts[one]).await);
+            times[one].push(time(feed, around, INSERTS[one]).await);
         }
     }
-    let broadcast = times.last().unwrap();
-    let ratio = |to: &Vec<f64>| median(broadcast.iter().zip(to).map(|(a, b)| a / b).collect());
-    let mut medians: Vec<_> = times
-        .iter()
-        .map(|times| format!("{:.0}", median(times.clone())))
-        .collect();
-    let mut ratios: Vec<_> = times.iter().map(|to| format!("{:.3}", ratio(to))).collect();
-    // That to itself.
-    ratios.pop();
-    if feed.is_logged {
-        medians.insert(2, String::new());
-        ratios.push(String::new());
+    let [others @ .., broadcast] = &times;
+    let ratio = |to: &Vec<f64>| broadcast.iter().zip(to).map(|(a, b)| a / b).collect();
+    let medians = times.iter().map(|times| cell(times.clone(), 0));
+    let ratios = others.iter().map(|to| cell(ratio(to), 3));
+    let cells: Vec<_> = medians.chain(ratios).collect();
+    println!("| {name} | {} |", cells.join(" | "));
+}
+
+/// The median with so many digits, if there are values.
+fn cell(values: Vec<f64>, digits: usize) -> String {
+    if values.is_empty() {
+        return String::new();
     }
-    println!(
-        "| {name} | {} | {} |",
-        medians.join(" | "),
-        ratios.join(" | ")
-    );
+    format!("{:.digits$}", median(values))
 }
 
 #[derive(QueryableByName)]

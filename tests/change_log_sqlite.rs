@@ -4,41 +4,33 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod change_log;
+mod queries;
+mod sqlite_file;
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use change_log::{Feed, Note, note, notes, queries, sqlite_schema};
+use change_log::{Feed, Note, note, notes, sqlite_schema};
 use diesel::connection::SimpleConnection as _;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use graphex::__private::{RawLog, RawRead};
 use graphex::{Action, BroadcastDsl as _, ChangeLog, LogSchema, ModelType};
-
-/// A file of its own.
-struct File(PathBuf);
+use queries::Queries;
+use sqlite_file::File;
 
 impl File {
-    fn new(name: &str) -> Self {
-        let file = format!("graphex-{name}-{}.sqlite", std::process::id());
-        let file = Self(std::env::temp_dir().join(file));
-        file.remove();
-        file.connect()
-            .batch_execute("PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
-            .unwrap();
+    fn with_notes(name: &str) -> Self {
+        let file = Self::new(name);
+        file.run("PRAGMA journal_mode = WAL; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
         file
     }
 
     fn installed(name: &str) -> Self {
-        let file = Self::new(name);
+        let file = Self::with_notes(name);
         sqlite_schema().install(&mut file.connect()).unwrap();
         file
-    }
-
-    fn path(&self) -> String {
-        self.0.to_str().unwrap().to_owned()
     }
 
     fn connect(&self) -> SqliteConnection {
@@ -58,18 +50,6 @@ impl File {
 
     fn run(&self, sql: &str) {
         self.connect().batch_execute(sql).unwrap();
-    }
-
-    fn remove(&self) {
-        for end in ["", "-wal", "-shm", "-journal"] {
-            let _ = std::fs::remove_file(format!("{}{end}", self.path()));
-        }
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        self.remove();
     }
 }
 
@@ -156,13 +136,14 @@ fn a_broadcast_is_told_once_and_what_rolls_back_never() {
 
 /// The order of commits is the log's: no transaction has to tell of its commit.
 #[test]
-fn a_broadcast_alone_runs_as_without() {
+fn a_broadcast_alone_takes_no_transaction() {
     let file = File::installed("alone");
     let mut feed = file.feed();
     let mut conn = file.connect();
-    let (instrumentation, words) = queries();
-    feed.hub.attach_with(&mut conn, instrumentation).unwrap();
-    words.try_iter().count();
+    let queries = Queries::default();
+    feed.hub.attach_with(&mut conn, queries.receives()).unwrap();
+    // Those of attaching.
+    queries.first_words();
     let written: Note = diesel::insert_into(notes::table)
         .values(note(1, "alone"))
         .broadcast()
@@ -174,8 +155,7 @@ fn a_broadcast_alone_runs_as_without() {
         .broadcast()
         .execute(&mut conn)
         .unwrap();
-    let ran: Vec<_> = words.try_iter().collect();
-    assert_eq!(ran, ["INSERT", "UPDATE"]);
+    assert_eq!(queries.first_words(), ["INSERT", "UPDATE"]);
     assert_eq!(
         feed.told_until("update 1 again"),
         ["create 1 alone", "update 1 again"]
@@ -211,20 +191,21 @@ fn a_broadcast_in_a_transaction_as_text_is_told_if_that_commits() {
 
 #[cfg(feature = "diesel-async")]
 #[test]
-fn a_broadcast_alone_runs_as_without_on_diesel_async() {
+fn a_broadcast_alone_takes_no_transaction_on_diesel_async() {
     use diesel_async::AsyncConnection as _;
     use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
     let file = File::installed("alone_async");
     let mut feed = file.feed();
-    let (instrumentation, words) = queries();
+    let queries = Queries::default();
     let hub = feed.hub.clone();
     let path = file.path();
     feed.run(async {
         let conn = SyncConnectionWrapper::<SqliteConnection>::establish(&path);
         let mut conn = conn.await.unwrap();
-        hub.attach_with(&mut conn, instrumentation).await.unwrap();
-        words.try_iter().count();
+        let attaching = hub.attach_with(&mut conn, queries.receives());
+        attaching.await.unwrap();
+        queries.first_words();
         let insert = diesel::insert_into(notes::table).values(note(1, "alone"));
         insert.broadcast().execute(&mut conn).await.unwrap();
         let clash = diesel::insert_into(notes::table).values(note(1, "clash"));
@@ -232,8 +213,7 @@ fn a_broadcast_alone_runs_as_without_on_diesel_async() {
         let after = diesel::delete(notes::table);
         after.broadcast().execute(&mut conn).await.unwrap();
     });
-    let ran: Vec<_> = words.try_iter().collect();
-    assert_eq!(ran, ["INSERT", "INSERT", "DELETE"]);
+    assert_eq!(queries.first_words(), ["INSERT", "INSERT", "DELETE"]);
     assert_eq!(
         feed.told_until("delete 1 alone"),
         ["create 1 alone", "delete 1 alone"]
@@ -276,7 +256,7 @@ fn a_key_that_changes_is_gone_and_a_new_one_there() {
 
 #[test]
 fn a_trigger_of_the_users_is_logged_after_what_caused_it() {
-    let file = File::new("cause");
+    let file = File::with_notes("cause");
     file.run(
         "CREATE TRIGGER again AFTER INSERT ON notes WHEN NEW.text = 'a' BEGIN \
            UPDATE notes SET text = 'b' WHERE id = NEW.id; END",
@@ -472,7 +452,7 @@ fn a_hole_in_the_log_is_told_as_a_gap() {
 /// As Diesel, which does not read such a row.
 #[test]
 fn a_null_that_the_model_has_no_room_for_is_a_gap() {
-    let file = File::new("nulls");
+    let file = File::with_notes("nulls");
     file.run("DROP TABLE notes; CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)");
     sqlite_schema().install(&mut file.connect()).unwrap();
     let mut feed = file.feed();
@@ -502,7 +482,7 @@ fn what_is_pruned_unread_and_a_restored_backup_are_told_as_a_gap() {
 
 #[test]
 fn a_log_that_cannot_be_read_yet_is_read_later_where_that_is_wanted() {
-    let file = File::new("later");
+    let file = File::with_notes("later");
     assert!(Feed::open(file.log()).is_err());
     let mut feed = Feed::open(file.log().tolerant()).unwrap();
     assert!(!feed.hub.ready());
@@ -518,7 +498,7 @@ fn a_log_that_cannot_be_read_yet_is_read_later_where_that_is_wanted() {
 
 #[test]
 fn the_log_keeps_within_its_bounds_with_nobody_there() {
-    let file = File::new("bounds");
+    let file = File::with_notes("bounds");
     let schema = sqlite_schema().keep(Duration::from_secs(3_600), 200_000);
     schema.install(&mut file.connect()).unwrap();
     let mut conn = file.connect();
@@ -597,7 +577,7 @@ wide!(
 
 #[test]
 fn a_table_of_many_columns_is_logged_whole() {
-    let file = File::new("wide");
+    let file = File::with_notes("wide");
     let columns = COLUMNS.join(" INTEGER, ");
     file.run(&format!(
         "CREATE TABLE wide (id INTEGER PRIMARY KEY, {columns} INTEGER)"

@@ -20,9 +20,9 @@ mod proof;
 mod replica;
 #[cfg(unix)]
 mod sigterm;
+mod sqlite_file;
 mod until;
 
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use diesel::prelude::*;
@@ -30,38 +30,11 @@ use futures_util::StreamExt as _;
 use graphex::ChangeLog;
 use harness::{answer, within};
 use serde_json::{Value, json};
+use sqlite_file::File;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-
-/// A file for the chat's database.
-struct File(PathBuf);
-
-impl File {
-    fn new(name: &str) -> Self {
-        let file = format!("graphex-{name}-{}.sqlite", std::process::id());
-        let file = Self(std::env::temp_dir().join(file));
-        file.remove();
-        file
-    }
-
-    fn path(&self) -> String {
-        self.0.to_str().unwrap().to_owned()
-    }
-
-    fn remove(&self) {
-        for end in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{end}", self.path()));
-        }
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        self.remove();
-    }
-}
 
 /// A running chat, killed when this is dropped.
 struct Chat {

@@ -6,6 +6,7 @@
 
 mod oracle;
 mod proof;
+mod sqlite_file;
 mod until;
 
 use async_graphql::{EmptyMutation, MergedSubscription, Object, Schema};
@@ -13,6 +14,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use graphex::{Action, BroadcastDsl as _, ChangeLog, Hub, Lookup, ModelType};
 use oracle::{Column, Database, Datum, Model, Operand, Stored, Volume, check, model};
+use sqlite_file::File;
 
 macro_rules! values {
     ($name:ident, $table:ident, $stream:literal, [$($option:tt)*],
@@ -201,12 +203,8 @@ fn those_are_told_whose_predicate_sqlite_finds_true() {
             .build()
     };
     let mut models: [Model<SqliteConnection>; 2] = [Figure::describe(), Amount::describe()];
-    let file = format!("graphex-oracle-{}.sqlite", std::process::id());
-    let file = std::env::temp_dir().join(file);
-    let remove =
-        || ["", "-wal", "-shm"].map(|end| std::fs::remove_file(format!("{}{end}", file.display())));
-    remove().into_iter().for_each(drop);
-    let path = file.to_str().unwrap().to_owned();
+    let file = File::new("oracle");
+    let path = file.path();
     let mut conn = SqliteConnection::establish(&path).unwrap();
     conn.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF")
         .unwrap();
@@ -246,6 +244,4 @@ fn those_are_told_whose_predicate_sqlite_finds_true() {
         &models,
         volume,
     );
-    drop((schemas, logged));
-    remove().into_iter().for_each(drop);
 }

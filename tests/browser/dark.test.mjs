@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
-import { chat, close, launch, open, root } from './harness.mjs'
+import { describe, test } from 'node:test'
+import { chat, open, root } from './harness.mjs'
 import { SIZES, accessible, fits, looks } from './looks.mjs'
 
-before(launch)
-after(close)
 looks('dark')
 
 describe('what it looks like while the server is away', () => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { chat, close, graphql, launch, open, reference } from './harness.mjs'
+import { chat, close, graphql, launch, open, openTapped, reference } from './harness.mjs'
 
 before(launch)
 after(close)
@@ -89,17 +89,10 @@ describe('what only one protocol has', () => {
   })
 
   test('a resync frame is shown as what it is', async () => {
-    let socket
-    const ui = await open(server.page, {
-      before: (page) =>
-        page.routeWebSocket(/\/ws\//, (route) => {
-          socket = route
-          route.connectToServer()
-        }),
-    })
+    const [ui, send] = await openTapped(server.page)
     await ui.run('subscription Users { userSubscription(channelId: "", action: ALL_ACTIONS, operation: SUBSCRIBE) { ok } }')
     await ui.live('Users')
-    socket.send(JSON.stringify({ stream: 'users', payload: { action: 'resync', model: 'chat.user' } }))
+    send(JSON.stringify({ stream: 'users', payload: { action: 'resync', model: 'chat.user' } }))
     await ui.counts('Users', 1)
     const [row] = await ui.rows()
     assert.equal(row.action, 'resync')

@@ -124,6 +124,18 @@ export async function open(address, { ready = true, before, ...options } = {}) {
   return new Ui(page, faults)
 }
 
+/** The same with its WebSocket in hand: what is sent through the second comes as from the server. */
+export async function openTapped(address) {
+  let socket
+  const before = (page) =>
+    page.routeWebSocket(/\/ws\//, (route) => {
+      socket = route
+      route.connectToServer()
+    })
+  const ui = await open(address, { before })
+  return [ui, (frame) => socket.send(frame)]
+}
+
 /** Puts the page as it was last built in the place of the one that the server was built with. */
 async function fromSource(page) {
   const read = (name) => readFileSync(`${root}graphex-runtime/src/transport/client/${name}`, 'utf8')

@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { chat, graphql, open, require, root } from './harness.mjs'
+import { chat, close, graphql, launch, open, require, root } from './harness.mjs'
+
+before(launch)
+after(close)
 
 const axe = require('axe-core').source
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { get } from 'node:http'
 import { after, before, describe, test } from 'node:test'
-import { chat, close, launch, open } from './harness.mjs'
+import { chat, close, launch, open, openTapped } from './harness.mjs'
 import { ALL, follow, write } from './messages.mjs'
 
 let server
@@ -143,25 +143,18 @@ describe('a hundred thousand events', () => {
 
 describe('hostile content', () => {
   test('of any size and depth leaves the page quick', async () => {
-    let socket
-    const ui = await open(server.page, {
-      before: (page) =>
-        page.routeWebSocket(/\/ws\//, (route) => {
-          socket = route
-          route.connectToServer()
-        }),
-    })
+    const [ui, send] = await openTapped(server.page)
     await ui.run(ALL)
     await ui.live('All')
-    const frame = (data) => socket.send(`{"stream": "messages", "payload": {"action": "create", "model": "chat.message", "data": ${data}}}`)
+    const frame = (data) => send(`{"stream": "messages", "payload": {"action": "create", "model": "chat.message", "data": ${data}}}`)
     frame(`{"id": 1, "text": ${JSON.stringify('x'.repeat(5_000_000))}}`)
     frame(`{"id": 2, "meta": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`)
     frame(`{"id": 3, "meta": ${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`)
     frame(`{"id": 9223372036854775807, "list": [${Array.from({ length: 50_000 }, (_, index) => index).join()}]}`)
     frame('{"id": ')
-    socket.send('no JSON at all')
-    socket.send('{"stream": 5, "payload": null}')
-    socket.send('[]')
+    send('no JSON at all')
+    send('{"stream": 5, "payload": null}')
+    send('[]')
     await ui.received(8)
     const rows = await ui.rows()
     assert.ok(rows.some(({ id }) => id === '#9223372036854775807'), 'numbers keep all their digits')

@@ -1,7 +1,3 @@
-import { after, before } from 'node:test'
-import { close, launch } from './harness.mjs'
 import { over } from './story.mjs'
 
-before(launch)
-after(close)
 over('sse')

@@ -124,6 +124,21 @@ fn an_instrumentation_that_cannot_be_moved_stays_and_says_so() {
 }
 
 #[test]
+fn an_instrumentation_that_comes_later_detaches_and_the_error_says_so() {
+    let (mut conn, mut feed) = (connect(), Feed::new());
+    feed.hub.attach(&mut conn).unwrap();
+    let (_, instrumentation) = counting();
+    conn.set_instrumentation(instrumentation);
+    let refused = insert(&mut conn, 1).unwrap_err().to_string();
+    assert!(
+        refused.contains("another instrumentation since"),
+        "{refused}"
+    );
+    assert_eq!(feed.told(), []);
+    assert_eq!(notes::table.count().get_result(&mut conn), Ok(0_i64));
+}
+
+#[test]
 fn an_instrumentation_given_along_is_called_for_every_event() {
     let (mut conn, mut feed) = (connect(), Feed::new());
     let (calls, instrumentation) = counting();

@@ -17,10 +17,15 @@ mod database;
 mod dice;
 #[path = "../proof/mod.rs"]
 mod proof;
+#[path = "../queries/mod.rs"]
+mod queries;
 #[path = "../read_back/mod.rs"]
 mod read_back;
 #[path = "../capture/script.rs"]
 mod script;
+#[cfg(feature = "diesel-async")]
+#[path = "../sqlite_file/mod.rs"]
+mod sqlite_file;
 
 mod attach;
 mod generic_code;

@@ -1,10 +1,12 @@
 //! One statement, several models of its table: each of their subscribers is told.
 
-use diesel::connection::InstrumentationEvent;
 use diesel::prelude::*;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use graphex::prelude::*;
 use graphex::{CaptureError, ChangeLog, Event, Listener, LogSchema};
+
+use crate::queries::Queries;
+use crate::sqlite_file::File;
 
 diesel::table! {
     articles (id) {
@@ -170,15 +172,13 @@ fn a_model_that_the_hub_does_not_know_is_named_before_anything_is_written() {
 /// Of one of the models no log tells, and it waits for the commit.
 #[tokio::test]
 async fn one_without_a_log_keeps_the_transaction() {
-    let name = format!("graphex-several-{}.sqlite", std::process::id());
-    let path = std::env::temp_dir().join(name).to_str().unwrap().to_owned();
-    let _ = std::fs::remove_file(&path);
+    let file = File::new("several");
+    let path = file.path();
     let mut conn = SqliteConnection::establish(&path).unwrap();
     diesel::sql_query(TABLE).execute(&mut conn).unwrap();
     let schema = LogSchema::sqlite().model::<Article>();
     schema.install(&mut conn).unwrap();
-    let opened = path.clone();
-    let log = ChangeLog::sqlite(move || SqliteConnection::establish(&opened));
+    let log = ChangeLog::sqlite(move || SqliteConnection::establish(&path));
     let hub = Hub::builder()
         .model::<Article>()
         .model::<Headline>()
@@ -187,31 +187,21 @@ async fn one_without_a_log_keeps_the_transaction() {
         .unwrap();
     let mut articles = hub.subscribe::<Article>().await.unwrap();
     let mut headlines = hub.subscribe::<Headline>().await.unwrap();
-    let (sender, queries) = std::sync::mpsc::channel();
-    hub.attach_with(&mut conn, move |event: InstrumentationEvent<'_>| {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            sender.send(query.to_string()).unwrap();
-        }
-    })
-    .unwrap();
-    let ran = || -> Vec<String> {
-        let ran = queries.try_iter();
-        ran.map(|query| query.split(' ').next().unwrap().to_owned())
-            .collect()
-    };
-    ran();
+    let queries = Queries::default();
+    hub.attach_with(&mut conn, queries.receives()).unwrap();
+    // Those of attaching.
+    queries.first_words();
     let insert = |id| diesel::insert_into(articles::table).values(article(id));
     let both = insert(1).broadcast::<Article>().also::<Headline>();
     assert_eq!(both.execute(&mut conn), Ok(1));
-    assert_eq!(ran(), ["BEGIN", "INSERT", "COMMIT"]);
+    assert_eq!(queries.first_words(), ["BEGIN", "INSERT", "COMMIT"]);
     let logged = insert(2).broadcast::<Article>();
     assert_eq!(logged.execute(&mut conn), Ok(1));
-    assert_eq!(ran(), ["INSERT"]);
+    assert_eq!(queries.first_words(), ["INSERT"]);
     for id in [1, 2] {
         let told = next(&mut articles, "title").await;
         assert_eq!(told, (Action::Create, format!("title {id}")));
     }
     let told = next(&mut headlines, "title").await;
     assert_eq!(told, (Action::Create, "title 1".to_owned()));
-    std::fs::remove_file(&path).unwrap();
 }

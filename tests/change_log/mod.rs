@@ -2,11 +2,9 @@
 
 #![allow(dead_code, reason = "each test target uses its part")]
 
-use std::sync::mpsc;
 use std::time::Duration;
 
 use async_graphql::{EmptyMutation, Object, Request, Schema};
-use diesel::connection::{Instrumentation, InstrumentationEvent};
 use diesel::prelude::*;
 use futures_util::FutureExt as _;
 use graphex::{BuildError, ChangeLog, Channel, Hub, Identity, LogSchema, ModelType, execute};
@@ -116,19 +114,6 @@ impl Feed {
         }
         all
     }
-}
-
-/// What is put on a connection that is attached, and the first word of each query that it runs.
-pub(crate) fn queries() -> (impl Instrumentation, mpsc::Receiver<String>) {
-    let (sender, words) = mpsc::channel();
-    let instrumentation = move |event: InstrumentationEvent<'_>| {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            let query = query.to_string();
-            let word = query.split(' ').next().unwrap();
-            sender.send(word.to_owned()).unwrap();
-        }
-    };
-    (instrumentation, words)
 }
 
 /// `create 5 hi`, or `resync`.

@@ -2,25 +2,25 @@
 
 #![allow(dead_code, reason = "each test target uses its part")]
 
-use std::path::PathBuf;
+#[path = "../sqlite_file/mod.rs"]
+pub(crate) mod sqlite_file;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use graphex::{ChangeLog, LogSchema};
 
+use self::sqlite_file::File;
 use super::logged::Note;
 
 pub(crate) type Conn = SqliteConnection;
 
 /// A database file of its own, in which the log is installed.
-pub(crate) struct Store(PathBuf);
+pub(crate) struct Store(File);
 
 impl Store {
     pub(crate) fn new(name: &str) -> Self {
-        let file = format!("graphex-resume-{name}-{}.sqlite", std::process::id());
-        let file = Self(std::env::temp_dir().join(file));
-        file.remove();
-        let mut conn = file.connect();
+        let store = Self(File::new(&format!("resume-{name}")));
+        let mut conn = store.connect();
         conn.batch_execute(
             "PRAGMA journal_mode = WAL;
              CREATE TABLE notes (id INTEGER PRIMARY KEY, owner INTEGER NOT NULL, room INTEGER NOT NULL, text TEXT NOT NULL)",
@@ -30,30 +30,18 @@ impl Store {
             .model::<Note>()
             .install(&mut conn)
             .unwrap();
-        file
+        store
     }
 
     pub(crate) fn connect(&self) -> Conn {
-        let mut conn = SqliteConnection::establish(self.0.to_str().unwrap()).unwrap();
+        let mut conn = SqliteConnection::establish(&self.0.path()).unwrap();
         conn.batch_execute("PRAGMA busy_timeout = 20000; PRAGMA synchronous = OFF")
             .unwrap();
         conn
     }
 
     pub(crate) fn log(&self) -> ChangeLog {
-        let path = self.0.to_str().unwrap().to_owned();
+        let path = self.0.path();
         ChangeLog::sqlite(move || SqliteConnection::establish(&path))
-    }
-
-    fn remove(&self) {
-        for end in ["", "-wal", "-shm", "-journal"] {
-            let _ = std::fs::remove_file(format!("{}{end}", self.0.display()));
-        }
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        self.remove();
     }
 }

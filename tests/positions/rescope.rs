@@ -2,10 +2,10 @@
 
 use crate::proof;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::database::sqlite_file::File;
 use crate::dice::Dice;
 use crate::harness::{CurrentUser, Server, endpoints, within};
 use crate::streams::graphql_ws::Raw;
@@ -70,13 +70,9 @@ impl Query {
 #[derive(MergedSubscription, Default)]
 struct Subscription(PostSubscription, PostChanges);
 
-struct File(PathBuf);
-
 impl File {
-    fn new(name: &str) -> Self {
-        let file = format!("graphex-rescope-{name}-{}.sqlite", std::process::id());
-        let file = Self(std::env::temp_dir().join(file));
-        file.remove();
+    fn with_posts(name: &str) -> Self {
+        let file = Self::new(&format!("rescope-{name}"));
         let mut conn = file.connect();
         conn.batch_execute(
             "PRAGMA journal_mode = WAL;
@@ -91,14 +87,14 @@ impl File {
     }
 
     fn connect(&self) -> SqliteConnection {
-        let mut conn = SqliteConnection::establish(self.0.to_str().unwrap()).unwrap();
+        let mut conn = SqliteConnection::establish(&self.path()).unwrap();
         conn.batch_execute("PRAGMA busy_timeout = 20000; PRAGMA synchronous = OFF")
             .unwrap();
         conn
     }
 
     async fn serve(&self, members: &Members) -> Server {
-        let path = self.0.to_str().unwrap().to_owned();
+        let path = self.path();
         let log = ChangeLog::sqlite(move || SqliteConnection::establish(&path));
         let hub = Hub::builder()
             .model::<Post>()
@@ -121,18 +117,6 @@ impl File {
             .unwrap();
         let row = |(id, room, text)| (id, (room, text));
         stored.into_iter().map(row).collect()
-    }
-
-    fn remove(&self) {
-        for end in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{end}", self.0.display()));
-        }
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        self.remove();
     }
 }
 
@@ -228,7 +212,7 @@ impl Client {
 
 #[tokio::test]
 async fn whose_scope_has_changed_is_closed_and_begins_anew() {
-    let file = File::new("closed");
+    let file = File::with_posts("closed");
     let members = Members::default();
     members.0.lock().unwrap().insert(1, [1].into());
     let server = file.serve(&members).await;
@@ -267,7 +251,7 @@ async fn whose_scope_has_changed_is_closed_and_begins_anew() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_have_what_sql_has_for_them_beside_writers() {
     const USERS: i64 = 4;
-    let file = File::new("members");
+    let file = File::with_posts("members");
     let members = Members::default();
     for user in 1..=USERS {
         members.0.lock().unwrap().insert(user, [1, 9].into());

@@ -76,8 +76,8 @@ impl<K, C, W, T: QuerySource, U, Ret> BroadcastDsl<K, C, W> for DeleteStatement<
 /// [`broadcast`](BroadcastDsl::broadcast).
 ///
 /// It runs in a transaction: the one that is open, else one of its own, in which case
-/// nothing is written if it fails. Where a change log tells of the model it needs none, and runs as
-/// it does without `.broadcast()`. A statement that changes many rows tells of all of them, also when
+/// nothing is written if it fails. Where a change log tells of the model it takes none of its own, and
+/// fails or not as any statement. A statement that changes many rows tells of all of them, also when
 /// `get_result` returns only the first.
 ///
 /// On a connection of diesel-async's each of its methods returns a future.

@@ -26,8 +26,8 @@ pub enum CaptureError {
     /// The connection is not attached to a hub.
     #[error(
         "nobody would be told of this change of `{model}`: the connection is not attached to a \
-         hub, or was given another instrumentation since; call `hub.attach(&mut conn)` once, or build the pool with `hub.customizer()` (one of \
-         diesel-async's with `hub.manager_config()`)"
+         hub, or was given another instrumentation since; call `hub.attach(&mut conn)` once, or \
+         build the pool with `hub.customizer()` (one of diesel-async's with `hub.manager_config()`)"
     )]
     NotAttached {
         /// The model whose row was to be written.

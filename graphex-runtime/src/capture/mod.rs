@@ -6,6 +6,7 @@
 //! `SAVEPOINT` and `ROLLBACK` from Diesel and publishes what has been committed, when it has
 //! been: plain `conn.transaction(…)` needs no wrapper.
 
+mod around;
 #[cfg(feature = "diesel-async")]
 mod awaited;
 mod bare;

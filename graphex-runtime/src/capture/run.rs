@@ -5,6 +5,7 @@ use diesel::connection::Connection;
 use diesel::query_dsl::methods::LoadQuery;
 use diesel::result::{Error, QueryResult};
 
+use super::around::Around;
 use super::bare::{BroadcastConnection, depth, is_test_transaction};
 use super::broadcast::Run;
 use super::evidence::{Evidence, HasNoLocks};
@@ -49,9 +50,7 @@ fn evidence<M: ModelType, C: Connection>(conn: &mut C) -> QueryResult<Evidence> 
     Ok(evidence)
 }
 
-/// Runs a statement in a transaction and records its changes there. Without one around it
-/// takes its own: only a transaction tells before its commit what it will publish, and so
-/// keeps the order of the commits. Of what is left to the log, the log keeps it.
+/// Runs a statement in what there has to be around it, and records its changes there.
 fn run<'query, C, M, Q, R, U>(
     conn: &mut C,
     query: Q,
@@ -63,29 +62,38 @@ where
     M: Models,
     Q: LoadQuery<'query, C, R>,
 {
-    M::check(conn.instrumentation())?;
-    if depth(conn)? > 0 {
-        return record::<_, M, _, _, _>(conn, query, read, unread);
+    let depth = depth(conn);
+    let around = Around::of::<M>(conn.instrumentation(), depth)?;
+    let record = |conn: &mut C, depth| record::<_, M, _, _, _>(conn, depth, query, read, unread);
+    match around {
+        Around::Open(depth) => record(conn, depth),
+        Around::Own => in_transaction(conn, |conn| record(conn, 1)),
+        Around::Nothing => {
+            let returned = record(conn, 0);
+            Tracker::wake_log(conn.instrumentation());
+            returned
+        }
     }
-    if M::are_logged(conn.instrumentation()) {
-        let returned = record::<_, M, _, _, _>(conn, query, read, unread);
-        Tracker::wake_log(conn.instrumentation());
-        return returned;
-    }
-    Tracker::of::<M::First>(conn.instrumentation())?.can_begin::<M::First>()?;
+}
+
+/// In one whose error is the statement's: where SQLite has rolled back by itself, Diesel's is that it cannot.
+fn in_transaction<C: Connection, T>(
+    conn: &mut C,
+    run: impl FnOnce(&mut C) -> QueryResult<T>,
+) -> QueryResult<T> {
     let mut failed = None;
     let ran = conn.transaction(|conn| {
-        record::<_, M, _, _, _>(conn, query, read, unread).map_err(|error| {
+        run(conn).map_err(|error| {
             failed = Some(error);
             Error::RollbackTransaction
         })
     });
-    // SQLite may have rolled back by itself: then Diesel's error is that it cannot.
     failed.map_or(ran, Err)
 }
 
 fn record<'query, C, M, Q, R, U>(
     conn: &mut C,
+    depth: u32,
     query: Q,
     read: Read<R, U>,
     unread: Unread,
@@ -99,7 +107,6 @@ where
     for row in query.internal_load(conn)? {
         rows.add(row)?;
     }
-    let depth = depth(conn)?;
     let is_test = is_test_transaction(conn, depth);
     rows.record::<M>(conn.instrumentation(), depth, is_test, unread)
 }

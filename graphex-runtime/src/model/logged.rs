@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::table::quoted;
 use super::{FieldDescriptor, Model};
 use crate::change::Row;
-use crate::value::{Database, Kind, Logged, Value};
+use crate::value::{Database, Logged, Value};
 
 /// A row of a change log that cannot be read back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,17 +117,15 @@ impl Model {
 }
 
 impl FieldDescriptor {
-    /// What the log has of it, read back; nothing where Diesel reads nothing either, as of a null that
-    /// the field's type has not.
+    /// What the log has of it, read back; nothing where it is no value of the field's type, which Diesel
+    /// does not read either, as a null, or one in a list, where the type has none.
     pub(crate) fn value_from_log(&self, logged: &Logged<'_>) -> Option<Value> {
         let value = match self.from_log {
             _ if self.opaque => logged.opaque(),
             Some(from_log) => from_log(logged),
             None => logged.value(self.ty),
         }?;
-        // JSON has a null of its own.
-        let may_be_null = self.ty.nullable || matches!(self.ty.kind, Kind::Json);
-        (may_be_null || !matches!(value, Value::Null)).then_some(value)
+        self.ty.holds(&value).then_some(value)
     }
 }
 

@@ -107,7 +107,7 @@ fn those_are_told_whose_predicate_postgresql_finds_true() {
     let mut database = Postgres::new(conn);
     let volume = Volume {
         // With fewer, some lookup is not decided often enough.
-        rounds: 2 + 2 * proof::steps(1),
+        rounds: 5 + proof::steps(1),
         predicates: 400,
         snapshots: 100,
         changes: 50,

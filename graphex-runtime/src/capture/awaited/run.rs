@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 
 use super::Awaited;
 use super::own::{Own, depth_of, is_test_transaction};
+use crate::capture::around::Around;
 use crate::capture::broadcast::Run;
 use crate::capture::evidence::{Evidence, HasNoLocks};
 use crate::capture::models::{Captured, Models};
@@ -73,26 +74,22 @@ where
     M: Models,
     Q: LoadQuery<'query, C, R>,
 {
-    M::check(conn.instrumentation())?;
-    let depth = depth_of(conn)?;
-    if depth > 0 {
-        return record::<_, M, _, _, _>(conn, depth, query, read, unread).await;
-    }
-    if M::are_logged(conn.instrumentation()) {
-        let returned = record::<_, M, _, _, _>(conn, depth, query, read, unread).await;
-        Tracker::wake_log(conn.instrumentation());
-        return returned;
-    }
-    Tracker::of::<M::First>(conn.instrumentation())?.can_begin::<M::First>()?;
-    let mut own = Own::begin(conn).await?;
-    match record::<_, M, _, _, _>(own.conn(), 1, query, read, unread).await {
-        Ok(rows) => {
-            own.commit().await?;
-            Ok(rows)
+    let depth = depth_of(conn);
+    match Around::of::<M>(conn.instrumentation(), depth)? {
+        Around::Open(depth) => record::<_, M, _, _, _>(conn, depth, query, read, unread).await,
+        Around::Own => {
+            let mut own = Own::begin(conn).await?;
+            let returned = record::<_, M, _, _, _>(own.conn(), 1, query, read, unread).await;
+            match &returned {
+                Ok(_) => own.commit().await?,
+                Err(_) => own.roll_back().await,
+            }
+            returned
         }
-        Err(error) => {
-            own.roll_back().await;
-            Err(error)
+        Around::Nothing => {
+            let returned = record::<_, M, _, _, _>(conn, 0, query, read, unread).await;
+            Tracker::wake_log(conn.instrumentation());
+            returned
         }
     }
 }

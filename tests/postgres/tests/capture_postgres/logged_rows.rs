@@ -12,7 +12,7 @@ use diesel::pg::{Pg, PgValue};
 use diesel::prelude::*;
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{Nullable, SqlType, Text};
-use graphex::{Database, ModelType, Value};
+use graphex::{Database, ModelType, UnreadableRow, Value};
 use graphex_postgres_tests::connect;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -315,6 +315,42 @@ fn what_diesel_cannot_read_is_an_error_and_nothing_else() {
         of_day: Some(NaiveTime::MIN),
     };
     assert_had_back(&row, Database::Postgres, &last_logged(&mut conn));
+}
+
+/// Nor a null where the type has none, in a list as little as alone.
+#[test]
+fn a_null_without_room_for_it_is_an_error() {
+    let labels =
+        "CREATE TABLE labels (id bigint, name text, tags text[], maybe text[], more jsonb)";
+    #[derive(Debug, ModelType)]
+    #[graphex(stream = "labels", table = "labels")]
+    #[allow(dead_code)]
+    struct Label {
+        id: i64,
+        name: String,
+        tags: Vec<String>,
+        maybe: Option<Vec<Option<String>>>,
+        more: serde_json::Value,
+    }
+
+    let mut conn = database::<Label>("read_back_nulls", labels);
+    let mut column = |values: &str| {
+        conn.batch_execute(&format!("INSERT INTO labels VALUES (1, {values})"))
+            .unwrap();
+        let logged = last_logged(&mut conn);
+        match Label::MODEL.row_from_log(Database::Postgres, &logged) {
+            Ok(_) => None,
+            Err(UnreadableRow::Value { column, .. }) => Some(column),
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert_eq!(column("NULL, '{a}', '{a}', '1'"), Some("name"));
+    assert_eq!(column("'a', '{a, NULL}', '{a}', '1'"), Some("tags"));
+    assert_eq!(column("'a', NULL, '{a}', '1'"), Some("tags"));
+    assert_eq!(column("'a', '{a}', '{a}', NULL"), Some("more"));
+    // JSON has a null of its own.
+    assert_eq!(column("'a', '{a}', '{a, NULL}', 'null'"), None);
+    assert_eq!(column("'a', '{}', NULL, '{}'"), None);
 }
 
 /// A number that JSON's readers do not take spoils its own column alone.

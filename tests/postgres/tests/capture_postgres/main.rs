@@ -14,6 +14,8 @@ mod database;
 mod dice;
 #[path = "../../../proof/mod.rs"]
 mod proof;
+#[path = "../../../queries/mod.rs"]
+mod queries;
 #[path = "../../../read_back/mod.rs"]
 mod read_back;
 #[path = "../../../capture/script.rs"]

@@ -1,10 +1,9 @@
 //! Upserts into partitioned tables and views, of which PostgreSQL returns no system columns: what
 //! works without `.broadcast()` works with it, and created rows and updated rows are told apart.
 
-use std::sync::{Arc, Mutex};
-
 use crate::capture::{Feed, Listener, Note, Told, created, deleted, notes, updated};
-use diesel::connection::{InstrumentationEvent, SimpleConnection as _};
+use crate::queries::Queries;
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection, SimpleAsyncConnection as _};
@@ -150,26 +149,6 @@ fn a_view_with_a_trigger_instead() {
         put!(&rows).broadcast().execute(&mut conn).is_ok()
     );
     assert_eq!(feed.told(), []);
-}
-
-/// What runs on a connection.
-#[derive(Clone, Default)]
-struct Queries(Arc<Mutex<Vec<String>>>);
-
-impl Queries {
-    fn receives(&self) -> impl FnMut(InstrumentationEvent<'_>) + Send + use<> {
-        let queries = Arc::clone(&self.0);
-        move |event| {
-            if let InstrumentationEvent::StartQuery { query, .. } = event {
-                queries.lock().unwrap().push(query.to_string());
-            }
-        }
-    }
-
-    fn count(&self, words: &str) -> usize {
-        let queries = self.0.lock().unwrap();
-        queries.iter().filter(|query| query.contains(words)).count()
-    }
 }
 
 #[test]

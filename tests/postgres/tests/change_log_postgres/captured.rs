@@ -3,13 +3,14 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::change_log::{Feed, Note, note, notes, queries};
+use crate::change_log::{Feed, Note, note, notes};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use graphex::__private::{RawLog, RawRead};
 use graphex::{BroadcastDsl as _, ChangeLog, Cursor, LogSchema, ModelType, Problem};
 
 use crate::model::Database;
+use crate::queries::Queries;
 use crate::replica::Replica;
 
 const NOTES: &str = "CREATE TABLE notes (id bigint PRIMARY KEY, text text NOT NULL)";
@@ -113,27 +114,29 @@ fn whoever_writes_is_heard() {
 
 /// The order of commits is the log's: no transaction has to tell of its commit.
 #[test]
-fn a_broadcast_alone_runs_as_without() {
+fn a_broadcast_alone_takes_no_transaction() {
     use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 
     let database = installed("alone");
     let mut feed = feed(&database);
     let mut conn = database.connect();
-    let (instrumentation, words) = queries();
-    feed.hub.attach_with(&mut conn, instrumentation).unwrap();
-    words.try_iter().count();
+    let queries = Queries::default();
+    feed.hub.attach_with(&mut conn, queries.receives()).unwrap();
+    // Those of attaching.
+    queries.first_words();
     let insert = diesel::insert_into(notes::table).values(note(1, "one"));
     let written: Note = insert.broadcast().get_result(&mut conn).unwrap();
     assert_eq!(written, note(1, "one"));
-    assert_eq!(words.try_iter().collect::<Vec<_>>(), ["INSERT"]);
+    assert_eq!(queries.first_words(), ["INSERT"]);
 
-    let (instrumentation, words) = queries();
+    let queries = Queries::default();
     let url = database.url();
     feed.run(async {
         let mut conn = AsyncPgConnection::establish(&url).await.unwrap();
         let hub = &feed.hub;
-        hub.attach_with(&mut conn, instrumentation).await.unwrap();
-        words.try_iter().count();
+        let attaching = hub.attach_with(&mut conn, queries.receives());
+        attaching.await.unwrap();
+        queries.first_words();
         let insert = diesel::insert_into(notes::table).values(note(2, "two"));
         let written: Note = insert.broadcast().get_result(&mut conn).await.unwrap();
         assert_eq!(written, note(2, "two"));
@@ -142,12 +145,26 @@ fn a_broadcast_alone_runs_as_without() {
         let delete = diesel::delete(notes::table.find(1));
         assert_eq!(delete.broadcast().execute(&mut conn).await, Ok(1));
     });
-    let ran: Vec<_> = words.try_iter().collect();
-    assert_eq!(ran, ["INSERT", "INSERT", "DELETE"]);
+    assert_eq!(queries.first_words(), ["INSERT", "INSERT", "DELETE"]);
     assert_eq!(
         feed.told_until("delete 1 one"),
         ["create 1 one", "create 2 two", "delete 1 one"]
     );
+}
+
+#[test]
+fn a_broadcast_in_a_transaction_as_text_is_told_if_that_commits() {
+    let database = installed("as_text");
+    let mut feed = feed(&database);
+    let mut conn = database.connect();
+    feed.hub.attach(&mut conn).unwrap();
+    for (id, end) in [(1, "ROLLBACK"), (2, "COMMIT")] {
+        conn.batch_execute("BEGIN").unwrap();
+        let insert = diesel::insert_into(notes::table).values(note(id, end));
+        assert_eq!(insert.broadcast().execute(&mut conn), Ok(1));
+        conn.batch_execute(end).unwrap();
+    }
+    assert_eq!(feed.told_until("create 2 COMMIT"), ["create 2 COMMIT"]);
 }
 
 #[test]

@@ -6,6 +6,8 @@
 mod change_log;
 #[path = "../change_log/model.rs"]
 mod model;
+#[path = "../../../queries/mod.rs"]
+mod queries;
 #[path = "../../../change_log/replica.rs"]
 mod replica;
 
