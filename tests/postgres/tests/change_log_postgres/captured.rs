@@ -599,17 +599,40 @@ fn the_log_keeps_within_its_size_with_no_process() {
     assert_eq!(feed.told_until("create -1 a"), ["create -1 a"]);
 }
 
+// The lock in these two is that of `tick`: no reader sees that the log was trimmed before it is free.
+
 #[test]
 fn a_reader_that_was_cut_off_while_the_log_was_trimmed_tells_of_it() {
     let database = installed("trimmed");
     let mut feed = feed(&database);
     run(
         &database,
-        "SELECT nextval('graphex.trimmed'); INSERT INTO notes VALUES (1, 'a')",
+        "SELECT pg_advisory_xact_lock(7235422, 0); SELECT nextval('graphex.trimmed'); \
+         INSERT INTO notes VALUES (1, 'a')",
     );
     assert_eq!(feed.told_until("resync"), ["resync"]);
     run(&database, "INSERT INTO notes VALUES (2, 'b')");
     assert_eq!(feed.told_until("create 2 b"), ["create 2 b"]);
+}
+
+#[test]
+fn what_commits_after_the_resync_of_a_trimmed_log_is_told() {
+    let database = installed("trimmer");
+    let mut feed = feed(&database);
+    let mut trimmer = database.connect();
+    trimmer
+        .batch_execute(
+            "SELECT pg_advisory_lock(7235422, 0); BEGIN; SELECT nextval('graphex.trimmed'); \
+             INSERT INTO notes VALUES (1, 'a')",
+        )
+        .unwrap();
+    run(&database, "INSERT INTO notes VALUES (2, 'b')");
+    trimmer
+        .batch_execute("SELECT pg_advisory_unlock(7235422, 0)")
+        .unwrap();
+    assert_eq!(feed.told_until("resync"), ["resync"]);
+    trimmer.batch_execute("COMMIT").unwrap();
+    assert_eq!(feed.told_until("create 1 a"), ["create 1 a"]);
 }
 
 #[test]
