@@ -401,7 +401,8 @@ public_names() {
     # Where the documentation for people is not: with other flags each would take the place of the other.
     second_target
     CARGO_TARGET_DIR=$target/second RUSTDOC=$PWD/tests/surface/rustdoc.sh \
-        RUSTDOCFLAGS='-Z unstable-options --output-format json' cargo doc "${everything[@]}" --no-deps --lib
+        RUSTDOCFLAGS='-Z unstable-options --output-format json' \
+        cargo doc "${crates[@]}" "${dependencies[@]}" --all-features --no-deps --lib
     cargo build "${everything[@]}" --bin graphex-surface
     for crate in graphex graphex_macros graphex_runtime; do
         "$target/debug/graphex-surface" "$target/second/doc/$crate.json" || return 1
@@ -503,9 +504,10 @@ test_without_features() {
 # What the default features decide: who builds without Redis, models that say nothing of
 # `serialize_data`, the commands and the examples of the documentation.
 test_default_features() {
-    test_with "${crates[@]}" "${dependencies[@]}" --doc
-    test_of 'two_channel attach' "${crates[@]}" "${dependencies[@]}" --test protocols --test capture_sqlite
-    GRAPHEX_CHAT='' test_with "${crates[@]}" "${dependencies[@]}" --lib --test chat
+    lane cargo test "${crates[@]}" "${dependencies[@]}" --doc
+    lane test_of 'two_channel attach' "${crates[@]}" "${dependencies[@]}" --test protocols --test capture_sqlite
+    GRAPHEX_CHAT='' lane cargo test "${crates[@]}" "${dependencies[@]}" --lib --test chat
+    join_lanes
 }
 
 # The end-to-end tests, with more than one process: so many answer HTTP, so many have WebSockets.
