@@ -176,7 +176,7 @@ table() {
     printf '\nseconds, test program (those of 3 s and more)\n'
     awk '/^ +Running /    { name = $NF; gsub(/.*\/|-[0-9a-f]+\)$/, "", name) }
          /^ +Doc-tests /  { name = "examples of " $2 }
-         /^test result: / { sub(/s$/, "", $NF); if ($NF >= 3) printf "%d\t%s\n", $NF, name }' "$tested" | sort -rn
+         /^test result: / { sub(/s$/, "", $NF); if ($NF + 0 >= 3) printf "%d\t%s\n", $NF, name }' "$tested" | sort -rn
     awk '/^test result: / { runs += 1; passed += $4; failed += $6; ignored += $8 }
          END { printf "\n%d tests passed, %d failed, %d ignored, in %d runs of test programs\n",
                passed, failed, ignored, runs }' "$tested"
