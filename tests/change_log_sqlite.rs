@@ -8,10 +8,12 @@ mod queries;
 mod sqlite_file;
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use change_log::{Feed, Note, note, notes, sqlite_schema};
-use diesel::connection::SimpleConnection as _;
+use diesel::connection::{InstrumentationEvent, SimpleConnection as _};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -596,6 +598,54 @@ fn a_table_of_many_columns_is_logged_whole() {
     assert_eq!(json.as_object().unwrap().len(), COLUMNS.len() + 1);
     for (column, value) in COLUMNS.iter().zip(1..) {
         assert_eq!(json[column], value);
+    }
+}
+
+/// A log to whose connection another writes right before its statement of this number.
+fn written_before(file: &File, statement: usize) -> ChangeLog {
+    let path = file.path();
+    let left = Arc::new(AtomicUsize::new(statement));
+    ChangeLog::sqlite(move || {
+        let mut other = SqliteConnection::establish(&path)?;
+        let mut conn = SqliteConnection::establish(&path)?;
+        let left = Arc::clone(&left);
+        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            let is_statement = matches!(event, InstrumentationEvent::StartQuery { .. });
+            if is_statement && left.fetch_sub(1, Ordering::Relaxed) == 0 {
+                let insert = diesel::insert_into(notes::table).values(note(2, "between"));
+                insert.execute(&mut other).unwrap();
+            }
+        });
+        Ok(conn)
+    })
+}
+
+#[test]
+fn what_is_written_between_two_statements_of_a_reader_is_no_gap() {
+    let emptied = "INSERT INTO notes VALUES (1, 'a'); DELETE FROM graphex_log";
+    for before in ["", emptied, "INSERT INTO notes VALUES (1, 'a')"] {
+        for (statement, from_the_end) in (0..12).flat_map(|n| [(n, true), (n, false)]) {
+            let file = File::installed("between");
+            file.run(before);
+            let end = RawLog::open(&file.log(), None).unwrap().unwrap().cursor();
+            let log = written_before(&file, statement);
+            let opened = RawLog::open(&log, (!from_the_end).then_some(&end)).unwrap();
+            let mut raw = opened.expect("the position is good");
+            let mut read = Vec::new();
+            for _ in 0..12 {
+                match raw.read().unwrap() {
+                    RawRead::Page(page) => read.extend(page),
+                    RawRead::End => {}
+                    RawRead::Gap => panic!("a gap at statement {statement}, after {before:?}"),
+                }
+            }
+            // Before the end is known, what is written is before it.
+            assert!(from_the_end || read.len() == 1, "{read:?}");
+            assert_eq!(
+                notes::table.find(2).count().get_result(&mut file.connect()),
+                Ok(1)
+            );
+        }
     }
 }
 

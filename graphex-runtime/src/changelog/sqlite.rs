@@ -62,23 +62,25 @@ impl SqliteLog {
         Ok(self.conn.entries(statement, PAGE_BYTES)?)
     }
 
-    /// The highest number that was ever given.
-    fn highest(&mut self) -> Result<i64, LogError> {
-        let sql = "SELECT CAST(seq AS TEXT) FROM sqlite_sequence WHERE name = 'graphex_log'";
-        let rows = self.texts(sql, &[])?;
-        Ok(rows.first().and_then(|row| row.number(0)).unwrap_or(0))
+    /// The highest number that was ever given, and the first in the log from this one on. One statement:
+    /// others write between two.
+    fn numbers(&mut self, from: i64) -> Result<(i64, Option<i64>), LogError> {
+        let sql = "SELECT CAST((SELECT seq FROM sqlite_sequence WHERE name = 'graphex_log') AS TEXT), \
+             CAST((SELECT min(seq) FROM graphex_log WHERE seq >= ?) AS TEXT)";
+        let rows = self.texts(sql, &[Bind::Int(from)])?;
+        let row = rows.first();
+        let number = |column| row.and_then(|row| row.number(column));
+        Ok((number(0).unwrap_or(0), number(1)))
     }
 
-    /// Whether `cursor` is the end of an empty log, from which it may go on with `next`.
-    fn is_empty_end(&mut self, cursor: &Cursor, next: Option<&Entry>) -> Result<bool, LogError> {
-        let position = cursor.position.cast_signed();
+    /// Whether `cursor` is the end of an empty log, and what follows it is still there.
+    fn is_empty_end(&mut self, cursor: &Cursor) -> Result<bool, LogError> {
         if cursor.token != 0 {
             return Ok(false);
         }
-        match next {
-            Some(next) => Ok(next.seq == position + 1),
-            None => Ok(self.highest()? == position),
-        }
+        let position = cursor.position.cast_signed();
+        let (highest, next) = self.numbers(position)?;
+        Ok(next.map_or(highest == position, |next| next == position + 1))
     }
 }
 
@@ -90,11 +92,16 @@ impl Log for SqliteLog {
         let newest = self.conn.entries(Statement::new(sql, &[]), 0)?.pop();
         let cursor = match newest {
             Some(entry) => self.cursor(&entry),
-            None => Cursor {
-                log: self.log,
-                position: self.highest()?.cast_unsigned(),
-                token: 0,
-            },
+            None => {
+                let (highest, next) = self.numbers(0)?;
+                // What was written since it was empty comes after the end.
+                let position = next.map_or(highest, |next| next - 1);
+                Cursor {
+                    log: self.log,
+                    position: position.cast_unsigned(),
+                    token: 0,
+                }
+            }
         };
         let batches = Batches::default();
         Ok(Mark { cursor, batches })
@@ -109,7 +116,7 @@ impl Log for SqliteLog {
         let there = entries.first().filter(|entry| entry.seq == position);
         let is_good = match there {
             Some(entry) => self.cursor(entry) == *cursor,
-            None => cursor.log == self.log && self.is_empty_end(cursor, entries.first())?,
+            None => cursor.log == self.log && self.is_empty_end(cursor)?,
         };
         let batches = Batches::default();
         let cursor = *cursor;
@@ -131,8 +138,8 @@ impl Log for SqliteLog {
                 }
                 entries.remove(0);
             }
-            next => {
-                if !self.is_empty_end(&mark.cursor, next)? {
+            _ => {
+                if !self.is_empty_end(&mark.cursor)? {
                     return Ok(Read::Gap);
                 }
             }
