@@ -20,6 +20,8 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 everything=(--workspace --all-features)
 # Built beside others, so that these take the dependencies that are built already.
 dependencies=(--package graphex-dependencies)
+# Examples with a package of their own.
+example_packages=(--package graphex-any-writer-example --package graphex-cluster-example --package graphex-messenger-example)
 
 long=
 case "$*" in
@@ -489,6 +491,8 @@ bare_dependencies() {
 build() {
     cargo test "${everything[@]}" --no-run
     cargo build "${everything[@]}" --examples --bins
+    # As whoever runs them builds them: with the features that they ask for.
+    cargo build "${dependencies[@]}" "${example_packages[@]}" --bins
     export GRAPHEX_CHAT=$target/debug/examples/chat
     export GRAPHEX_ANY_WRITER=$target/debug/any_writer
     export GRAPHEX_CLUSTER=$target/debug/cluster

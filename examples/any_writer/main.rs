@@ -23,7 +23,7 @@ use sqlx::postgres::PgPool;
 
 /// What the stream tells of. `table` says where the triggers are; the fields are its columns.
 #[derive(Clone, Debug, ModelType)]
-#[graphex(stream = "orders", table = "orders")]
+#[graphex(stream = "orders", serialize_data, table = "orders")]
 struct Order {
     id: i64,
     customer: String,
@@ -63,7 +63,8 @@ async fn main() -> Result<(), Failure> {
             // The subscription stands before anything is written.
             biased;
             event = events.next() => match event {
-                Some(event) => println!("{}", serde_json::to_string(&event.data)?),
+                Some(event) if event.is_ok() => println!("{}", serde_json::to_string(&event.data)?),
+                Some(refusal) => return Err(serde_json::to_string(&refusal.errors)?.into()),
                 None => return Err("the subscription ended".into()),
             },
             done = &mut written, if !is_written => {
