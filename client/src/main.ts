@@ -27,8 +27,19 @@ const server = new Server()
 
 const live = new Live({
   cleared: () => subscriptions.forgetCounts(),
-  drawn: () => firstSteps.show(subscriptions.running().length > 0),
+  drawn: showSteps,
 })
+
+const firstSteps = new FirstSteps(live.events, {
+  unfilter: () => live.filter(''),
+  run: () => subscriptions.run(),
+  send: () => void changes.send(),
+})
+
+/** At once, not with the next drawing: a second click on what begins a subscription would stop it. */
+function showSteps(): void {
+  firstSteps.show(subscriptions.running().length > 0)
+}
 
 const link = new Link(
   {
@@ -70,6 +81,7 @@ const editors = new Editors({
 
 const subscriptions = new Subscriptions(server, link, editors, (field) => offersSnapshot(offer.schema, field), () => {
   streams.showRunning()
+  showSteps()
   live.refresh()
 })
 const changes = new Changes(server, editors, live.meter)
@@ -90,11 +102,6 @@ function learned(): void {
   live.refresh()
 }
 
-const firstSteps = new FirstSteps(live.events, {
-  unfilter: () => live.filter(''),
-  run: () => subscriptions.run(),
-  send: () => void changes.send(),
-})
 const sharing = new Sharing(editors, (protocol) => link.choose(protocol))
 
 views((name) => {

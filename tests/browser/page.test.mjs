@@ -90,6 +90,19 @@ describe('the page', () => {
     await ui.end()
   })
 
+  test('begins one subscription by a double click', async () => {
+    const ui = await open(server.page)
+    await ui.until(() => document.querySelector('.empty .step.next'))
+    // Both before anything is drawn.
+    await ui.page.evaluate(() => {
+      for (const _ of [1, 2]) document.querySelector('.empty .step').click()
+    })
+    await ui.until(() => document.querySelector('.card')?.dataset.status === 'live')
+    assert.equal(await ui.$('.card').count(), 1)
+    assert.equal(await ui.$('.empty .step.next b').textContent(), 'Make a change')
+    await ui.end()
+  })
+
   test('remembers what was typed', async () => {
     const ui = await open(server.page)
     await ui.write('Subscription', '# mine')
